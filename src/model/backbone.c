@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's file as what another network stands on: its graph up to the last map, with its weights, and its maps of
- * stride 2, 4, 8, 16 and 32. A stage ends where the whole network passes through one map, for the last time at its
- * size: branches within a block are none. Sizes are those of the file's own pictures. Next: zoo/zoo.h (what stands on
- * it), graph/copy.h. */
+/* A model file as the backbone of another network: its graph up to the last map, with its weights, and its maps of
+ * stride 2, 4, 8, 16 and 32. A stage ends at the last map of its size that all paths from input to output pass through,
+ * so the branches within a block are not candidates. Strides are relative to the file's own picture size. Read next:
+ * zoo/zoo.h (the networks that use backbones), graph/copy.h. */
 #include "model/backbone.h"
 #include "base/text.h"
 #include "graph/copy.h"
@@ -12,14 +12,14 @@
 struct search {
     const fov_graph *graph;
     struct model_picture picture;
-    const bool *needed; /**< per node: the end depends on it */
+    const bool *needed; /**< per node: the last output depends on it */
     bool *moves;        /**< per value: it depends on the picture */
     size_t *last;       /**< per value: the last needed node that reads it */
-    int *pass;          /**< values through which everything passes, in order */
-    int passes;
+    int *pass;          /**< "passes": values that every path from input to output goes through, in order */
+    int passes;         /**< how many */
 };
 
-/* 0 for stride 2, ... 4 for stride 32; -1: it is no such map. */
+/* Index of a map's stage: 0 for stride 2, ... 4 for stride 32; -1: the value is no map of such a stride. */
 static int stage_of(const struct search *s, int id)
 {
     const fov_shape *shape = &graph_value(s->graph, id)->shape;
@@ -32,7 +32,7 @@ static int stage_of(const struct search *s, int id)
     return stage == lround(columns) && stage >= 1 && stage <= ZOO_STAGES ? (int)stage - 1 : -1;
 }
 
-/* Which values depend on the picture, and where each is read last. */
+/* Fills in .moves and .last; the end is read after all nodes. */
 static void mark(struct search *s, int picture, int end)
 {
     s->moves[picture] = true;
@@ -50,11 +50,11 @@ static void mark(struct search *s, int picture, int end)
     s->last[end] = s->graph->node_count;
 }
 
-/* Nodes stand in the order in which they can be computed: where one value alone is still to be read, all passes
- * through it. */
+/* Nodes are in topological order: if, after a node, its result is the only computed value that is still to be read, all
+ * paths go through that result. */
 static void find_passes(struct search *s, int picture)
 {
-    size_t until = s->last[picture]; /* some earlier value is read up to here */
+    size_t until = s->last[picture]; /* the last node that reads any value computed so far */
     for (size_t n = 0; n < s->graph->node_count; n++) {
         const struct node *node = &s->graph->nodes[n];
         int read = 0, id = 0;
@@ -117,8 +117,9 @@ static bool is_conv(const struct node *node)
     return is_named(node, "conv");
 }
 
-/* An inverted residual widens its input before a depthwise convolution makes the map smaller: that wide map belongs to
- * the next stage, and this one ends where it was narrow. Answers the place of the stage's end among the passes. */
+/* An inverted residual block widens its input before a strided depthwise convolution shrinks the map. The wide map has
+ * this stage's size but belongs to the next stage's block; this stage ends at the narrow map before it. `at`: index in
+ * .pass of the last map of the stage's size; returns the index of the stage's end. */
 static int narrow_end(const struct search *s, int at)
 {
     bool is_wide = false;
@@ -139,13 +140,13 @@ static int narrow_end(const struct search *s, int at)
     return graph_value(s->graph, s->pass[from - 1])->shape.dim[1] < wide ? from - 1 : at;
 }
 
-/* A classifier's last layer with weights makes classes, not features, also where it is a convolution before a global
- * pooling: how many passes there are before it. */
+/* How many passes come before the head. A classifier's last layer with weights computes classes, not features, even if
+ * it is a convolution before a global pooling. */
 static int count_before_head(const struct search *s, int end)
 {
     int at = s->passes - 1;
     if (count_wide(&graph_value(s->graph, end)->shape) > 1) {
-        return s->passes; /* it ends in a map: that is all features */
+        return s->passes; /* the network ends in a map: there is no head */
     }
     while (at > 0 && !has_weights(s, producer(s, s->pass[at]))) {
         at--;
@@ -153,7 +154,7 @@ static int count_before_head(const struct search *s, int end)
     return at > 0 ? at : s->passes;
 }
 
-/* Of a file with several maps as outputs, these are the stages. */
+/* If the file has several outputs, those that are maps are taken as the stages. */
 static void take_outputs(const fov_model *model, const struct search *s, int stage[ZOO_STAGES])
 {
     for (int i = 0; model->output_count > 1 && i < model->output_count; i++) {
@@ -175,7 +176,7 @@ static int find_stages(const fov_model *model, struct search *s, int end, int st
     }
     for (int i = 0, count = count_before_head(s, end); i < count; i++) {
         int at = stage_of(s, s->pass[i]);
-        if (at >= 0 && !is_named(producer(s, s->pass[i]), "dropout")) { /* which is the head's */
+        if (at >= 0 && !is_named(producer(s, s->pass[i]), "dropout")) { /* a dropout belongs to the head */
             place[at] = i;
         }
     }
@@ -196,7 +197,7 @@ int backbone_find(const fov_model *model, int stage[ZOO_STAGES], struct error *e
     const fov_graph *graph = model->graph;
     struct search s = {.graph = graph};
     int end = 0, found = 0;
-    for (int i = 0; i < model->output_count; i++) { /* the deepest */
+    for (int i = 0; i < model->output_count; i++) { /* the output that is computed last */
         int id = model->outputs[i].value.id;
         end = id > end ? id : end;
     }
@@ -241,7 +242,7 @@ static void say_stages(const fov_model *model, const char *path, const int stage
     context_log(model->context, FOV_LOG_INFO, "%s: maps by stride, %s", path, line);
 }
 
-/* All of its graph that the stages depend on, looking at x. */
+/* Inserts the part of the file's graph that the stages depend on, with x as its picture; returns the last stage. */
 static fov_value insert(struct zoo_build *b, const fov_model *file, const int stage[ZOO_STAGES], fov_value x, int *copy)
 {
     int wanted[ZOO_STAGES], count = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A short list of plans, the one used last in front. */
+/* A short list of plans in order of use, the most recently used first. */
 #include "model/batch_plans.h"
 #include <string.h>
 
-/* 1, 2, 4 ... 64 for any count of pictures, and some for values that were asked for by name. */
+/* Batches of 1, 2, 4 ... 64, and some for outputs that were asked for by name. */
 enum { MOST_PLANS = 12 };
 
 struct batch_plan {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* YOLOX's rows as its public files have them, or decoded; YOLOv5's, decoded, three boxes for each place; YOLOv8's, across
- * and without "an object": these are made for maps of stride 8, 16 and 32. And corners with scores, of any number. */
+/* The detectors' output forms: YOLOX's rows, raw as in its public files, or decoded; YOLOv5's, decoded, with three
+ * boxes for each grid cell; YOLOv8's, transposed and without an objectness score. These three come from maps of stride
+ * 8, 16 and 32. Further, corners with scores, for any number of boxes. */
 #include "model/boxes_form.h"
 #include "op/yolox_loss/yolox.h"
 #include <math.h>
@@ -11,13 +12,13 @@ static double probability(float x, bool logit)
     return logit ? 1 / (1 + exp(-(double)x)) : (double)x;
 }
 
-/* Number `k` of a row. */
+/* Element `k` of a row. */
 static float number(const struct boxes_rows *of, const float *numbers, size_t row, int k)
 {
     return numbers[of->across ? (size_t)k * of->rows + row : row * (size_t)of->numbers + (size_t)k];
 }
 
-/* The best of the classes from number `first` on, of equal ones the first. */
+/* The highest class score of a row, whose class 0 is at element `first`; on a tie the lowest class. */
 static float best_class(const struct boxes_rows *of, const float *numbers, size_t row, int first, int *label)
 {
     float best = number(of, numbers, row, first);
@@ -81,7 +82,7 @@ static void box_of_corners(const struct boxes_rows *of, const float *numbers, si
     }
 }
 
-/* Corners are in pixels, or, where none lies far beyond 1, in parts of the input. */
+/* Corners are in pixels, or, if no coordinate is far above 1, fractions of the input's size. */
 static void find_unit(struct boxes_rows *of, const float *numbers)
 {
     static const double far = 2;
@@ -95,13 +96,13 @@ static void find_unit(struct boxes_rows *of, const float *numbers)
     of->unit[1] = is_pixels ? 1 : of->height;
 }
 
-/* Made for maps of these strides. */
+/* Whether the input has maps of stride 8, 16 and 32 without a remainder. */
 static bool has_maps(const struct boxes_rows *rows)
 {
     return rows->height % 32 == 0 && rows->width % 32 == 0;
 }
 
-/* [N, rows, numbers] with `each` rows for each place. */
+/* Whether the shape is [N, rows, numbers] with `each` rows for each grid cell of the maps of stride 8, 16 and 32. */
 static bool fits_lengthwise(const fov_shape *shape, struct boxes_rows *rows, size_t each, int before_classes)
 {
     rows->rows = each * yolox_row_count(rows->height, rows->width);
@@ -131,7 +132,8 @@ static bool fits_yolov8(const fov_shape *shape, struct boxes_rows *rows)
     return fits;
 }
 
-/* Two maps, of stride 16 and 32, three rows each: the tiny forms of Darknet's detectors; of the others three. */
+/* Darknet's detectors have three rows for each grid cell: the tiny ones of two maps, of stride 16 and 32, the others of
+ * three, like YOLOv5. */
 static bool fits_darknet(const fov_shape *shape, struct boxes_rows *rows)
 {
     size_t places = yolox_row_count(rows->height, rows->width) - (size_t)(rows->height / 8) * (size_t)(rows->width / 8);
@@ -221,7 +223,7 @@ const struct boxes_form boxes_forms[] = {
     {.name = "kept",
      .doc = "corners, score and class of boxes that are left, [N, boxes, 6] or an output for each",
      .object = -1,
-     .first_class = 4, /* its one score */
+     .first_class = 4, /* the row's only score */
      .fits = fits_kept,
      .score = score_of_kept,
      .box = box_of_corners,
@@ -255,7 +257,7 @@ const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output,
     for (int i = 0; i < FORMS; i++) {
         *rows = (struct boxes_rows){
             .height = picture.height, .width = picture.width, .classes = model->class_count, .unit = {1, 1}};
-        bool is_asked = which == 0 ? !boxes_forms[i].has_parts : which == 1 + i; /* those fit too much to be guessed */
+        bool is_asked = which == 0 ? !boxes_forms[i].has_parts : which == 1 + i; /* they fit any shape: no guess */
         if (is_asked && boxes_forms[i].fits(&shape, rows)) {
             return &boxes_forms[i];
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching classes by name: two sorted lists, once by their bytes, once more for what is left by a looser spelling;
- * then one sentence about what was found. */
+/* Matches the classes of a model and a dataset by name: both lists are sorted and merged, first comparing the exact
+ * names, then, for names still unmatched, a looser spelling. Then describes the result in one sentence. */
 #include "model/classes.h"
 #include "base/text.h"
 #include "data/dataset.h"
@@ -9,22 +9,22 @@
 
 enum { SHOWN_NAMES = 4, NAME_SIZE = 80, UNMATCHED = -1 };
 
-/* A name on its way through sorting. */
+/* A class name to be sorted. */
 struct name {
     const char *text;
-    int index; /* the class's number on its side */
+    int index; /* the class's number in the model or in the dataset */
 };
 
-/* All that a match needs, in one block of memory. */
+/* The arrays and texts of a match, in one block of memory. */
 struct match_owner {
     struct memory *memory;
     struct text text;
-    int *model_class;   /* [data_classes] */
+    int *model_class;   /* [data_classes]: the model's class, or UNMATCHED */
     int *data_class;    /* [model_classes]: the data's class, or UNMATCHED */
-    struct name *names; /* [model_classes]: to be sorted */
-    struct name *left;  /* [data_classes]: to be sorted */
-    char *folded;       /* looser spellings, one behind the other */
-    bool twice;         /* a name that both sides have stands more than once on one of them */
+    struct name *names; /* [model_classes]: the model's names, to be sorted; NULL: classes are not matched by name */
+    struct name *left;  /* [data_classes]: the data's names, to be sorted */
+    char *folded;       /* looser spellings, one after the other */
+    bool twice;         /* a name common to both occurs more than once in one of them, and was not matched */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -37,8 +37,8 @@ static int compare_names(const void *a, const void *b)
 /* ---- matching -----------------------------------------------------------------------------------------------------
    */
 
-/* The looser spelling: ASCII letters small, each run of spaces, '_' and '-' one space, none at the ends. Returns the
-   place behind its 0. */
+/* Writes the looser spelling: ASCII letters in lower case, each run of spaces, tabs, '_' and '-' as one space, none at
+   the ends. Returns the address after its terminating 0. */
 static char *fold_name(char *out, const char *name)
 {
     char *begin = out;
@@ -58,7 +58,7 @@ static char *fold_name(char *out, const char *name)
     return out;
 }
 
-/* Pairs the names that stand exactly once in each of two sorted lists. Every such pair is the only one possible. */
+/* Pairs the names that occur exactly once in both lists: only these pairs are unambiguous. */
 static void pair_names(struct match_owner *owner, size_t model_count, size_t data_count)
 {
     struct name *model = owner->names, *data = owner->left;
@@ -89,7 +89,7 @@ static void pair_names(struct match_owner *owner, size_t model_count, size_t dat
     }
 }
 
-/* By bytes; then what is left, by the looser spelling. */
+/* Pairs the classes that are still unmatched, by their exact names or, `loosely`, by the looser spelling. */
 static void match_names(struct match_owner *owner, const fov_model *model, const fov_dataset *data,
                         const fov_class_match *match, bool loosely)
 {
@@ -152,7 +152,7 @@ static void add_name(struct text *text, const char *before, const char *name)
     text_add(text, "%s\"%s\"", before, text_escape(shown, sizeof shown, name));
 }
 
-/* The first few of the names without a partner: `partner` UNMATCHED. */
+/* Lists the first few names whose `partner` is UNMATCHED. */
 static void add_unmatched(struct text *text, char *const *names, const int *partner, int count)
 {
     int said = 0, all = 0;
@@ -175,7 +175,7 @@ static int count_unmatched(const int *partner, int count)
     return all;
 }
 
-/* Classes whose numbers differ: "blue" is 0 in the data and 2 in the model. */
+/* Lists classes whose numbers differ: "blue" is 0 there (in the data) and 2 in the model. */
 static void add_moved(struct text *text, const fov_dataset *data, const int *model_class)
 {
     int said = 0, all = 0;
@@ -228,7 +228,7 @@ static void say_different(struct text *text, const fov_model *model, const fov_d
     }
 }
 
-/* Of names on both sides those that differ; of names on one side the first few. */
+/* If the model has names, lists those that differ from the data's; else the first few names of the data. */
 static void say_by_position(struct text *text, const fov_model *model, const fov_dataset *data,
                             const fov_class_match *match)
 {
@@ -363,7 +363,7 @@ int classes_match(const fov_model *model, const fov_dataset *data, int outputs, 
         for (int i = 0; i < data->classes; i++) {
             owner->model_class[i] = i < outputs ? i : UNMATCHED;
         }
-        owner->names = NULL; // the sentence is about numbers
+        owner->names = NULL; // so that the sentence counts classes instead of naming them
     }
     match->owner = owner;
     match->model_class = owner->model_class;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEEPEST = 32 }; /* folders: enough for any tree, and an end to links in circles */
+enum { DEEPEST = 32 }; /* levels of folders: enough for any tree, and an end to circular links */
 
 struct walk {
     fov_context                   *context;
@@ -29,7 +29,7 @@ static void run_case(const struct walk *walk, const char *model_path, const char
     case_end(walk->run);
 }
 
-/** NAME.onnx beside NAME_output_0.pb. */
+/** Whether the file is NAME.onnx with NAME_output_0.pb beside it. */
 static bool has_output_beside(const char *path)
 {
     char   output[CASE_PATH];

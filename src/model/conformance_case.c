@@ -13,7 +13,7 @@
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/** Reads PREFIX0.pb, PREFIX1.pb... as far as they go. */
+/** Reads PREFIX0.pb, PREFIX1.pb... up to the first that does not exist. */
 static int read_tensors(struct case_run *run, const char *prefix, struct case_tensor *tensors, int *count)
 {
     char path[CASE_PATH];
@@ -58,7 +58,7 @@ static bool is_initializer(const struct onnx_model *model, const char *name)
     return false;
 }
 
-/** A model beside its output has no input file: ONNX's runner counts up, 0, 1/n, 2/n... */
+/** For a case without input files, makes the inputs that ONNX's own runner uses: 0, 1/n, 2/n... */
 static int make_inputs(struct case_run *run)
 {
     const struct onnx_model *model = run->model;
@@ -109,7 +109,7 @@ static void list_given(const struct case_run *run, struct onnx_given *given)
     }
 }
 
-/** One attempt. NULL: the error is on the context. */
+/** Imports the model with its inputs given. NULL: the error is on the context. */
 static fov_graph *import(struct case_run *run, const char *path, const struct file_map *map, struct onnx_given *given,
                          struct onnx_imported *imported)
 {
@@ -128,7 +128,7 @@ static fov_graph *import(struct case_run *run, const char *path, const struct fi
     return graph;
 }
 
-/** Fixes what turned out to be wanted; false: nothing more. */
+/** Marks as constants the inputs whose elements the importer turned out to need; false: there are no further ones. */
 static bool fix_wanted(struct case_run *run, struct onnx_given *given)
 {
     bool more = false;
@@ -161,7 +161,7 @@ static fov_graph *build(struct case_run *run, const struct file_map *map, struct
 
 /* ---- writing and reading back ------------------------------------------------------------------------------------ */
 
-/** Of the inputs those that the plan will still have: with the others the data set's tensors go, too. */
+/** Drops the inputs that have become constants, and the data set's tensors for them; returns how many inputs remain. */
 static int keep_inputs(struct case_run *run, const fov_graph *graph, struct onnx_imported *imported)
 {
     int kept = 0;
@@ -175,7 +175,8 @@ static int keep_inputs(struct case_run *run, const fov_graph *graph, struct onnx
     return kept;
 }
 
-/** The graph as it comes back from a file. NULL: the error is on the context. Takes both. */
+/** Exports the graph to a file and imports it again. Frees `graph`, and replaces *imported. NULL: the error is on the
+ *  context. */
 static fov_graph *rewrite(struct case_run *run, fov_graph *graph, struct onnx_imported *imported)
 {
     const char          *path = run->options->rewrite;
@@ -201,7 +202,7 @@ static fov_graph *rewrite(struct case_run *run, fov_graph *graph, struct onnx_im
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-/** 0: ran, and run->reason says whether an output differs. */
+/** Runs the plan and compares its outputs. 0: it ran; run->reason is not empty if an output differs. */
 static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_imported *imported)
 {
     fov_plan *plan = fov_plan_create(graph, imported->outputs, imported->output_count, NULL);
@@ -231,7 +232,7 @@ static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_im
     return 0;
 }
 
-/** Builds, runs and compares one data set; the tensors are there. */
+/** Builds, runs and compares one data set, whose tensors have been read. */
 static int run_data_set(struct case_run *run, const struct file_map *map)
 {
     struct onnx_imported imported;
@@ -267,7 +268,7 @@ static bool has_data_set(const char *directory, int number)
     return written > 0 && (size_t)written < sizeof path && file_is_directory(path);
 }
 
-/** Every data set until one fails. */
+/** Runs the data sets in order until one fails. */
 static int run_data_sets(struct case_run *run, const struct file_map *map, const char *directory)
 {
     int status = 0, number = 0;
@@ -305,7 +306,7 @@ static int run_model(struct case_run *run, const struct file_map *map, const cha
         return status;
     }
     case_list_operators(run);
-    if (case_skips_types(run)) { /* before its data are read: they may be no tensors */
+    if (case_skips_types(run)) { /* before the data sets are read: they may hold something other than tensors */
         run->result.outcome = FOV_CASE_SKIPPED;
         return 0;
     }
@@ -330,7 +331,7 @@ void case_run(struct case_run *run, fov_context *context, const fov_conformance_
         file_unmap(&map);
     }
     if (status || error->status != FOV_OK) {
-        size_t length = strlen(model_path); /* the case's path stands beside its reason: once is enough */
+        size_t length = strlen(model_path); /* the path is printed beside the reason: cut it off the error's text */
         bool   repeats = strncmp(error->text, model_path, length) == 0 && strncmp(error->text + length, ": ", 2) == 0;
         run->result.outcome = FOV_CASE_FAILED;
         text_add(&run->reason, "%s", error->text + (repeats ? length + 2 : 0));

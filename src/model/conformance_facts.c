@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a conformance case is made of, from the file alone: its operators, and whether it needs something that fovea
- * leaves out by design. Only facts decide: an element type that occurs, an operator that draws random numbers. An
- * operator that is merely missing is a failure, not a skip. */
+/* The operators of a conformance case, and whether the case needs something that fovea leaves out by design and is
+ * therefore skipped. Only facts of the file decide: an element type that occurs, an operator that draws random numbers.
+ * An operator that is merely missing is a failure, not a skip. */
 #include "model/conformance.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ void case_list_operators(struct case_run *run)
 
 /* ---- element types ----------------------------------------------------------------------------------------------- */
 
-/** Types that are not known at all. The published cases hold BFLOAT16 as UINT16, so there is nothing to compare. */
+/** Element types that fovea does not have. BFLOAT16 counts as one of them: the published cases store its elements as
+ *  UINT16, so that the results cannot be compared. */
 static bool is_left_out(int64_t type)
 {
     return type == ONNX_BFLOAT16 || type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
@@ -81,7 +82,7 @@ static bool skip_node_types(struct case_run *run, const struct onnx_node *node)
         const struct onnx_attribute *attribute = &node->attributes[i];
         bool                         names_type = strcmp(attribute->name, "to") == 0 ||
                           strcmp(attribute->name, "dtype") == 0 || strcmp(attribute->name, "output_dtype") == 0;
-        /* In opset 1 Cast names its type in words; the importer judges those. 0: not stated. */
+        /* In opset 1 the type of Cast is a string, which the importer checks. 0: not stated. */
         if (names_type && attribute->has_integer && attribute->integer != 0 &&
             skip_type(run, attribute->integer, "made by", node->type)) {
             return true;
@@ -121,7 +122,7 @@ bool case_skips_types(struct case_run *run)
 
 /* ---- random numbers ---------------------------------------------------------------------------------------------- */
 
-/** The first element of a tensor that the file or the data set holds under this name; false: it has none. */
+/** The first element of the tensor with this name, from the file or the data set; false: there is none. */
 static bool find_number(struct case_run *run, const char *name, double *number)
 {
     const struct onnx_model  *model = run->model;

@@ -12,7 +12,7 @@
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/** Checks and copies; the tensor's own memory may go away afterwards. */
+/** Checks a tensor and copies its elements to the case's arena; `from` may be freed afterwards. */
 static int take_tensor(struct case_run *run, const struct onnx_model *model, const struct onnx_tensor *from,
                        const char *name, struct case_tensor *tensor)
 {
@@ -94,7 +94,7 @@ static void show_element(char *out, size_t size, fov_dtype dtype, const void *el
     int64_t  whole;
     uint64_t natural;
     double   number;
-    if (dtype == FOV_I64) { /* may not fit a double */
+    if (dtype == FOV_I64) { /* a double may not hold it exactly */
         memcpy(&whole, element, sizeof whole);
         snprintf(out, size, "%" PRId64, whole);
     } else if (dtype == FOV_U64) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model once more, with a graph and weights of its own: for who needs it at another size beside. What only its file needs
- * (notes, texts) does not go along. */
+/* Copies of a model, with weights of their own or borrowed: for training or evaluating at another picture size beside
+ * the original. What only the model's file needs (notes, texts) is not copied. */
 #include "graph/copy.h"
 #include "model/model.h"
 #include <string.h>

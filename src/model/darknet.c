@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from Darknet's two files: io/darknet.h reads them. */
+/* Makes a model of Darknet's two files (.cfg and .weights), which io/darknet.h reads. */
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "io/darknet.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Detectors whose boxes and scores are outputs of their own. What belongs together is found by the shapes, and nodes are
- * added that make rows of one form of it, corners in the input's pixels or in parts of it and a probability of each
- * class, so that tasks, plans and files meet one output. SSD's offsets are decoded against its default boxes (Liu et
- * al., "SSD: single shot multibox detector", ECCV 2016, section 2.2), in torchvision's order. Next: boxes_form.c. */
+/* Detectors whose boxes and scores are separate outputs. The outputs that belong together are found by their shapes,
+ * and nodes are added that join them into rows of one form: corners, in pixels or fractions of the input's size, and a
+ * probability of each class. Tasks, plans and files then deal with a single output. SSD's offsets are decoded against
+ * its default boxes (Liu et al., "SSD: single shot multibox detector", ECCV 2016, section 2.2), in torchvision's order.
+ * Read next: boxes_form.c. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "graph/copy.h"
@@ -15,17 +16,17 @@
 
 /* ---- outputs by shape -------------------------------------------------------------------------------------------- */
 
-/* [N, boxes, numbers], whatever dimensions of 1 stand between. */
+/* A shape read as [N, boxes, numbers], ignoring dimensions of 1. */
 struct flat {
     int64_t boxes, numbers;
 };
 
 struct parts {
-    fov_value boxes, scores, labels; /* labels: of boxes that a suppression in the network has kept */
+    fov_value boxes, scores, labels; /* labels: classes of boxes that a suppression in the network has kept; 0: none */
     int64_t count;                   /* of boxes */
-    int64_t classes;                 /* of scores; 1: the score of a class that `labels` has */
+    int64_t classes;                 /* scores of each box; 1, if `labels` says of which class the score is */
     bool across;                     /* scores are [N, classes, boxes] */
-    bool are_final;                  /* a suppression was to read these scores: they are what they mean */
+    bool are_final;                  /* scores need no softmax or sigmoid: a suppression was to read them as they are */
 };
 
 static bool flatten(const fov_model *model, fov_value value, struct flat *flat)
@@ -102,7 +103,8 @@ static bool find_parts(const fov_model *model, struct parts *parts)
 
 /* ---- what the numbers are ---------------------------------------------------------------------------------------- */
 
-/* Does every number come from a convolution, only laid out anew? Then it is decoded by nobody yet. */
+/* Whether every number comes directly from a convolution or dense layer, through layout changes only: then the boxes
+ * are offsets that the network has not decoded. */
 static bool is_of_head(const fov_graph *graph, int id, int depth)
 {
     static const char *const handed_on[] = {"reshape", "transpose", "flatten", "identity", "cast", "squeeze",
@@ -126,7 +128,8 @@ static bool is_of_head(const fov_graph *graph, int id, int depth)
     return all;
 }
 
-/* Is it a softmax, only laid out anew or cut? Its first class is then "nothing". */
+/* Whether a value is a softmax's result, through layout changes or cuts only. Its first class is then "nothing" (the
+ * background). */
 static bool is_softmax(const fov_graph *graph, int id)
 {
     const struct value *value = graph_value(graph, id);
@@ -147,15 +150,15 @@ static bool is_softmax(const fov_graph *graph, int id)
 
 enum { MAPS = 6, MOST_SHAPES = 6 };
 
-/* Published detectors: sides of their maps, how large their boxes are in parts of the picture (of a map, and of the
- * next), and their shapes. */
+/* The published SSD detectors: picture size, number of boxes, sides of the maps, scale of each map's boxes in parts of
+ * the picture's side (one more for the geometric mean with the next map's), and aspect ratios. */
 static const struct ssd {
     int side;
     int64_t count;
     double step[MAPS]; /* pixels from place to place; 0: side / map */
     int map[MAPS];
     double scale[MAPS + 1];
-    int ratios[MAPS]; /* 2, or 2 and 3, beside squares */
+    int ratios[MAPS]; /* 1: aspect ratio 2; 2: 2 and 3; with their inverses, beside the squares */
 } ssds[] = {
     {320, 3234, {0}, {20, 10, 5, 3, 2, 1}, {0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1}, {2, 2, 2, 2, 2, 2}},
     {300, 8732, {8, 16, 32, 64, 100, 300}, {38, 19, 10, 5, 3, 1}, {0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05},
@@ -173,7 +176,7 @@ static const struct ssd *ssd_of(const fov_model *model, int64_t count)
     return NULL;
 }
 
-/* Width and height of a map's boxes in parts of the picture, held within it. Answers how many. */
+/* Width and height of the boxes at each cell of a map, in parts of the picture's side, at most 1. Returns how many. */
 static int shapes_of_map(const struct ssd *ssd, int map, double shape[MOST_SHAPES][2])
 {
     double own = ssd->scale[map], between = sqrt(own * ssd->scale[map + 1]);
@@ -195,7 +198,7 @@ static int shapes_of_map(const struct ssd *ssd, int map, double shape[MOST_SHAPE
     return count;
 }
 
-/* Middles and sizes in pixels, each [count, 2]: x, y. */
+/* Centres and sizes of all default boxes in pixels, each [count, 2]: x, y. */
 static void default_boxes(const struct ssd *ssd, float *middle, float *size)
 {
     size_t at = 0;
@@ -218,8 +221,8 @@ static fov_value number(fov_graph *graph, float value)
     return fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &value);
 }
 
-/* Offsets [N, count, 4] to corners in pixels: a middle moves by a tenth of the default box's side for each 1, a side
- * grows by exp of a fifth; not beyond 62.5 times, as torchvision holds it. */
+/* Decodes offsets [N, count, 4] to corners in pixels: centre + 0.1 offset x side, side x exp(0.2 offset), where a side
+ * grows at most 62.5 times, as in torchvision. */
 static fov_value decode(fov_model *model, const struct ssd *ssd, fov_value offsets)
 {
     fov_graph *g = model->graph;
@@ -248,7 +251,8 @@ static fov_value as_rows(fov_graph *graph, fov_value value, int64_t boxes, int64
     return fov_reshape(graph, value, (fov_shape){3, {fov_value_shape(graph, value).dim[0], boxes, numbers}});
 }
 
-/* Probabilities of the classes, [N, boxes, classes], without "nothing"; what was done is said. */
+/* Probabilities of the classes, [N, boxes, classes], without that of "nothing". Appends to `said` how they were
+ * found. */
 static fov_value scores_of(fov_model *model, const struct parts *parts, bool is_ssd, struct text *said)
 {
     fov_graph *g = model->graph;
@@ -267,7 +271,7 @@ static fov_value scores_of(fov_model *model, const struct parts *parts, bool is_
     return has_nothing ? fov_slice(g, scores, 2, 1, parts->classes - 1, 1) : scores;
 }
 
-/* The names of classes without that of "nothing". */
+/* Drops the class name of "nothing" if the model has one name more than there are classes. */
 static int name_classes(fov_model *model, int64_t classes)
 {
     bool has_one_more = model->class_count == classes + 1;
@@ -275,6 +279,7 @@ static int name_classes(fov_model *model, int64_t classes)
                         : FOV_OK;
 }
 
+/* Joins boxes, scores and labels into one output of a form, the model's only output from then on. */
 static int join(fov_model *model, const struct parts *parts, const char *form, struct text *said)
 {
     fov_graph *g = model->graph;
@@ -315,7 +320,8 @@ static int join(fov_model *model, const struct parts *parts, const char *form, s
 
 /* ---- what is asked for ------------------------------------------------------------------------------------------- */
 
-/* One output whose rows have a form; `which` 0: any of those that are told by their shape. */
+/* For a detector with one output: states its form, `which` in boxes_form_names; 0: a form that its shape tells, if
+ * any. */
 static int take_rows(fov_model *model, int which, struct text *said)
 {
     struct boxes_rows rows;
@@ -336,7 +342,7 @@ static int take_rows(fov_model *model, int which, struct text *said)
     return model_find_meanings(model);
 }
 
-/* A network that answers for one picture, however many it is given, is one for one picture. */
+/* If an output [1, boxes, 4] has a fixed batch although the input's is open, rebuilds the graph for a batch of 1. */
 static int fix_batch(fov_model *model)
 {
     struct graph_change change = {.id = model->input.id, .shape = fov_value_shape(model->graph, model->input)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From nodes to boxes, from boxes to blocks, and of blocks that are alike to one. */
+/* Turns nodes into boxes, groups boxes into blocks, and folds identical consecutive blocks into one. */
 #include "model/diagram.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -10,8 +10,8 @@ struct making {
     const fov_graph *graph;
     const fov_layer *layers; /* of the summary, in the order of nodes */
     int layer_count;
-    int *box_of; /* per value: the box that makes it; or one of the below */
-    int64_t *carried; /* per value that is made of weights alone: parameters that are to be counted where it is read */
+    int *box_of; /* per value: the box that computes it; or INPUT, or WEIGHTS: computed from weights alone */
+    int64_t *carried; /* per value: parameters that it is computed from, to be counted in the box that reads it */
 };
 enum { INPUT = -1, WEIGHTS = -2 };
 
@@ -22,7 +22,7 @@ static bool is_data(const struct making *m, int id)
     return id != 0 && m->box_of[id] != WEIGHTS;
 }
 
-/* The first input that data come through; 0: none. */
+/* The first input of a node that depends on the network's input, and *count of them; 0: none. */
 static int main_input(const struct making *m, const struct node *node, int *count)
 {
     int first = 0;
@@ -41,7 +41,7 @@ static bool changes_size(const fov_shape *in, const fov_shape *out)
     return in->rank == 4 && out->rank == 4 && (in->dim[2] != out->dim[2] || in->dim[3] != out->dim[3]);
 }
 
-/* Pools whose stride is 1, too. */
+/* Whether a node gets a box: it multiplies, joins branches, pools (with any stride) or changes the map's size. */
 static bool is_drawn(const struct making *m, const struct node *node, const fov_layer *layer)
 {
     int count = 0, first = main_input(m, node, &count);
@@ -68,7 +68,7 @@ static void write_label(const struct making *m, const struct node *node, const f
     bool is_depthwise = strcmp(node->op->name, "conv") == 0 && node->in_count > 1 && x->rank == 4 &&
                         in[1].shape.rank == 4 && in[1].shape.dim[1] == 1 && x->dim[1] > 1;
     used = text_append(out, DIAGRAM_LABEL, used, "%s%s", is_depthwise ? "depthwise " : "", node->op->name);
-    if (layer->multiply_adds > 0 && y->rank > 1) { /* filters, or units */
+    if (layer->multiply_adds > 0 && y->rank > 1) { /* number of filters or units */
         int axis = strcmp(node->op->name, "matmul") == 0 ? y->rank - 1 : 1;
         used = text_append(out, DIAGRAM_LABEL, used, " %lld", (long long)y->dim[axis]);
     }
@@ -80,7 +80,7 @@ static void write_label(const struct making *m, const struct node *node, const f
     }
 }
 
-/* What a layer without a box of its own adds to its producer's: "bn", "relu". */
+/* Adds a layer that has no box of its own to its producer's box: "bn", "relu". */
 static void add_behind(struct diagram_box *box, const struct node *node, const fov_layer *layer)
 {
     bool is_norm = node->op->family == OP_NORMALISATION;
@@ -143,9 +143,10 @@ static bool is_number(const char *word, size_t length)
     return length > 0 && strspn(word, "0123456789") >= length;
 }
 
-/* The scope of a layer's block: of "layer1.0.conv1" and "features.1.0.block.0" the first part with the numbers behind it; of
- * "inception3a.branch2.0.conv" the first part, as it has a number itself; of "features.denseblock1.norm.x" the first two.
- * None of "conv1". */
+/* The scope that names a layer's block: the first part of the name and the numbers after it ("layer1.0" of
+ * "layer1.0.conv1", "features.1.0" of "features.1.0.block.0"); only the first part if it has a number itself
+ * ("inception3a" of "inception3a.branch2.0.conv"); else the first two ("features.denseblock1" of
+ * "features.denseblock1.norm.x"). "" for "conv1". */
 static void find_scope(const char *name, char out[DIAGRAM_NAME])
 {
     const char *last = strrchr(name, '.');
@@ -162,7 +163,8 @@ static void find_scope(const char *name, char out[DIAGRAM_NAME])
     snprintf(out, DIAGRAM_NAME, "%.*s", (int)(length < DIAGRAM_NAME ? length : DIAGRAM_NAME - 1), name);
 }
 
-/* What the graph named by itself, a sum of branches say, belongs to the block that it reads. */
+/* The scope of a box. A join without a scope, such as a sum that the graph named by itself, takes that of the box just
+ * before it, if it reads that one. */
 static void scope_of(const struct diagram *d, int number, char out[DIAGRAM_NAME])
 {
     const struct diagram_box *box = &d->boxes[number];
@@ -177,7 +179,8 @@ static void scope_of(const struct diagram *d, int number, char out[DIAGRAM_NAME]
     }
 }
 
-/* Is all of such a scope one block? Else it may be a whole network: "features". */
+/* Whether all layers of a scope form one block: its name has a number. Without one, as "features", it may be a whole
+ * network. */
 static bool is_whole(const char *scope)
 {
     return scope[strcspn(scope, "0123456789")] != '\0';
@@ -188,7 +191,7 @@ static bool same_size(const fov_shape *a, const fov_shape *b)
     return a->rank == b->rank && (a->rank != 4 || (a->dim[2] == b->dim[2] && a->dim[3] == b->dim[3]));
 }
 
-/* Is this layer the only one of its scope, and does it read the one before alone? */
+/* Whether the next box is of another scope and this one reads only the box before it. */
 static bool is_single(const struct diagram *d, int number, const char *scope)
 {
     char other[DIAGRAM_NAME] = "";
@@ -199,8 +202,8 @@ static bool is_single(const struct diagram *d, int number, const char *scope)
     return scope[0] != '\0' && strcmp(scope, other) != 0 && box->input_count == 1 && box->inputs[0] == number - 1;
 }
 
-/* Layers behind each other on maps of one size are one block (VGG's stages), and so are those without scope, and those
- * each alone in its scope. */
+/* Whether a box continues the present block: it has the same scope, and either that scope is one block, or is empty, or
+ * the map's size stays the same (VGG's stages); or both are single boxes of their scopes. */
 static bool goes_on(const struct diagram *d, const struct diagram_block *block, int number, const char *scope)
 {
     const struct diagram_box *box = &d->boxes[number], *before = &d->boxes[number - 1];
@@ -244,7 +247,7 @@ static void add_to_block(struct diagram *d, struct diagram_block *block, int num
     memcpy(block->receptive_field, box->layer.receptive_field, sizeof block->receptive_field);
 }
 
-/* "layer1.0" by its scope; "conv1" by its layer. */
+/* A block is named by its scope if that is one block ("layer1.0"), else by its layer ("conv1"). */
 static void name_block(char out[DIAGRAM_NAME], const char *scope, const struct diagram_box *box)
 {
     const char *name = is_whole(scope) ? scope : box->layer.name;
@@ -321,7 +324,7 @@ int diagram_open(struct diagram *d, fov_model *model, const fov_shape *input, st
         m.carried[v] = 0;
     }
     for (size_t n = 0, at = 0; status == FOV_OK && n < graph->node_count && at < (size_t)m.layer_count; n++) {
-        if (m.layers[at].name == graph->nodes[n].name) { /* the summary has those that are needed */
+        if (m.layers[at].name == graph->nodes[n].name) { /* the summary lists needed nodes only */
             add_node(&m, &graph->nodes[n], &m.layers[at++]);
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The diagram on paper: blocks below each other, in as many columns as make a page; left of each block its name, shape,
- * parameters and receptive field. */
+/* Lays out and draws the diagram: blocks below each other, in as many columns as give the page a good shape; left of
+ * each block its name, shape, parameters and receptive field. */
 #include "base/text.h"
 #include "model/diagram.h"
 #include "report/plot.h"
@@ -18,7 +18,7 @@ enum {
     BOX_HEIGHT = 17,
     ROW = 25,
     COLUMN = 140,
-    LANE = 14,     /* right of the boxes, for lines that pass by */
+    LANE = 14,     /* right of the boxes, for lines that pass rows */
     PAD = 10,      /* around a block */
     LEAST_BLOCK = 74,
     BLOCK_GAP = 14,
@@ -27,7 +27,7 @@ enum {
     LETTERS = 9,
     LEAST_PAGE = 520
 };
-static const double page_shape = 1.25; /* height to width, at most about that */
+static const double page_shape = 1.25; /* the page is at most about this many times as high as wide */
 
 struct page {
     const struct diagram *diagram;
@@ -42,7 +42,7 @@ static int row_count(const struct diagram_block *block)
     return block->levels > MOST_ROWS ? MOST_ROWS : block->levels;
 }
 
-/* The row of a level; -1: it is left out. */
+/* The row in which a level is drawn; -1: the level is left out. */
 static int row_of(const struct diagram_block *block, int level)
 {
     int from_end = block->levels - 1 - level;
@@ -63,8 +63,8 @@ static double block_width(const struct diagram_block *block)
     return FACTS + 2 * PAD + COLUMN * block->columns + LANE;
 }
 
-/* Fills columns from the top until they are `limit` high; says where each block is. Answers how many columns there
- * are. */
+/* Distributes the blocks over columns that are at most about `limit` high; sets .page_column, and *highest to the
+ * height of the highest column. Returns the number of columns. */
 static int fill_columns(struct diagram *d, double limit, double *highest)
 {
     int column = 0;
@@ -83,7 +83,7 @@ static int fill_columns(struct diagram *d, double limit, double *highest)
     return column + 1;
 }
 
-/* The widest block of a column decides. */
+/* The width of a column's widest block. */
 static double column_width(const struct diagram *d, int column)
 {
     double widest = 0.0;
@@ -138,7 +138,7 @@ static void write_shape(char out[64], const fov_shape *shape)
     }
 }
 
-/* In smaller letters where it is too wide. */
+/* Writes text, in smaller letters if it would be wider than `width`. */
 static void draw_fitting(struct plot *plot, double x, double y, int align, double letters, double width, bool bold,
                          const char *text)
 {
@@ -194,7 +194,8 @@ static void line(struct plot *plot, double x0, double y0, double x1, double y1)
     plot_line(plot, x0, y0, x1, y1, PLOT_FAINT, 0.8);
 }
 
-/* From the middle of what is above to the middle of a box; what lies more than a row apart passes on the right. */
+/* Draws a line from (from_x, from_y), the bottom of the producer, to the top of a box. A line over more than one row
+ * goes down the lane at the right and enters the box from the side. */
 static void connect(struct plot *plot, double from_x, double from_y, struct at to, int rows, double lane)
 {
     double x = to.x + BOX_WIDTH / 2.0, bend = from_y + (ROW - BOX_HEIGHT) / 2.0;
@@ -311,7 +312,7 @@ static void draw(struct plot *plot, const void *what)
     }
 }
 
-/* Into either file or both or, where a text is given, into that. */
+/* Draws into the files that are named or, if `made` is given, as SVG into that. */
 static int draw_model(fov_model *model, const fov_shape *input, const char *svg, const char *png, struct text *made)
 {
     struct call call = call_begin(model->context);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of families: each makes the name that the table of networks has for its arguments. What is no member
- * gets the sentence that a mistyped name gets. Read next: networks.h, zoo/zoo.h. */
+/* The public functions for families of networks: each turns its arguments into the network's name and builds it by
+ * that. Arguments that name no network get the error of an unknown name. Read next: networks.h, zoo/zoo.h. */
 #include "base/text.h"
 #include "model/model.h"
 #include <fovea/networks.h>
@@ -9,7 +9,7 @@
 
 enum { NAME_SIZE = 96, TEXT_SIZE = 512 };
 
-/* The network of a name, with the options that belong to it. */
+/* Builds the network of a name; `how`: its options, "attention=cbam:dropout=0.3", or NULL. */
 static fov_model *build(fov_context *context, const char *name, const char *how, const fov_network_options *options)
 {
     char text[TEXT_SIZE];
@@ -24,7 +24,7 @@ static fov_model *build(fov_context *context, const char *name, const char *how,
     return fov_model_network(context, text, options);
 }
 
-/* A stem and a number behind it: "vgg" 16 "_bn". */
+/* Builds the network whose name is a stem, a number and an end: "vgg" 16 "_bn". */
 static fov_model *numbered(fov_context *context, const char *stem, int number, const char *end, const char *how,
                            const fov_network_options *options)
 {
@@ -33,7 +33,7 @@ static fov_model *numbered(fov_context *context, const char *stem, int number, c
     return build(context, name, how, options);
 }
 
-/* A stem and a word of the caller's: "lenet" "5@1998". */
+/* Builds the network whose name is a stem and the caller's word: "lenet" "5@1998". */
 static fov_model *worded(fov_context *context, const char *stem, const char *word, const char *how,
                          const fov_network_options *options)
 {
@@ -42,7 +42,7 @@ static fov_model *worded(fov_context *context, const char *stem, const char *wor
     return build(context, name, how, options);
 }
 
-/* A stem and a factor as names spell it, with as few digits as it needs, but one at least: 0.5 is "0_5". */
+/* Builds the network whose name is a stem and a factor with one or two decimals: 0.5 is "0_5". */
 static fov_model *scaled(fov_context *context, const char *stem, double factor, const char *how,
                          const fov_network_options *options)
 {
@@ -53,7 +53,7 @@ static fov_model *scaled(fov_context *context, const char *stem, double factor, 
         digits[length - 1] = '\0';
     }
     for (char *at = digits; *at != '\0'; at++) {
-        *at = (char)(*at == '.' || *at == ',' ? '_' : *at); /* ',' where the program chose such a locale */
+        *at = (char)(*at == '.' || *at == ',' ? '_' : *at); /* ',' in some locales */
     }
     return worded(context, stem, digits, how, options);
 }
@@ -102,7 +102,7 @@ fov_model *fov_inception(fov_context *context, int version, bool residual, const
     if (residual) {
         return numbered(context, "inception_resnet_v", version, "", how, options);
     }
-    if (version == 1 || version == 2) { /* which have names of their own */
+    if (version == 1 || version == 2) { /* versions with names of their own */
         return build(context, version == 1 ? "googlenet" : "bn_inception", how, options);
     }
     return numbered(context, "inception_v", version, "", how, options);

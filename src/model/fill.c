@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Inputs beside that of pictures: a scale, a threshold, a question's numbers. What goes into them is given once, for
- * one sample, and repeated for each. */
+/* Inputs besides the chosen one: a scale, a threshold, the encoding of a question. Their data are given once, for one
+ * sample, and repeated for each sample of a batch. */
 #include "graph/shared.h"
 #include "io/npy.h"
 #include "model/model.h"
 #include "tensor/convert.h"
 #include <string.h>
 
-/* Bytes of one sample of an input; 0: not known. */
+/* Bytes of one sample of an input; 0: its shape is not known. */
 static size_t sample_bytes(const fov_model *model, fov_value input)
 {
     const struct value *value = graph_value(model->graph, input.id);
@@ -16,7 +16,7 @@ static size_t sample_bytes(const fov_model *model, fov_value input)
     return shape_bytes(&sample, value->dtype, &bytes) ? bytes : 0;
 }
 
-/* The place of an input that may be filled; -1 and E_USAGE. */
+/* Index of the input with that name, which must not be the chosen one; else -1 and E_USAGE. */
 static int find_other(fov_model *model, const char *name)
 {
     fov_value input = fov_model_input_named(model, name);
@@ -66,7 +66,7 @@ int fov_model_fill_input(fov_model *model, const char *name, const void *data, s
     return FOV_OK;
 }
 
-/* The array's elements as the input has them: of its type, or numbers that become float32. */
+/* Fills an input with an array's elements, which must be of the input's type; numbers of any type become float32. */
 static int fill_array(fov_model *model, const char *name, const char *path, const struct npy *npy)
 {
     struct error *error = &model->context->error;
@@ -118,7 +118,7 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
     return status;
 }
 
-/* Input i, for every sample of a plan in which it is `input`. */
+/* Copies the data given for the model's input i into every sample of the plan's value `input`. */
 static void fill_plan(const fov_model *model, int i, fov_value input, fov_plan *plan)
 {
     char *to = model->fills[i] != NULL ? fov_plan_data(plan, input) : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that are not finite, weights too small to count, and variances below zero. One NaN makes every output NaN,
- * and nothing else says where it came from; denormal numbers are zeros where we compute and are not elsewhere. Whoever
- * loads weights is told which tensors hold them. Weights that stay in their file are read here piece by piece and not
- * kept. */
+/* Looks for weights that are NaN, infinite or denormal, and for negative variances. One NaN makes every output NaN, and
+ * nothing else tells where it came from. fovea computes with denormals flushed to zero, other programs may not. Loading
+ * weights therefore reports the tensors that hold such numbers. Weights that stay in their file are read piece by piece
+ * and not kept in memory. */
 #include "base/text.h"
 #include "model/model.h"
 #include "tensor/convert.h"
@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 1024, NAMES = 4, MANY = 100 /* one element in so many */, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
+enum { PIECE = 1024, NAMES = 4, MANY = 100 /* 1 in 100 elements */, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
 
-/** Hundreds of megabytes go by here when a model is loaded: all threads read, each part is looked at while it is
- *  hot. */
+/** The scan of one tensor. Loading a large model scans hundreds of megabytes, so all threads read, each in parts that
+ *  stay in the cache. */
 struct scan {
     const fov_graph *graph;
     int              id;
@@ -23,13 +23,13 @@ struct scan {
     struct error     error; /* of the thread that failed first */
 };
 
-/** Elements of one tensor that are odd: not finite (all ones in the exponent); tiny: denormal (all zeros in it, and yet
- *  not zero). */
+/** Numbers of elements. odd: not finite (the exponent's bits are all ones); tiny: denormal (the exponent's bits are all
+ *  zeros, the number is not zero). */
 struct count {
     size_t odd, tiny;
 };
 
-/** In blocks of a fixed size, which compilers turn into vectors: a model's first answer waits for this. */
+/** In blocks of a fixed size, which compilers vectorise: a model's first prediction waits for this scan. */
 static struct count count_bits(const uint32_t *bits, size_t count)
 {
     enum { BLOCK = 64 };
@@ -102,7 +102,7 @@ static int count_odd(const fov_graph *graph, int id, size_t *odd, size_t *tiny, 
     return atomic_load(&scan.failed) ? (int)error_set(error, scan.error.status, "%s", scan.error.text) : 0;
 }
 
-/** A batch norm with a variance below zero divides by the root of a negative number. */
+/** E_INPUT: a batch norm has a negative variance, of which it would take the square root. */
 static int check_variances(const fov_graph *graph, const char *path, struct error *error)
 {
     enum { VARIANCE = 4 /* input of batch_norm */ };
@@ -134,7 +134,7 @@ static int check_variances(const fov_graph *graph, const char *path, struct erro
     return 0;
 }
 
-/** The first few tensors that share a fault, and how many do. */
+/** The names of the first few tensors with a fault, and how many tensors have it. */
 struct naming {
     char   list[400];
     size_t used, tensors;
@@ -171,13 +171,13 @@ int model_check_finite(fov_model *model, const char *path)
     const fov_graph *graph = model->graph;
     struct error    *error = &model->context->error;
     struct naming    odd = {.used = 0}, tiny = {.used = 0};
-    bool             heard = model->context->strict || model->context->log != NULL; /* else nobody learns of it */
+    bool             heard = model->context->strict || model->context->log != NULL; /* else nobody would see it */
     for (size_t id = 1; heard && id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
         size_t              odd_count = 0, tiny_count = 0;
         bool                floats = value->dtype == FOV_F32 || value->dtype == FOV_F16 || value->dtype == FOV_F64;
         if (value->kind != VALUE_PARAMETER || !floats || (value->data == NULL && value->file == NULL)) {
-            continue; /* what has not been drawn yet will be finite */
+            continue; /* weights that are not drawn yet will be finite */
         }
         int status = count_odd(graph, (int)id, &odd_count, &tiny_count, error);
         if (status) {
@@ -187,7 +187,7 @@ int model_check_finite(fov_model *model, const char *path)
         if (odd_count > 0) {
             name_tensor(&odd, value, odd_count);
         }
-        if (tiny_count > value->bytes / sizeof(float) / MANY) { /* single ones are in every network */
+        if (tiny_count > value->bytes / sizeof(float) / MANY) { /* every network has a few */
             name_tensor(&tiny, value, tiny_count);
         }
     }

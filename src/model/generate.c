@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Noise to pictures. A picture's noise is a function of the seed and its number, and batches are always of one size, so
- * that the picture is the same however many are made, and with however many threads. */
+/* Generating pictures from noise. A picture's noise depends only on the seed and the picture's number, and all batches
+ * have the same size, so that a picture is the same however many are generated and with any number of threads. */
 #include "model/generate.h"
 #include "base/arithmetic.h"
 #include "base/random.h"
@@ -27,7 +27,7 @@ static bool is_picture(const struct value *value)
            (s->dim[1] == 1 || s->dim[1] == 3) && s->dim[2] > 1 && s->dim[3] > 1;
 }
 
-/* The one input that a value depends on; 0: none, or several. */
+/* The only input that a value depends on; 0: it depends on none, or on several. */
 static int only_source(const fov_model *model, fov_value value, bool *needed)
 {
     const fov_graph *graph = model->graph;
@@ -85,8 +85,9 @@ static void draw(uint64_t seed, int number, float *noise, int count)
     }
 }
 
-/* A place on the arc from one noise to another (Shoemake, "Animating rotation with quaternion curves", 1985): points
- * between on the straight line are shorter than noise ever is. */
+/* Interpolates between two noise vectors along the arc (Shoemake, "Animating rotation with quaternion curves", 1985):
+ * points on the straight line between them are shorter than noise of that dimension ever is. `share`: 0 is the first,
+ * 1 the second. */
 static void draw_between(uint64_t seed, const int number[2], double share, float *noise, int count, float *other)
 {
     double product = 0.0, square[2] = {0.0, 0.0};
@@ -119,7 +120,8 @@ static void fill_noise(const fov_generate_options *o, int number, float *noise, 
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
-/* [channels, height, width] to bytes [height, width, channels]. */
+/* Converts floats [channels, height, width] to a picture of bytes [height, width, channels]. `is_signed`: from -1 .. 1,
+ * else from 0 .. 1. */
 static int take(const struct generator *generator, const float *numbers, bool is_signed, fov_image *image,
                 struct memory *memory, struct error *error)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Another task for a trained network: its head, the last layer with weights, is replaced; layers are kept as they are
- * by freezing their parameters. Read next: graph/copy.h, which makes the graph with the other shapes. */
+/* Transfer learning: replaces the head of a trained network, its last layer with weights, by one for another number of
+ * classes, and freezes parameters of layers to be kept. Read next: graph/copy.h, which rebuilds a graph with other
+ * shapes. */
 #include "base/arithmetic.h"
 #include "graph/copy.h"
 #include "model/head.h"
@@ -11,7 +12,7 @@
 
 /* ---- the head ---------------------------------------------------------------------------------------------------- */
 
-static const double rare = 0.01; /* the probability of a detector's new class (Lin et al. 2017) */
+static const double rare = 0.01; /* initial probability of a detector's new class (Lin et al. 2017) */
 
 int head_give_up(const struct head *head, const struct node *node, const char *why)
 {
@@ -19,7 +20,7 @@ int head_give_up(const struct head *head, const struct node *node, const char *w
                      graph_value(head->model->graph, node->out[0])->name, node->op->name, why);
 }
 
-/** How often nodes read a value. */
+/** How many inputs of nodes are this value. */
 static int count_readers(const fov_graph *graph, int id)
 {
     int readers = 0;
@@ -31,7 +32,7 @@ static int count_readers(const fov_graph *graph, int id)
     return readers;
 }
 
-/** One axis of a parameter takes the new number of classes. */
+/** Registers a change: `axis` of the parameter at input `port` gets the new number of classes, and new values. */
 static int change(struct head *head, const struct node *node, int port, int axis, fov_initial initial, double scale)
 {
     int id = node->in[port];
@@ -71,7 +72,8 @@ int head_change_layer(struct head *head, const struct node *node, int axis)
     return status;
 }
 
-/** A bias added, or a slope multiplied, after the layer: the axis that counts the classes. */
+/** Changes a bias that is added, or a factor that is multiplied, after the layer, along the axis that counts
+ *  classes. */
 static int change_operand(struct head *head, const struct node *node, int port, bool is_sum)
 {
     const fov_shape *shape = &graph_value(head->model->graph, node->in[port])->shape;
@@ -80,7 +82,7 @@ static int change_operand(struct head *head, const struct node *node, int port, 
             return change(head, node, port, axis, is_sum ? FOV_INITIAL_ZEROS : FOV_INITIAL_ONES, 0);
         }
     }
-    return FOV_OK; /* one number for all */
+    return FOV_OK; /* one number for all classes */
 }
 
 static int change_norm(struct head *head, const struct node *node)
@@ -93,6 +95,7 @@ static int change_norm(struct head *head, const struct node *node)
     return status;
 }
 
+/** Sets *length to `becomes` and remembers the old value. */
 static int state(struct head *head, const struct node *node, int64_t *length, int64_t becomes)
 {
     if (head->length_count == HEAD_CHANGES) {
@@ -106,7 +109,7 @@ static int state(struct head *head, const struct node *node, int64_t *length, in
 
 int head_change_length(struct head *head, const struct node *node, int was, int becomes)
 {
-    bool has_values = node->in_count > 1 && node->in[1] != 0; /* in place of options */
+    bool has_values = node->in_count > 1 && node->in[1] != 0; /* the shape is an input, not an option */
     int64_t *dim = NULL, count = 0;
     if (strcmp(node->op->name, "slice") == 0 && !has_values) {
         dim = &((struct slice_options *)node->options)->length;
@@ -118,7 +121,7 @@ int head_change_length(struct head *head, const struct node *node, int was, int 
         struct value *shape = graph_value(head->model->graph, node->in[1]);
         bool is_known = shape->kind == VALUE_CONSTANT && shape->dtype == FOV_I64 && !shape->borrowed;
         dim = shape->data;
-        count = is_known && shape->shape.rank == 1 ? shape->shape.dim[0] : 0; /* else computed, and then right again */
+        count = is_known && shape->shape.rank == 1 ? shape->shape.dim[0] : 0; /* a computed shape adapts */
     }
     for (int64_t i = 0; i < count; i++) {
         if (dim[i] == was) {
@@ -128,7 +131,7 @@ int head_change_length(struct head *head, const struct node *node, int was, int 
     return FOV_OK;
 }
 
-/** The graph that was to be rebuilt is as it was. */
+/** Restores the lengths changed in the model's graph. */
 static void undo_lengths(struct head *head)
 {
     while (head->length_count > 0) {
@@ -137,7 +140,7 @@ static void undo_lengths(struct head *head)
     }
 }
 
-/** Looks at one node; answers the value to go on from in *next, 0 at the layer itself. */
+/** Registers what has to change at one node. *next: the value to go on with, or 0 if the node is the head layer. */
 static int look(struct head *head, const struct node *node, int *next)
 {
     const fov_graph *graph = head->model->graph;
@@ -195,7 +198,7 @@ static int find_head(struct head *head)
     return status;
 }
 
-/** How many scores an output of that shape has: of a sample, or of a map for each pixel. */
+/** How many scores an output has for each sample or, if it is a map, for each pixel. */
 static int count_outputs(const fov_graph *graph, int output, bool map)
 {
     fov_shape shape = graph_value(graph, output)->shape, sample = shape_with_batch(&shape, 1);
@@ -206,7 +209,7 @@ static int count_outputs(const fov_graph *graph, int output, bool map)
     return shape_count(&sample, &count) && count <= 1000000 ? (int)count : 0;
 }
 
-/** The same of a model's output, or of what became of it. */
+/** The same for the model's chosen output, or for the value `output` that it became in a rebuilt `graph`. */
 static int outputs_of(const fov_model *model, const fov_graph *graph, int output)
 {
     fov_meaning meaning = fov_model_meaning(model, model->output);
@@ -214,7 +217,7 @@ static int outputs_of(const fov_model *model, const fov_graph *graph, int output
                                         : count_outputs(graph, output, meaning == FOV_MEANING_MAP);
 }
 
-/** What was said of an output that held no classes is not true of its new head. */
+/** Forgets a stated meaning "values" of the chosen output: its new head scores classes. */
 static void forget_values(fov_model *model)
 {
     for (int i = 0; i < model->output_count; i++) {
@@ -240,7 +243,7 @@ static int exchange_graph(struct head *head, int *id)
     }
     head->layer = id[head->layer];
     forget_values(model);
-    head->length_count = 0; /* the graph that they are of goes */
+    head->length_count = 0; /* they belong to the graph that is freed now */
     int status = model_take_graph(model, graph, id, head->changes, head->count);
     return status != FOV_OK ? status : fov_model_set_classes(model, NULL, 0);
 }
@@ -288,7 +291,7 @@ int fov_model_replace_head(fov_model *model, int classes, const char **weight)
 
 /* ---- a plain end ------------------------------------------------------------------------------------------------- */
 
-/** The one input that is computed from the network's; 0: there are none or several. */
+/** The only input of a node that is another node's result; 0: there are none or several. */
 static int only_source(const fov_graph *graph, const struct node *node)
 {
     int found = 0;
@@ -303,7 +306,7 @@ static int only_source(const fov_graph *graph, const struct node *node)
     return found;
 }
 
-/** May what a node makes change: does one other node read it, and nobody else? */
+/** Whether a value has at most one reader (node or output of the model), so that it may change. */
 static bool is_read_once(const fov_model *model, int id)
 {
     int readers = count_readers(model->graph, id);
@@ -347,7 +350,7 @@ int model_end_plainly(fov_model *model)
 
 /* ---- freezing ---------------------------------------------------------------------------------------------------- */
 
-/** One of the patterns between commas. */
+/** Whether the name matches one of the patterns, which commas separate. */
 static bool matches(const char *patterns, const char *name)
 {
     char one[256];
@@ -365,7 +368,7 @@ static bool matches(const char *patterns, const char *name)
     return false;
 }
 
-/** Something that a node renews by itself, as batch norm its running mean. */
+/** Whether a parameter is updated by a node itself, like batch norm's running mean. */
 static bool is_statistic(const fov_graph *graph, int id)
 {
     for (size_t n = 0; n < graph->node_count; n++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a detector's classes are made: its rows, [N, places, 4 + 1 + classes], are joined of maps, and each map's numbers
- * of a box, an object and its classes, which come from a layer for each map (YOLOX's form: boxes_form.c). */
+/* Finds the layers that compute a detector's classes. Its rows, [N, cells, 4 + 1 + classes], are a concatenation over
+ * maps; each map's numbers are a concatenation of a box, an objectness score and class scores, and the class scores
+ * come from one layer for each map (YOLOX's form: boxes_form.c). */
 #include "model/head.h"
 #include "model/boxes_form.h"
 #include <string.h>
@@ -17,7 +18,7 @@ int head_box_classes(const fov_model *model, const fov_graph *graph, int output)
     return numbers > BOX_NUMBERS && numbers < 1000000 ? (int)numbers - BOX_NUMBERS : 0;
 }
 
-/** Are numbers of a row put together here (a box's, an object's, the classes'), rather than places? */
+/** Whether a concatenation joins the numbers of a row (box, objectness, classes), rather than grid cells. */
 static bool joins_numbers(const struct head *head, const struct node *node)
 {
     const fov_graph *graph = head->model->graph;
@@ -25,7 +26,7 @@ static bool joins_numbers(const struct head *head, const struct node *node)
     const fov_shape *whole = &graph_value(graph, node->out[0])->shape;
     for (int axis = 1; axis < whole->rank; axis++) {
         if (whole->dim[axis] != last->dim[axis]) {
-            int64_t part = last->dim[axis] - head->outputs; /* 1: the object's stands before them */
+            int64_t part = last->dim[axis] - head->outputs; /* 1: with the objectness before them */
             return whole->dim[axis] == BOX_NUMBERS + head->outputs && (part == 0 || part == 1);
         }
     }
@@ -44,7 +45,7 @@ static int find(struct head *head, int id, int depth)
     if (strcmp(name, "conv") == 0) {
         return head_change_layer(head, node, 0);
     }
-    int more = strcmp(name, "slice") == 0 ? 1 : BOX_NUMBERS; /* those of an object and its classes, or whole rows */
+    int more = strcmp(name, "slice") == 0 ? 1 : BOX_NUMBERS; /* objectness and classes, or whole rows */
     int status = head_change_length(head, node, more + head->outputs, more + head->classes);
     bool is_concat = strcmp(name, "concat") == 0, is_one = is_concat && joins_numbers(head, node);
     int first = is_one ? node->in_count - 1 : 0, end = is_concat ? node->in_count : 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's inputs and outputs: all that its file has, in the file's order, and the one of each that is chosen. What
- * outputs mean is found in meaning.c. */
+/* A model's inputs and outputs: all that its file has, in the file's order, and the chosen input and output. The
+ * meaning of outputs is derived in meaning.c. */
 #include "base/text.h"
 #include "graph/shared.h"
 #include "model/batch_plans.h"
@@ -12,7 +12,8 @@ enum { NAME_TEXT = 120 };
 
 /* ---- the chosen ones --------------------------------------------------------------------------------------------- */
 
-/* "0", "1", ... for classes without names: fov_model_class hands out pointers that must stay. */
+/* Makes the texts "0", "1", ... for classes without names, kept in the model because fov_model_class returns pointers
+ * to them. */
 static int number_classes(fov_model *model, int count)
 {
     if (count <= model->number_count) {
@@ -54,7 +55,7 @@ int model_find_meanings(fov_model *model)
     return number_classes(model, model_scores(model, model->output).classes);
 }
 
-/* The first that reads pictures, floats of 1 to 4 channels; else the first. */
+/* The first input that looks like a picture, float32 of rank 4 with at most 4 channels; else the first input. */
 static fov_value usual_input(const fov_model *model)
 {
     for (int i = 0; i < model->input_count; i++) {
@@ -104,7 +105,8 @@ static int check_inputs(const fov_model *model, const fov_value *inputs, int cou
     return status;
 }
 
-/* The first that is a result is the chosen one. Others may be whatever a file names as an output, an input even. */
+/* *chosen: the first output that is the result of an operator. Other outputs may be any value that the file names, even
+ * an input. */
 static int check_outputs(const fov_model *model, const fov_value *outputs, int count, fov_value *chosen)
 {
     int status = FOV_OK;
@@ -361,7 +363,7 @@ static const char *name_at(const fov_model *model, bool input, int index)
     return graph_value(model->graph, input ? model->inputs[index].id : model->outputs[index].value.id)->name;
 }
 
-/* E_USAGE with the names there are. */
+/* E_USAGE with a list of the known names. */
 static int fail_unknown(const fov_model *model, bool input, const char *name)
 {
     struct text all = {.memory = model->context->memory};

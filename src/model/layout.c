@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Where an input has its channels: behind the batch, as PyTorch writes models, or last, as Keras does. A graph stays as
- * its file has it; who fills the input asks here. The rule, in this order: what was stated; whether the input reaches a
- * transposition that brings its last dimension forward, or a convolution without one; which of the second and the last
- * dimension can be a number of channels (1, 3 or 4); where both can, which leaves a square; else they come first. */
+/* The layout of an input: channels first, as PyTorch writes models, or last, as Keras does. A graph keeps its file's
+ * layout; the code that fills the input asks here. Rules, in this order: a stated layout; a transpose of the input that
+ * moves its last dimension forward (channels last), or a convolution without one (first); which of the second and the
+ * last dimension can be a number of channels (1, 3 or 4); if both can, the choice that leaves a square; else first. */
 #include "model/model.h"
 #include <string.h>
 
-enum { FOLLOWED = 16 }; /* operators on the way to the first convolution: normalisation, a cast, padding */
+enum { FOLLOWED = 16 }; /* at most this many operators before the first convolution: normalisation, a cast, padding */
 
 static bool is_channels(int64_t size)
 {
@@ -26,7 +26,7 @@ static const struct node *reader_of(const fov_graph *graph, int id)
     return NULL;
 }
 
-/* What the graph tells: 1, channels last; 0, first; -1, nothing. */
+/* The layout by the graph: 1, channels last; 0, first; -1, the graph does not tell. */
 static int layout_by_graph(const fov_graph *graph, fov_value input)
 {
     const fov_shape *own = &graph_value(graph, input.id)->shape;
@@ -45,7 +45,7 @@ static int layout_by_graph(const fov_graph *graph, fov_value input)
             return 0;
         }
         if (shape->rank != 4 || shape->dim[1] != own->dim[1] || shape->dim[3] != own->dim[3]) {
-            return -1; /* of another form: what follows says nothing of the input */
+            return -1; /* a changed shape: what follows tells nothing about the input */
         }
         id = node->out[0];
     }
@@ -61,7 +61,7 @@ fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_g
     }
     bool first = is_channels(shape->dim[1]), last = is_channels(shape->dim[3]);
     int  told = last ? layout_by_graph(model->graph, input) : 0;
-    if (told < 0 && first) { /* both can be: the other two make a square more often than not */
+    if (told < 0 && first) { /* both can be: pictures are square more often than not */
         bool square_before = shape->dim[1] == shape->dim[2], square_behind = shape->dim[2] == shape->dim[3];
         *is_guess = square_before == square_behind;
         told = square_before && !square_behind;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from files. What a file is, is seen from its content, never from its name. The formats are in io/, weights
- * alone are in weights.c. */
+/* Loads models from ONNX files. A file's format is recognised by its content, never by its name. Formats are in io/;
+ * weights without a graph are in weights.c. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "model/boxes_form.h"
@@ -11,7 +11,7 @@
 
 enum { NAME_TEXT = 120 };
 
-/** All inputs and outputs of what was read. */
+/** Sets the model's inputs and outputs to all those of the file. */
 static int take_inputs_outputs(fov_model *model, const char *path, const struct onnx_imported *imported)
 {
     struct error *error = &model->context->error;
@@ -21,7 +21,7 @@ static int take_inputs_outputs(fov_model *model, const char *path, const struct 
     int status = fov_model_set_inputs_outputs(model, imported->inputs, imported->input_count, imported->outputs,
                                               imported->output_count);
     if (status) {
-        error->status = status == FOV_E_USAGE ? FOV_E_INPUT : error->status; /* it is the file that asks for it */
+        error->status = status == FOV_E_USAGE ? FOV_E_INPUT : error->status; /* the file's fault, not the caller's */
         error_prefix(error, "%s", path);
     }
     return (int)error->status;
@@ -35,10 +35,10 @@ static int take_texts(fov_model *model, const struct onnx_imported *imported)
     return model->graph_name != NULL && model->doc != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/** Do all shapes work out with another number of samples than the file's? */
+/** FOV_OK if the graph's shapes can be inferred for another number of samples than the file's. */
 static int check_any_batch(fov_graph *graph)
 {
-    enum { SOME = 13 }; /* seldom a size of anything else, so that a mix-up does not fit by chance */
+    enum { SOME = 13 }; /* rarely the size of another axis, so that a wrong graph does not fit by chance */
     struct memory *memory = graph->context->memory;
     fov_shape *shapes = memory_allocate(memory, graph->value_count, sizeof *shapes, "shapes", &graph->context->error);
     int        status = shapes != NULL ? graph_shapes(graph, SOME, NULL, NULL, shapes) : FOV_E_MEMORY;
@@ -46,7 +46,7 @@ static int check_any_batch(fov_graph *graph)
     return status;
 }
 
-/** Was the graph being built with an open number of samples when it failed? */
+/** Whether the graph, complete or not, has an input with an open number of samples. */
 static bool has_open_batch(const fov_graph *graph)
 {
     for (size_t id = 1; id < graph->value_count; id++) {
@@ -58,7 +58,8 @@ static bool has_open_batch(const fov_graph *graph)
     return false;
 }
 
-/** For another try at the file: an empty graph; *first is why the last one failed. False: memory is short. */
+/** Prepares another attempt at the file with an empty graph; *first: the error of the last attempt. False: out of
+ *  memory. */
 static bool start_anew(fov_model *model, struct error *first)
 {
     *first = model->context->error;
@@ -68,8 +69,8 @@ static bool start_anew(fov_model *model, struct error *first)
     return model->graph != NULL;
 }
 
-/** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that
- *  number. */
+/** Imports the file for any number of samples, whatever number it was exported for; if its nodes do not allow that, for
+ *  the file's number. */
 static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
                             const int64_t size[2], bool before_suppression, struct onnx_imported *imported)
 {
@@ -99,7 +100,8 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
     return status;
 }
 
-/** What cannot be read because shapes follow from a suppression of boxes is read up to there; *is_cut then. */
+/** Imports the file. If that fails, as it does when shapes depend on the result of a NonMaxSuppression, imports it up
+ *  to that node and sets *is_cut. */
 static int import_what_can_be(fov_model *model, const char *path, const char *directory, const struct file_map *map,
                               const int64_t size[2], bool *is_cut, struct onnx_imported *imported)
 {
@@ -118,8 +120,8 @@ static int import_what_can_be(fov_model *model, const char *path, const char *di
     return *is_cut ? FOV_OK : status;
 }
 
-/* The boxes and scores that the suppression would have read are what the model gives. ONNX leaves open whether corners
- * are x, y or y, x: who wrote the file tells. */
+/* Makes the inputs of the cut-off suppression, boxes and scores, the model's output. ONNX leaves open whether corners
+ * are x, y or y, x; the program that wrote the file decides. */
 static int take_boxes(fov_model *model, const char *path, const char *producer)
 {
     struct error *error = &model->context->error;
@@ -145,7 +147,7 @@ static int take_boxes(fov_model *model, const char *path, const char *producer)
 /** Most networks were trained on pictures of this size. */
 enum { USUAL_SIZE = 224 };
 
-/** Channels first or last, where nothing in the file tells. */
+/** Warns if the layout of the chosen input is only a guess. */
 static void warn_of_layout(const fov_model *model, const char *path)
 {
     char      shape[SHAPE_TEXT_SIZE], name[NAME_TEXT];
@@ -169,7 +171,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     char                 directory[4096] = ".";
     const char          *slash = strrchr(path, '/');
     struct onnx_imported imported;
-    bool                 is_file = map->mapping != NULL; /* what came through a pipe has no folder */
+    bool                 is_file = map->mapping != NULL; /* a model read from a pipe has no folder */
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
@@ -195,7 +197,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
         status = take_texts(model, &imported);
     }
     if (!status && is_cut) {
-        status = take_boxes(model, path, imported.producer); /* names are of the classes of boxes */
+        status = take_boxes(model, path, imported.producer); /* before the names, which count the boxes' classes */
     }
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);
@@ -210,7 +212,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     return status;
 }
 
-/* `path` is for sentences where there are bytes. */
+/* `path` names the model in messages if it comes from memory. */
 static fov_model *load_mapped(fov_context *context, const char *path, const struct file_map *map, const int64_t *size)
 {
     fov_model *model = fov_model_create(context);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the numbers of an output mean, read off the operators at its end. Casts, reshapes and the like are looked
- * through; where no softmax or sigmoid is found, the range that the numbers must lie in says whether they are
- * probabilities already (range.c). Nothing is computed here. Who uses the answer: predict.c, train/step.c,
- * train/metrics.c, head.c. */
+/* Derives the meaning of an output's numbers from the last operators before it. Casts, reshapes and the like are
+ * skipped; if there is no softmax or sigmoid, the bounds of the numbers tell whether they are probabilities anyway
+ * (range.c). Nothing is run here. Users: predict.c, train/step.c, head.c and the tasks. */
 #include "model/boxes_form.h"
 #include "model/range.h"
 #include <string.h>
@@ -62,7 +61,7 @@ int model_count_values(const fov_model *model, fov_value output)
     return shape_count(&shape, &count) && count <= INT32_MAX ? (int)count : 0;
 }
 
-/* Are these the height and width of the model's pictures, divided by one number? */
+/* Whether size[0] and size[1] are the height and width of the model's pictures, both divided by the same integer. */
 static bool is_picture_size(const fov_model *model, const int64_t *size)
 {
     struct model_picture picture;
@@ -70,7 +69,7 @@ static bool is_picture_size(const fov_model *model, const int64_t *size)
            picture.width % size[1] == 0 && picture.height / size[0] == picture.width / size[1];
 }
 
-/* [N, C, H, W] and what has more dimensions; [N, H, W] of pictures. */
+/* Whether a shape is a map: [N, C, H, W] or of higher rank; or [N, H, W] of a picture's proportions. */
 static bool is_map(const fov_model *model, const fov_shape *shape)
 {
     if (shape->rank != 3 || count_wide(shape) < 2) {
@@ -79,7 +78,7 @@ static bool is_map(const fov_model *model, const fov_shape *shape)
     return is_picture_size(model, shape->dim + 1);
 }
 
-/* Is it a detector's, in one of the forms that are known? */
+/* Whether an output has one of the known forms of detectors. */
 static bool are_boxes(const fov_model *model, fov_value output)
 {
     struct boxes_rows rows;
@@ -120,11 +119,11 @@ int model_check_meaning(const fov_model *model, fov_value output, fov_meaning me
 
 /* ---- the end of the graph ---------------------------------------------------------------------------------------- */
 
-/* Where the numbers of an output come from: the value behind all casts and changes of shape. */
+/* Where the numbers of an output come from: the value before all casts and changes of shape. */
 struct source {
     int id;
     const struct node *node; /* NULL: an input, a parameter or a constant */
-    bool is_reshaped, is_whole; /* is_whole: cut to integers, or such from the beginning */
+    bool is_reshaped, is_whole; /* is_whole: the output or a value on the way is of an integer type */
 };
 
 static bool is_named(const struct node *node, const char *name)
@@ -143,7 +142,7 @@ static bool is_float(fov_dtype dtype)
     return dtype == FOV_F32 || dtype == FOV_F64 || dtype == FOV_F16;
 }
 
-/* Does the node hand on the rows of its first input as they are, under another type or shape at most? */
+/* Whether the node passes on the rows of its first input, changing at most their type or shape. */
 static bool hands_on(const fov_graph *graph, const struct node *node)
 {
     const fov_shape *in = &graph_value(graph, node->in[0])->shape, *out = &graph_value(graph, node->out[0])->shape;
@@ -151,7 +150,7 @@ static bool hands_on(const fov_graph *graph, const struct node *node)
         return true;
     }
     bool is_same_row = in->rank > 0 && out->rank > 0 && in->dim[0] == out->dim[0];
-    if (is_named(node, "transpose")) { /* which moves nothing where a sample is a row */
+    if (is_named(node, "transpose")) { /* moves nothing if a sample is a single row */
         return is_same_row && count_wide(in) < 2 && count_wide(out) < 2;
     }
     bool is_fixed = shape_is_known(in) && shape_is_known(out);
@@ -172,7 +171,7 @@ static struct source find_source(const fov_graph *graph, int id)
     return source;
 }
 
-/* exp(x) / sum of exp(x), as some exporters write a softmax: its x; 0: the node is something else. */
+/* The x of exp(x) / sum of exp(x), as some exporters write a softmax; 0: the node is something else. */
 static int spelled_softmax(const fov_graph *graph, const struct node *node)
 {
     if (!is_named(node, "div")) {
@@ -182,7 +181,7 @@ static int spelled_softmax(const fov_graph *graph, const struct node *node)
     return is_named(above, "exp") && is_named(below, "reduce_sum") && below->in[0] == node->in[0] ? above->in[0] : 0;
 }
 
-/* Does a softmax run over the whole row of a sample; or, of a map, over channels? */
+/* Whether a softmax runs over the whole row of a sample or, if it is a map, over the channels. */
 static bool runs_over(const fov_graph *graph, const struct node *node, bool map)
 {
     const fov_shape *shape = &graph_value(graph, node->out[0])->shape;
@@ -204,13 +203,13 @@ static bool runs_over(const fov_graph *graph, const struct node *node, bool map)
 
 /* ---- the answer -------------------------------------------------------------------------------------------------- */
 
-/* What the node at the end of an output gives, and from what. */
+/* What the last node before an output computes, and from which logits. */
 struct ending {
     fov_meaning meaning;
-    int logits; /* the value before a softmax or sigmoid; 0: none was found */
+    int logits; /* the input of a softmax or sigmoid; 0: none was found */
 };
 
-/* What is clipped to limits close to 0 and 1, as some losses want it; 0: the node does something else. */
+/* The input of a clip to about 0 .. 1, which some losses need before a logarithm; 0: the node is something else. */
 static int clipped_probability(const struct node *node)
 {
     static const double close = 1e-3;
@@ -223,7 +222,7 @@ static int clipped_probability(const struct node *node)
     return low <= close && high >= 1 - close ? node->in[0] : 0;
 }
 
-/* What a softmax over the whole row (or over the channels of a map) is taken of; 0: the node is no such one. */
+/* The input of a softmax over the whole row, or over the channels of a map; 0: the node is something else. */
 static int softmax_input(const fov_graph *graph, const struct node *node, bool map)
 {
     int spelled = spelled_softmax(graph, node);
@@ -231,7 +230,7 @@ static int softmax_input(const fov_graph *graph, const struct node *node, bool m
     return !is_softmax || !runs_over(graph, node, map) ? 0 : spelled != 0 ? spelled : node->in[0];
 }
 
-/* The same of a softmax's logarithm, in one operator or two. */
+/* The same for the logarithm of a softmax, in one operator or two. */
 static int log_softmax_input(const fov_graph *graph, const struct node *node, bool map)
 {
     if (is_named(node, "log")) {
@@ -241,8 +240,8 @@ static int log_softmax_input(const fov_graph *graph, const struct node *node, bo
     return is_named(node, "log_softmax") && runs_over(graph, node, map) ? node->in[0] : 0;
 }
 
-/* Operators whose results are no scores that a softmax was meant for: picked, normalised over something else, divided
- * by a length or a sum. A division by a constant is a temperature. */
+/* Whether a node's results are not meant as logits: elements are selected, normalised over another axis, or divided by
+ * a length or a sum. A division by a constant is a temperature and keeps them logits. */
 static bool makes_values(const fov_graph *graph, const struct node *node)
 {
     static const char *const names_of_them[] = {"top_k", "log", "softmax", "log_softmax", "lp_norm", NULL};
@@ -265,7 +264,7 @@ static struct ending find_ending(const fov_graph *graph, const struct source *so
         return (struct ending){FOV_MEANING_SOFTMAX, of_softmax};
     }
     if (of_logarithm != 0) {
-        return (struct ending){FOV_MEANING_LOGITS, of_logarithm}; /* whose softmax is that of the logits */
+        return (struct ending){FOV_MEANING_LOGITS, of_logarithm}; /* softmax(log softmax x) = softmax x */
     }
     if (is_named(node, "sigmoid")) {
         return (struct ending){FOV_MEANING_SIGMOID, node->in[0]};
@@ -284,12 +283,12 @@ static struct ending find_ending(const fov_graph *graph, const struct source *so
     if (!is_named(node, "softmax") && range.low >= 0 && range.high <= 1) {
         return (struct ending){FOV_MEANING_SIGMOID, 0};
     }
-    /* What is bounded both ways (tanh) was not meant for a softmax either. */
+    /* Numbers with both bounds (tanh) are not logits either. */
     bool is_bounded = range.low > -range_infinite && range.high < range_infinite;
     return (struct ending){is_bounded || makes_values(graph, node) ? FOV_MEANING_VALUES : FOV_MEANING_LOGITS, 0};
 }
 
-/* Were the numbers of a row a map's before they were put in one row? Then they are no classes. */
+/* Whether a row is a flattened map: then its numbers are not classes. */
 static bool is_flattened_map(const fov_graph *graph, int id)
 {
     struct source source = find_source(graph, id);
@@ -314,17 +313,18 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
         return is_map(model, shape) ? FOV_MEANING_MAP : FOV_MEANING_VALUES;
     }
     int scores = ending.logits != 0 ? ending.logits : source.id;
-    bool is_alone = ending.meaning == FOV_MEANING_SOFTMAX && count == 1; /* and always 1 */
+    bool is_alone = ending.meaning == FOV_MEANING_SOFTMAX && count == 1; /* always 1 */
     if (count > MOST_CLASSES || is_alone || is_flattened_map(graph, scores)) {
         return FOV_MEANING_VALUES;
     }
     if (count == 1 && ending.meaning == FOV_MEANING_LOGITS) {
-        return class_names == 2 ? FOV_MEANING_LOGITS : FOV_MEANING_VALUES; /* else a regression's */
+        return class_names == 2 ? FOV_MEANING_LOGITS : FOV_MEANING_VALUES; /* else a regression */
     }
     return ending.meaning;
 }
 
-/* A detector's rows before the sigmoid over all but their first four numbers; 0: the graph does not end so. */
+/* A detector's rows before the sigmoid, which applies to all but their first four numbers; 0: the graph does not end in
+ * such a sigmoid. */
 static int logits_of_boxes(const fov_graph *graph, int output)
 {
     const struct node *end = model_producer(graph, output);

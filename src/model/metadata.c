@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Metadata of model files. Preprocessing stands in the file so that a prediction anywhere starts from the same pixels;
- * class names are written as a JSON list under "names", the key that other tools use too; what other programs wrote
- * there goes out again as it came in. */
+/* Metadata of model files. Preprocessing is stored in the file so that a prediction anywhere starts from the same
+ * pixels; class names are a JSON list under "names", a key that other tools use too; entries of other programs are
+ * saved again unchanged. */
 #include "model/metadata.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -18,7 +18,7 @@ static const char key_version[] = "fovea.version", key_network[] = "fovea.networ
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
                   key_outputs[] = "fovea.outputs", key_names[] = "names", key_layout[] = "fovea.layout",
                   key_auxiliary[] = "fovea.auxiliary", key_task[] = "fovea.task",
-                  key_other_names[] = "fovea.names"; /* there where "names" is another program's */
+                  key_other_names[] = "fovea.names"; /* present if "names" belongs to another program */
 
 static const char no_memory[] = "out of memory: the metadata of a model";
 
@@ -34,7 +34,7 @@ static const char *find(const struct onnx_text *entries, int count, const char *
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* 9 digits are enough for any float to come back as it was. Always with a point or an exponent, as a fraction has them. */
+/* Writes a float with 9 digits, which identify any float exactly, and always with a point or an exponent. */
 static void add_number(struct text *json, float value)
 {
     char number[32];
@@ -62,7 +62,7 @@ static void add_word(struct text *json, const char *key, const char *word)
     text_add_json(json, word);
 }
 
-/* By their enumerations; absent where nothing is said. */
+/* Words for the values of fov_fit, fov_invert and fov_letterbox_kind; "" is not written. */
 static const char *const fit_names[] = {"", "stretch", "crop", "pad", "ink"};
 static const char *const invert_names[] = {"", "no", "yes", "auto"};
 static const char *const letterboxes[] = {"none", "corner", "centred"};
@@ -76,7 +76,8 @@ static bool is_finite(const fov_preprocessing *p)
     return finite;
 }
 
-/* What differs from the usual stands in keys of its own, so that files of before are read as they were meant. */
+/* Settings that differ from the default have keys of their own, so that files from before these settings existed keep
+ * their meaning. */
 static void preprocessing_text(const fov_preprocessing *p, struct text *json)
 {
     text_add(json, "{\"scale\":");
@@ -129,7 +130,7 @@ static void outputs_text(const fov_model *model, struct text *json)
     for (int i = 0; i < model->output_count; i++) {
         const struct model_output *output = &model->outputs[i];
         const char *name = fov_value_name(model->graph, output->value);
-        if (utf8_is_valid(name)) { /* else it is left out: what it means is found again */
+        if (utf8_is_valid(name)) { /* else left out: its meaning is derived again on loading */
             text_add(json, "%s", between);
             text_add_json(json, name);
             text_add(json, ":\"%s\"", fov_meaning_name(output->meaning));
@@ -139,7 +140,7 @@ static void outputs_text(const fov_model *model, struct text *json)
     text_add(json, "%s}", *between == '{' ? "{" : "");
 }
 
-/* {"aux1.fc2":0.3}; empty where no output is one. */
+/* {"aux1.fc2":0.3}; empty if no output is an auxiliary head. */
 static void auxiliary_text(const fov_model *model, struct text *json)
 {
     for (int i = 0; i < model->output_count; i++) {
@@ -276,7 +277,7 @@ static bool read_scale(struct json_walk *walk, float *scale)
                                : is_whole || (kind == WALK_TEXT && strcmp(text_string(&walk->text), "0..1") == 0);
 }
 
-/* One of `count` names, -1: none of them. */
+/* Index of the word read among `count` names; -1: it is none of them. */
 static int read_name(struct json_walk *walk, const char *const *names, int count)
 {
     enum walk_kind kind = walk_value(walk);
@@ -326,7 +327,7 @@ static bool read_setting(struct json_walk *walk, enum setting setting, fov_prepr
     return at >= 0;
 }
 
-/* The name of the setting that is wrong, twice there or missing; NULL: none is. */
+/* Returns the name of a setting that is wrong, repeated or missing; NULL: all is well. */
 static const char *read_preprocessing(struct json_walk *walk, fov_preprocessing *p)
 {
     static const char no_object[] = "it is no JSON object";
@@ -399,15 +400,15 @@ static int take_output(fov_model *model, const char *file, const char *name)
 {
     int status = fov_model_choose_output(model, name);
     if (status == FOV_E_USAGE) {
-        model->context->error.status = FOV_E_INPUT; /* it is the file that asks for it */
+        model->context->error.status = FOV_E_INPUT; /* the file's fault, not the caller's */
         error_prefix(&model->context->error, "%s: metadata \"%s\"", file, key_output);
         status = FOV_E_INPUT;
     }
     return status;
 }
 
-/* An output's value in a JSON object that has one for each: read and taken over. `output` .id 0: there is none of that
- * name, because another program has renamed it. */
+/* Reads the value for one output in a JSON object keyed by the outputs' names, and applies it. `output` .id 0: the
+ * model has no output of that name (another program has renamed it), so the value is only read. */
 typedef int take_function(fov_model *model, struct json_walk *walk, fov_value output);
 
 static int take_meaning(fov_model *model, struct json_walk *walk, fov_value output)
@@ -427,7 +428,7 @@ static int take_share(fov_model *model, struct json_walk *walk, fov_value output
     return output.id != 0 ? fov_model_set_auxiliary(model, output, (float)walk->number) : FOV_OK;
 }
 
-/* E_INPUT: it is no JSON object, or a name stands there twice, or `take` does not want a value. */
+/* Calls `take` for each entry. E_INPUT: the text is no JSON object, a name occurs twice, or `take` rejects a value. */
 static int take_each_output(fov_model *model, const char *text, take_function *take)
 {
     struct memory *memory = model->context->memory;
@@ -486,7 +487,7 @@ static int take_auxiliary(fov_model *model, const char *file, const char *text)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-/* Is it written anew when the model is saved? */
+/* Whether saving writes this key from the model, so that it need not be kept as a note. */
 static bool is_own(const char *key, bool names_taken)
 {
     static const char *const own[] = {key_version, key_network,     key_preprocessing, key_output,
@@ -500,7 +501,7 @@ static bool is_own(const char *key, bool names_taken)
     return names_taken && strcmp(key, key_names) == 0;
 }
 
-/* What is not ours, in one block: the list, then the texts it points at. */
+/* Keeps the entries of other programs, in one block: the list, then the texts it points at. */
 static int keep_notes(fov_model *model, const struct onnx_text *entries, int count, bool names_taken)
 {
     size_t bytes = (size_t)count * sizeof *entries;
@@ -547,7 +548,7 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     if (!status && output != NULL) {
         status = take_output(model, file, output);
     }
-    if (!status && outputs != NULL) { /* before the names: these may be those of a logit */
+    if (!status && outputs != NULL) { /* before the names: two names may turn a single value into a logit */
         status = take_outputs(model, file, outputs);
     }
     if (!status && find(entries, count, key_auxiliary) != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Class names as text: a JSON list or object, Ultralytics' Python dict, or a name to a line. Those of a model file come
- * from metadata.c, those of a file of their own from fov_model_read_classes. */
+/* Parses class names: a JSON list or object, Ultralytics' Python dict, or one name on each line. The text comes from a
+ * model file's metadata (metadata.c) or from a file of names (fov_model_read_classes). */
 #include "base/file.h"
 #include "io/json_walk.h"
 #include "model/metadata.h"
@@ -17,7 +17,7 @@ struct names {
     size_t         count, capacity;
 };
 
-/* A growing text fails without a sentence. */
+/* Sets the error of a struct text that failed to grow, since that sets none itself. */
 static int memory_short(const struct names *names)
 {
     return error_set(names->error, FOV_E_MEMORY, "out of memory: class names");
@@ -42,7 +42,7 @@ static int put_name(struct names *names, long long index, const char *name)
     return names->at[index] == NULL ? FOV_E_MEMORY : 0;
 }
 
-/* "tench", or a list that ends in it: ["n01440764", "tench"] */
+/* Reads a name, "tench", or a list that ends in it: ["n01440764", "tench"] */
 static bool read_json_name(struct json_walk *walk)
 {
     enum walk_kind kind = walk_value(walk), last = kind;
@@ -157,7 +157,8 @@ static int read_names(struct names *names, const char *text)
     return status;
 }
 
-/* A detector's are not one per output, and other tools' notes are their own business. */
+/* Names that do not fit are an error only in fovea's own files: other tools may keep anything under this key, and a
+ * detector's names are not one for each number of its output. */
 int metadata_take_names(fov_model *model, const char *file, const char *text, bool ours, bool *taken)
 {
     struct error *error = &model->context->error;
@@ -184,7 +185,7 @@ int metadata_take_names(fov_model *model, const char *file, const char *text, bo
     return status;
 }
 
-/* One to a line, without the spaces around it; empty lines at the end are none. */
+/* Reads one name from each line, without trailing spaces; empty lines at the end are ignored. */
 static int read_lines(struct names *names, const char *text)
 {
     struct text line = {.memory = names->memory};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's life: made empty (from the zoo: networks.c), given classes and preprocessing, freed. Its inputs and outputs are in
- * inputs_outputs.c, files in load.c and save.c, use in predict.c, the table of layers in summary.c. */
+/* Creating an empty model, its name, task, classes and preprocessing, and freeing it. Models of the zoo are made in
+ * networks.c; inputs and outputs are in inputs_outputs.c, files in load.c and save.c, prediction in predict.c, the
+ * table of layers in summary.c. */
 #include "model/model.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -37,7 +38,7 @@ void model_keep(fov_model *model)
     pthread_mutex_unlock(&model->lock);
 }
 
-/* Whether somebody else still uses it. */
+/* Releases one reference; true: others remain. */
 static bool leave(fov_model *model)
 {
     pthread_mutex_lock(&model->lock);
@@ -147,7 +148,7 @@ const char *fov_model_class(const fov_model *model, int index)
     if (model == NULL) {
         return "";
     }
-    /* The names in a file may be those of another output. */
+    /* The names in a file may belong to another output than the chosen one. */
     bool is_named = model->class_names != NULL && model->class_count == fov_model_classes(model);
     if (is_named && index >= 0 && index < model->class_count) {
         return model->class_names[index];
@@ -155,7 +156,7 @@ const char *fov_model_class(const fov_model *model, int index)
     return index >= 0 && index < model->number_count ? model->class_numbers + (size_t)index * CLASS_NUMBER_SIZE : "";
 }
 
-/* One block: the pointers, then the texts they point at. */
+/* One block of memory: the pointers, then the texts they point at. */
 static char **copy_names(fov_model *model, const char *const *names, int count)
 {
     size_t bytes = (size_t)count * sizeof *names;
@@ -175,7 +176,7 @@ static char **copy_names(fov_model *model, const char *const *names, int count)
     return block;
 }
 
-/* Has some output as many classes, or values? Of a single number, which may be a logit, there are two classes. */
+/* Whether some output has `count` classes or values. A single number may be a logit, which stands for two classes. */
 static bool fits_an_output(const fov_model *model, int count)
 {
     for (int i = 0; i < model->output_count; i++) {
@@ -210,7 +211,7 @@ int fov_model_set_classes(fov_model *model, const char *const *names, int count)
     memory_free(model->context->memory, model->class_names);
     model->class_names = block;
     model->class_count = count;
-    for (int i = 0; i < model->output_count; i++) { /* a number with two names is no measure of anything */
+    for (int i = 0; i < model->output_count; i++) { /* two names make a single number a logit */
         struct model_output *output = &model->outputs[i];
         bool is_score = count == 2 && output->value.id == model->output.id && output->meaning == FOV_MEANING_VALUES &&
                         model_count_values(model, output->value) == 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from the zoo: a network by name, and the list of them. How each is built is in zoo/. */
+/* Makes models of the zoo by name, and lists its networks. zoo/ builds the networks. */
 #include "base/arithmetic.h"
 #include "model/backbone.h"
 #include "model/model.h"
@@ -80,7 +80,7 @@ bool fov_network_has_option(const char *option)
     return found;
 }
 
-/* The asked-for input with the network's own numbers where nothing was asked. */
+/* The requested input size and classes, with the network's own where an option is 0. */
 static int resolve_input(const struct zoo_network *network, const fov_network_options *options, struct zoo_input *input,
                          struct error *error)
 {
@@ -105,7 +105,8 @@ static int resolve_input(const struct zoo_network *network, const fov_network_op
     return FOV_OK;
 }
 
-/* Its inputs, its outputs (logits, then those of auxiliary heads), and that scores are scores. */
+/* Builds the network and states its inputs, its outputs (logits, then auxiliary heads, then a generator's picture), and
+ * that a single number is a logit. */
 static int add_network(fov_model *model, struct zoo_build *build)
 {
     const struct zoo_input *input = &build->input;
@@ -140,7 +141,7 @@ static int add_network(fov_model *model, struct zoo_build *build)
     return status;
 }
 
-/* Pixels as the file that a network stands on has learned to see them. */
+/* Takes over the preprocessing of pixels from the backbone's file. */
 static void take_pixels(fov_model *model, const fov_preprocessing *of)
 {
     fov_preprocessing *p = &model->preprocessing;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operator table as the public API shows it: `fovea ops` and the documentation are written from these few
- * fields. */
+/* The public view of the operator table, from which `fovea ops` and the documentation are written. */
 #include "op/onnx.h"
 #include "op/op.h"
 #include <fovea/model.h>
@@ -41,7 +40,7 @@ static const char *default_word(const struct op_attribute *at)
     return at->kind == OP_CHOICE && at->choices != NULL ? at->choices[(size_t)at->standard] : NULL;
 }
 
-/* At most `room` ports; returns how many. */
+/* Describes at most `room` ports; returns how many. */
 static int describe_ports(const struct op_port *ports, fov_port_info *info, int room)
 {
     int count = op_port_count(ports) < room ? op_port_count(ports) : room;

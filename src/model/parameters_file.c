@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All parameters of a graph to a file and back: of models their weights, of a program's own loop the optimiser's state
- * with them. */
+/* Saves and loads a graph's parameters: for a model its weights only, for a program's own training loop also the
+ * optimiser's state. */
 #include "graph/graph.h"
 #include "io/safetensors.h"
 #include "model/parameters_file.h"
@@ -9,12 +9,12 @@
 
 enum { NAME_TEXT = 120 };
 
-static const char in_memory[] = "parameters in memory"; /* what sentences say in place of a path */
+static const char in_memory[] = "parameters in memory"; /* stands for the path in messages */
 
-/* What an optimiser remembers beside the parameters that are learned (fov_update). */
+/* Whether a parameter is an optimiser's state (fov_update), not a weight. */
 static bool is_optimizers(const struct value *value)
 {
-    bool is_scalar = value->shape.rank == 0; /* its rate, which nothing renews */
+    bool is_scalar = value->shape.rank == 0; /* the learning rate, which no node updates */
     return value->frozen && (value->assigned != 0 || is_scalar) && !value->follows &&
            strncmp(value->name, "optimizer.", 10) == 0;
 }
@@ -57,7 +57,7 @@ int parameters_write(fov_graph *graph, const char *path, bool all, const struct 
         status = error_set(error, FOV_E_INPUT, "%s: there are no parameters: there is nothing to write", path);
     }
     if (!status) {
-        /* "pt" says that shapes and order are PyTorch's, which they are. */
+        /* "pt": shapes and the order of axes are PyTorch's. */
         const struct safetensors_text format = {"format", "pt"};
         status = safetensors_write(path, tensors, count, &format, 1, true, system, memory, error);
     }
@@ -66,7 +66,7 @@ int parameters_write(fov_graph *graph, const char *path, bool all, const struct 
     return status;
 }
 
-/* Whether the file has just these, before anything is changed. */
+/* Checks that the file has exactly these parameters, before any of them is changed. */
 static int check(const fov_graph *graph, const struct safetensors *file, const int *ids, size_t count,
                  struct error *error)
 {
@@ -89,7 +89,7 @@ static int check(const fov_graph *graph, const struct safetensors *file, const i
     return FOV_OK;
 }
 
-/* Takes an open file's numbers and closes it. */
+/* Copies an open file's tensors to the graph's parameters and closes the file. */
 static int take(fov_graph *graph, struct safetensors *file)
 {
     struct memory *memory = graph->context->memory;

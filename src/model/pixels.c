@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Mean and deviation of each channel over the pictures that a model is to learn from, as it is given them: fitted to
- * its input, in its order of channels, scaled. Sums are taken by one thread, picture after picture, so that they do not
- * depend on how many threads decode. What is done with them is in data/prepare.c. */
+/* Measures mean and deviation of each channel over the training pictures as the model receives them: fitted to its
+ * input, in its order of channels, scaled. One thread adds up picture after picture, so that the sums do not depend on
+ * how many threads decode. data/prepare.c applies the result. */
 #include "data/loader.h"
 #include "model/model.h"
 #include <math.h>
@@ -12,7 +12,8 @@ struct pixel_sums {
     double count, sum[CHANNELS], squares[CHANNELS];
 };
 
-/* A picture [pixels][channels]: sums of its own first, so that large numbers do not swallow small ones. */
+/* Adds a picture [pixels][channels]. The picture is summed by itself first, so that adding its small values to a large
+ * running sum loses less precision. */
 static void add_picture(struct pixel_sums *sums, const float *picture, size_t values, size_t channels)
 {
     double sum[CHANNELS] = {0}, squares[CHANNELS] = {0};
@@ -30,7 +31,7 @@ static void add_picture(struct pixel_sums *sums, const float *picture, size_t va
     sums->count += (double)(values / channels);
 }
 
-/* All samples that are in memory, of others some that lie evenly. */
+/* Adds all samples if they are in memory, else at most MOST_DECODED, evenly spaced. */
 static int add_all(struct loader *loader, const fov_dataset *data, size_t channels, float *pictures,
                    struct pixel_sums *sums, struct error *error)
 {

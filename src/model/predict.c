@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Using a model: pictures in, class probabilities or values out. What the output means is answered in meaning.c. The
- * plans are kept between calls, of a few numbers of pictures of which any count is made up (batch_plans.h). */
+/* Prediction: pictures in, class probabilities or values out. The output's meaning comes from meaning.c. Plans for a
+ * few batch sizes, which together cover any number of pictures, are kept between calls (batch_plans.h). */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "data/loader.h"
@@ -26,7 +26,7 @@ int fov_model_scores(const fov_model *model)
                                                   : scores.classes;
 }
 
-/* A row of numbers per picture, or a sentence that says what the output is instead. */
+/* E_UNSUPPORTED, saying what the output is, if it is not a row of numbers for each picture. */
 static int check_output(const fov_model *model, const struct model_scores *scores)
 {
     struct error *error = &model->context->error;
@@ -50,7 +50,7 @@ static int check_output(const fov_model *model, const struct model_scores *score
     return model_check_single_input(model, model->output, true, "prediction");
 }
 
-/* Whether it is clear what to predict, and from what. */
+/* Whether the model has an input and an output that prediction can handle. */
 static int check_model(const fov_model *model)
 {
     struct error *error = &model->context->error;
@@ -59,7 +59,7 @@ static int check_model(const fov_model *model)
                          "the model has no input and output yet: call fov_model_set_input_output");
     }
     fov_dtype dtype = fov_value_dtype(model->graph, model->input);
-    if (dtype != FOV_F32) { /* pictures are floats: nothing else may be filled with them */
+    if (dtype != FOV_F32) { /* prepared pictures are floats */
         return error_set(error, FOV_E_UNSUPPORTED, "the model's input is %s; prediction needs f32",
                          fov_dtype_name(dtype));
     }
@@ -71,16 +71,16 @@ static int check_model(const fov_model *model)
 struct prediction {
     fov_model          *model;
     struct batch_plans *plans;
-    fov_plan           *plan; /* of the pictures being predicted */
-    fov_value           input, made; /* in the shared graph */
-    size_t              row;    /* numbers that a plan makes of a picture: of a single score, two are handed out */
-    int                 scores; /* numbers that the caller gets */
-    int                 most;   /* pictures of a plan */
-    bool                exact;  /* as many as there are: what a picture gives depends on those beside it, or the input
-                                   says how many */
+    fov_plan           *plan; /* for the present batch */
+    fov_value           input, made; /* input and result, in the shared graph */
+    size_t              row;    /* numbers that the plan computes for a picture; a single score gives the caller two */
+    int                 scores; /* numbers that the caller gets for a picture */
+    int                 most;   /* largest batch */
+    bool                exact;  /* do not split the pictures into powers of two: their results depend on each other, or
+                                   the input fixes the batch */
 };
 
-/* Plans of the weights as they are now. */
+/* Opens the cache of plans for the present weights. */
 static int open_plans(fov_model *model)
 {
     struct error *error = &model->context->error;
@@ -103,7 +103,7 @@ static int begin(struct prediction *p, fov_model *model, int count, int wanted)
 {
     struct error *error = &model->context->error;
     if (error->status != FOV_OK) {
-        return (int)error->status; /* an earlier failure that nobody has looked at */
+        return (int)error->status; /* an earlier failure that the caller has not handled */
     }
     if (count < 1) {
         return error_set(error, FOV_E_USAGE, "prediction for %d pictures", count);
@@ -128,7 +128,7 @@ static int begin(struct prediction *p, fov_model *model, int count, int wanted)
     return FOV_OK;
 }
 
-/* A row of either for every picture. */
+/* Whether input and result of the plan have a row for each of `batch` pictures. */
 static int check_sizes(const struct prediction *p, int batch)
 {
     struct error *error = &p->model->context->error;
@@ -151,7 +151,7 @@ static int check_sizes(const struct prediction *p, int batch)
     return FOV_OK;
 }
 
-/* The plan for the next of `left` pictures; *take: how many it is for. */
+/* Chooses the plan for the next pictures when `left` remain; *take: its batch size. */
 static int choose_plan(struct prediction *p, int left, int *take)
 {
     struct error *error = &p->model->context->error;
@@ -160,7 +160,7 @@ static int choose_plan(struct prediction *p, int left, int *take)
     return p->plan != NULL ? check_sizes(p, *take) : (int)error->status;
 }
 
-/* Numbers that are not finite are no answer. `first` of `count` pictures is that of the plan's first row. */
+/* E_NUMERIC: a result is NaN or infinite. `first`: index, among all `count` pictures, of the plan's first row. */
 static int check_rows(const struct prediction *p, size_t rows, size_t first, size_t count)
 {
     const float *made = fov_plan_data(p->plan, p->made);
@@ -177,7 +177,7 @@ static int check_rows(const struct prediction *p, size_t rows, size_t first, siz
     return FOV_OK;
 }
 
-/* Probabilities that are none: what was said of the output is not true of it. */
+/* E_INPUT: the output is stated to hold probabilities, but a number is outside 0 .. 1. */
 static int check_probabilities(const fov_model *model, const float *made, size_t count)
 {
     static const float rounding = 1e-3F; /* of half precision */
@@ -192,7 +192,7 @@ static int check_probabilities(const fov_model *model, const float *made, size_t
     return FOV_OK;
 }
 
-/* The rows of `count` pictures out of the plan; of a single probability p, 1 - p and p. */
+/* Copies the rows of `count` pictures from the plan to the result; a single probability p becomes 1 - p and p. */
 static int hand_out(const struct prediction *p, int count, float *result)
 {
     const float *made = fov_plan_data(p->plan, p->made);
@@ -208,7 +208,7 @@ static int hand_out(const struct prediction *p, int count, float *result)
     return status;
 }
 
-/* Pictures [count, channels, height, width] as the input has them. */
+/* Copies pictures [count, channels, height, width] to the input, in the input's layout. */
 static void fill_input(const fov_model *model, const float *images, int count, size_t pixels, float *in)
 {
     struct model_picture picture;
@@ -224,7 +224,7 @@ static void fill_input(const fov_model *model, const float *images, int count, s
     }
 }
 
-/* Runs the plan, whose input is filled, for `count` pictures of `all`, of which `first` is the first one. */
+/* Runs the plan, whose input is filled, for the `count` pictures from index `first` of `all`. */
 static int run(struct prediction *p, int count, int first, int all, float *result)
 {
     model_fill_others(p->model, batch_plans_share(p->plans), p->plan);
@@ -263,7 +263,7 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     return status;
 }
 
-/* `seen` [count]: what the network saw of each picture; NULL: nobody asks. */
+/* `seen` [count]: receives what the network saw of each picture; may be NULL. */
 static int predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores,
                           fov_image *seen)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Interval arithmetic over the last operators of a graph. */
+/* Bounds of a value by interval arithmetic over the last operators of a graph. */
 #include "model/range.h"
 #include "tensor/convert.h"
 #include <math.h>
@@ -7,14 +7,14 @@
 
 const double range_infinite = (double)INFINITY;
 
-enum { DEPTH = 12, /* operators that are looked at one behind the other */
-       ELEMENTS = 4096 /* of a constant */ };
+enum { DEPTH = 12, /* operators looked at in a chain */
+       ELEMENTS = 4096 /* of a constant, at most */ };
 
-/* Operators whose results are numbers of their first input, or means of such. */
+/* Operators whose results are elements of their first input, or means of such elements. */
 static const char *const keep[] = {"identity", "cast", "dropout", "reshape", "flatten", "squeeze", "transpose", "slice",
                                    "gather", "split", "expand", "max_pool", "global_max_pool", "global_avg_pool",
                                    "reduce_mean", "reduce_max", "reduce_min", NULL};
-/* Operators whose results are numbers of any of their inputs. */
+/* Operators whose results are elements of any of their inputs. */
 static const char *const choose[] = {"concat", "max", "min", NULL};
 
 static bool is_among(const char *name, const char *const *list)
@@ -54,7 +54,8 @@ static struct range constant_range(const struct value *value)
     return range;
 }
 
-/* The ends of a product are products of ends. 0 x infinity is a limit of products, and those are all 0. */
+/* The bounds of a product are products of bounds. Here 0 x infinity is 0: the bound infinity stands for finite numbers
+ * of any size, and 0 times each of them is 0. */
 static double multiply(double a, double b)
 {
     return a == 0 || b == 0 ? 0 : a * b;
@@ -132,7 +133,7 @@ static struct range at_depth(const fov_graph *graph, int id, int depth)
     }
     const struct node *node = &graph->nodes[value->node];
     if (value->output > 0 && strcmp(node->op->name, "split") != 0) {
-        return unlimited(); /* places, masks */
+        return unlimited(); /* second outputs are indices or masks */
     }
     struct range range = node->in_count > 0 ? at_depth(graph, node->in[0], depth + 1) : unlimited();
     if (is_among(node->op->name, keep)) {
@@ -153,6 +154,6 @@ static struct range at_depth(const fov_graph *graph, int id, int depth)
 struct range range_of(const fov_graph *graph, int id)
 {
     struct range range = at_depth(graph, id, 0);
-    /* An infinity less another is no number: nothing is known then. */
+    /* Infinity minus infinity is NaN: then no bound is known. */
     return isnan(range.low) || isnan(range.high) ? unlimited() : range;
 }

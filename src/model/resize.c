@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model for pictures of another size. Graphs only grow, so the graph is rebuilt with the other input, and every shape
- * after it is worked out anew: a network that flattens a map into a dense layer says there that it cannot. */
+/* Changes the picture size of a model. Values of a graph cannot change their shape, so the graph is rebuilt with the
+ * other input and every shape is inferred again; that fails in a network that flattens a map into a dense layer. */
 #include "graph/copy.h"
 #include "model/model.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models to files: the whole as ONNX, the weights as safetensors; and the hash that names a set of weights. The formats
- * are in io/, what stands beside the graph in metadata.c. */
+/* Saves models as ONNX and weights as safetensors, and computes the hash that identifies a set of weights. The formats
+ * are in io/, the metadata beside the graph in metadata.c. */
 #include "base/arithmetic.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -50,7 +50,7 @@ static int save(fov_model *model, const char *path, int opset, const struct meta
     return status;
 }
 
-/* `system`: NULL, or a buffer; then `path` is for sentences. */
+/* `system`: NULL, or a buffer to write to; then `path` is only used in messages. */
 static int save_opset(fov_model *model, const char *path, int opset, const struct file_system *system)
 {
     struct error   *error = &model->context->error;
@@ -156,7 +156,8 @@ static int compare_name(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-/** Sizes go in as 8 bytes, little-endian, so that no two models read the same. */
+/** Hashes a size as 8 bytes, little-endian. Names and data are preceded by their sizes, so that different models never
+ *  hash the same sequence of bytes. */
 static void hash_size(struct hash_state *state, uint64_t size)
 {
     uint8_t bytes[8];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a network sees of a picture: how pixels become its input, and that input as a picture again, for people. */
+/* What a network sees of a picture: preparing pixels as its input, and turning that input back into a picture for
+ * people. */
 #include "data/loader.h"
 #include "model/model.h"
 
@@ -38,7 +39,7 @@ int model_prepare_options(const fov_model *model, struct prepare_options *option
     return FOV_OK;
 }
 
-/* Floats of an input back to levels [height, width, channels], red first. */
+/* Converts the floats of an input back to 8-bit levels [height, width, channels], red first. */
 static void to_levels(const struct prepare_options *options, const float *in, uint8_t *out)
 {
     const fov_preprocessing *p = &options->preprocessing;
@@ -103,7 +104,7 @@ const char *fov_model_note(fov_model *model, const fov_image *image)
     if (model == NULL || image == NULL || model->preprocessing.fit != FOV_FIT_INK) {
         return NULL;
     }
-    struct error error = {.status = FOV_OK}; /* whoever predicts the picture is told */
+    struct error error = {.status = FOV_OK}; /* dropped: predicting the picture reports it */
     struct memory *memory = model->context->memory;
     struct prepare_options options;
     const char *note = NULL;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What predictions and sessions compute with: a copy of the model's graph that borrows its weights (graph/shared.h), so
- * that the model itself stays as its file has it. When weights have changed since, the next who asks gets a new copy;
- * whoever has the old one still may keep it. */
+/* The graph that predictions and sessions run: a copy of the model's graph that borrows its weights (graph/shared.h),
+ * so that the model's own graph stays as in its file. After weights have changed, model_share makes a new copy; holders
+ * of the old one may go on using it. */
 #include "graph/shared.h"
 #include "model/model.h"
 #include <fovea/operators.h>
 
-/* What fov_predict reads, floats [N, scores]: the output, behind a softmax or sigmoid where it holds logits. */
+/* Adds what fov_predict reads, floats [N, scores]: the output, through a softmax or sigmoid if it holds logits. */
 static int add_prediction(fov_model *model, struct shared_graph *share)
 {
     fov_graph *graph = share->graph;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose statistics a model's normalisations take: the batch's or the running ones. Which operators have that choice, and
- * its words, are in their descriptors (an option "statistics"). Read next: op/batch_norm/batch_norm.h. */
+/* Which statistics a model's normalisations use: the batch's or the running ones. Operators that have this choice
+ * declare an option "statistics" in their descriptors. Read next: op/batch_norm/batch_norm.h. */
 #include "model/model.h"
 #include <string.h>
 
@@ -41,7 +41,7 @@ void model_set_statistics(const fov_graph *graph, struct node *node, bool frozen
     const struct op_attribute *choice = choice_of(node);
     bool is_asked = choice != NULL && model_is_parameter(graph, node->in[1]) &&
                     graph_value(graph, node->in[1])->frozen == frozen;
-    if (is_asked && !is_chosen(node, choice, "batch")) { /* what a file wants to be of the batch always, stays so */
+    if (is_asked && !is_chosen(node, choice, "batch")) { /* the file fixed "batch": it stays */
         choose(node, choice, frozen ? "running" : "plan");
     }
 }

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of layers: shapes for one sample, parameters, multiply-adds, memory, receptive field. Only what lies
- * between the model's input and output counts. */
+/* The table of layers: shapes for one sample, parameters, multiply-adds, memory, receptive field. Only nodes that the
+ * model's outputs depend on are counted. */
 #include "model/model.h"
 #include "base/arithmetic.h"
 #include <stdint.h>
 #include <string.h>
 
-/* What a value sees of the input picture along one axis: `size` pixels, and neighbours lie `jump` pixels apart. Each
- * layer widens the one by (kernel - 1) * dilation * jump and multiplies the other by its stride (Araujo, Norris, Sim,
- * "Computing receptive fields of convolutional neural networks", Distill 2019, equations 1 and 2). */
+/* Receptive field of a value along the two axes: `size` pixels of the input, and neighbouring elements see areas `jump`
+ * pixels apart. Each layer adds (kernel - 1) * dilation * jump to `size` and multiplies `jump` by its stride (Araujo,
+ * Norris, Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, equations 1 and 2). */
 struct sight {
     int64_t size[2], jump[2];
-    bool global; /* the whole picture: after flatten and dense, global pooling */
+    bool global; /* the whole picture: after flatten and dense, or global pooling */
 };
 
 struct summary_work {
     fov_model *model;
     fov_shape *shapes;    /* per value */
     struct sight *sights; /* per value */
-    bool *needed;         /* per node: by some output */
-    bool *chosen;         /* per node: by the chosen output */
-    bool *counted;        /* per value: parameters shared by two nodes count once */
+    bool *needed;         /* per node: some output depends on it */
+    bool *chosen;         /* per node: the chosen output depends on it */
+    bool *counted;        /* per value: counted already, so that parameters shared by two nodes count once */
 };
 
 enum { SIGHT_LIMIT = 1 << 30 };
 
-/* The field of a node's results: the widest of its inputs', widened by the node itself. */
+/* The receptive field of a node's results: the widest of its inputs', widened by the node itself. */
 static struct sight look_through(const struct summary_work *work, const struct node *node, const struct op_cost *cost)
 {
     const fov_graph *graph = work->model->graph;
@@ -53,13 +53,13 @@ static struct sight look_through(const struct summary_work *work, const struct n
     return sight;
 }
 
-/* Flattening gives up the picture: what reads all of a flattened map sees all of the image. */
+/* Whether a node flattens a map: from there on the whole image is seen. */
 static bool loses_picture(const fov_shape *in, const fov_shape *out)
 {
     return in->rank >= 3 && out->rank < 3;
 }
 
-/* Is input i a running statistic: a number that the node renews by itself, and nobody learns? */
+/* Whether input i is a running statistic, which the node updates itself and which is not learned. */
 static bool is_buffer(const struct node *node, int i)
 {
     for (int o = 0; o < node->out_count; o++) {
@@ -70,7 +70,7 @@ static bool is_buffer(const struct node *node, int i)
     return false;
 }
 
-/* What a node brings along: parameters, and running statistics beside them. Shared ones count where they are first. */
+/* Adds a node's parameters and running statistics to its layer; shared ones count in the first node that reads them. */
 static void count_parameters(const struct summary_work *work, const struct node *node, fov_layer *layer,
                              fov_summary *summary)
 {
@@ -154,7 +154,7 @@ static void add_layer(struct summary_work *work, size_t n, fov_summary *summary)
     summary->activation_bytes += layer->bytes;
 }
 
-/* The shape asked about, with one sample in front. */
+/* The input shape to summarise: the caller's if given, else the model's own, with a batch of one. */
 static int resolve_input(const fov_model *model, const fov_shape *asked, fov_shape *shape, struct error *error)
 {
     char text[SHAPE_TEXT_SIZE], own_text[SHAPE_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Suppression at the end of a detector's graph, so that who runs its file gets boxes: rows of any form become corners and
- * scores, of which an operator keeps the best (op/suppressed_boxes). Next: boxes_form.c (the forms), detector.c (reading
- * what others have put there). */
+/* Appends non-maximum suppression to a detector's graph, so that any runtime that runs the file gets final boxes. Rows
+ * of any form are converted to corners and scores, of which an operator keeps the best (op/suppressed_boxes). Read
+ * next: boxes_form.c (the forms), detector.c (reading detectors of other tools). */
 #include "base/arithmetic.h"
 #include "model/boxes_form.h"
 #include "op/suppressed_boxes/suppressed_boxes.h"
@@ -16,14 +16,14 @@ static fov_value number(fov_graph *graph, float value)
     return fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &value);
 }
 
-/* Middle and size, each [N, rows, 2], to corners [N, rows, 4]. */
+/* Converts centre and size, each [N, rows, 2], to corners [N, rows, 4]. */
 static fov_value corners_of(fov_graph *g, fov_value middle, fov_value size)
 {
     fov_value half = fov_mul(g, size, number(g, 0.5F));
     return fov_concat(g, (fov_value[]){fov_sub(g, middle, half), fov_add(g, middle, half)}, 2, 2);
 }
 
-/* Steps of the maps, as YOLOX's rows have them, to corners in pixels. */
+/* Converts YOLOX's rows, which are relative to grid cells, to corners in pixels. */
 static fov_value corners_of_steps(fov_model *model, const struct boxes_rows *of, fov_value middle, fov_value size)
 {
     fov_graph *g = model->graph;
@@ -45,11 +45,11 @@ static fov_value corners_of_steps(fov_model *model, const struct boxes_rows *of,
     fov_value stride = fov_constant(g, NULL, FOV_F32, shape, places + each);
     memory_free(model->context->memory, places);
     middle = fov_mul(g, fov_add(g, middle, place), stride);
-    size = fov_mul(g, fov_exp(g, fov_clip(g, size, -FLT_MAX, 20)), stride); /* as yolox_decode holds it */
+    size = fov_mul(g, fov_exp(g, fov_clip(g, size, -FLT_MAX, 20)), stride); /* clipped as in yolox_decode */
     return corners_of(g, middle, size);
 }
 
-/* A row is of its best class alone, as everywhere in fovea: the scores of its other classes become 0. */
+/* Sets all but the best class score of a row to 0: as everywhere in fovea, a box has only its best class. */
 static fov_value only_best(fov_graph *g, fov_value scores)
 {
     const struct op_emitter *emitter = fov_graph_emitter(g);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights alone: from safetensors, PyTorch's own files or Keras', by name. All of a model's parameters are there with
- * their shapes and nothing else is, or the sentence says what the two do not have in common; what an
- * optimiser keeps beside them is neither saved nor asked for. Which network a file belongs to is found here, too. */
+/* Loads weights without a graph, by name, from safetensors, PyTorch's or Keras' files. A file must hold exactly the
+ * model's parameters with their shapes; otherwise the error lists the differences. An optimiser's state is neither
+ * saved nor required. Also finds the network that a file of weights belongs to. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "io/keras_file.h"
@@ -17,7 +17,7 @@
 
 enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
 
-/** Any kind, by content. `name` outlives `file`. */
+/** Parses a file of any supported format, recognised by its content. `name` must outlive `file`. */
 static int parse_weights(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
                          struct memory *memory, struct error *error)
 {
@@ -26,7 +26,8 @@ static int parse_weights(struct safetensors *file, const char *name, const uint8
                                        : safetensors_parse(file, name, bytes, size, memory, error);
 }
 
-/** Opens any kind, several files by their index; reads once, for what comes through a pipe cannot be read again. */
+/** Opens a file of any supported format, or several files by their index. Reads a file only once, since a pipe cannot
+ *  be read again. */
 static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
 {
     struct file_map map;
@@ -47,7 +48,7 @@ static int open_weights(struct safetensors *file, const char *path, struct memor
         return status;
     }
     file->map = map;
-    file->mapped = true; /* the name goes with it */
+    file->mapped = true; /* closing the file also frees the name */
     return FOV_OK;
 }
 
@@ -61,11 +62,11 @@ static bool is_counter(const char *name)
 
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
 
-/** What a file and a model do not have in common. */
+/** The differences between a file and a model. */
 struct difference {
-    struct text missing, extra, unlike; /**< all of them: "a", "b" */
+    struct text missing, extra, unlike; /**< lists: "a", "b"; missing in the file, extra in the file, of unlike shape */
     size_t missing_count, extra_count, unlike_count;
-    size_t fitting; /**< parameters that are there as they should be */
+    size_t fitting; /**< parameters found in the file with the right shape */
 };
 
 static void add_name(struct text *list, const char *name)
@@ -87,7 +88,7 @@ static const struct value *weight_named(const fov_model *model, const char *name
     return id != 0 && parameters_is_weight(graph_value(model->graph, id)) ? graph_value(model->graph, id) : NULL;
 }
 
-/** The tensors of the file, `cut` characters of their names left out, against the model's parameters. */
+/** Compares the file's tensors, without the first `cut` characters of their names, with the model's parameters. */
 static struct difference compare(const fov_model *model, const struct safetensors *file, size_t cut)
 {
     struct memory *memory = model->context->memory;
@@ -135,7 +136,7 @@ static bool is_same(const struct difference *d)
     return d->missing_count + d->extra_count + d->unlike_count == 0;
 }
 
-/** One part of the sentence: as much of the list as fits; the whole of it goes to the log. */
+/** Appends as much of a list as fits to the sentence; a list that does not fit is logged in full. */
 static size_t add_part(const fov_model *model, char *out, size_t size, size_t used, const char *what,
                        const struct text *list, size_t count)
 {
@@ -151,7 +152,7 @@ static size_t add_part(const fov_model *model, char *out, size_t size, size_t us
     return used;
 }
 
-/** The whole difference as a sentence into out. */
+/** Describes the whole difference as a sentence in `out`. */
 static void describe(const fov_model *model, const struct difference *d, char *out, size_t size)
 {
     char missing[64], extra[64];
@@ -168,7 +169,7 @@ static void describe(const fov_model *model, const struct difference *d, char *o
 
 /* ---- prefixes ---------------------------------------------------------------------------------------------------- */
 
-/** Characters that all names begin with, up to a dot: "module.", "backbone.". 0: they have none in common. */
+/** Length of the longest common prefix of all names that ends in a dot: of "module." 7; 0: there is none. */
 static size_t common_prefix(const struct safetensors *file)
 {
     size_t length = file->count > 0 ? strlen(file->tensors[0].name) : 0, dot = 0;
@@ -185,8 +186,8 @@ static size_t common_prefix(const struct safetensors *file)
     return dot;
 }
 
-/** The wrappers of PyTorch and of training programs put their own name before all others. Each part of the common
- *  prefix is tried, longest last: answers how much of the names has to go so that more of them fit; 0: nothing. */
+/** Wrappers of PyTorch and of training programs put a prefix before all names. Tries each part of the common prefix,
+ *  the longest last; returns how many characters to cut off so that most names fit; 0: none. */
 static size_t find_prefix(const fov_model *model, const struct safetensors *file, size_t fitting)
 {
     size_t common = common_prefix(file), best = 0;
@@ -205,13 +206,14 @@ static size_t find_prefix(const fov_model *model, const struct safetensors *file
 static void strip(struct safetensors *file, size_t cut)
 {
     for (size_t i = 0; i < file->count; i++) {
-        file->tensors[i].name += cut; /* the order of names stays */
+        file->tensors[i].name += cut; /* the names stay sorted */
     }
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-/** Keras' ResNet has the tensors of torchvision's, which strides elsewhere: names alone would not tell. */
+/** E_INPUT: a file of Keras' ResNet for torchvision's. Both have the same tensors but place the strides differently, so
+ *  that names and shapes alone do not tell them apart. */
 static int check_version(const fov_model *model, const struct safetensors *file)
 {
     const char *network = safetensors_metadata(file, KERAS_NETWORK), *name = fov_model_name(model);
@@ -223,7 +225,8 @@ static int check_version(const fov_model *model, const struct safetensors *file)
                      "%s: its weights are those of %s, which strides elsewhere than %s", file->file, network, name);
 }
 
-/** Every parameter is there with its shape, and nothing else is: only then is anything copied. */
+/** Checks that the file has exactly the model's parameters with their shapes; strips a common prefix of the file's
+ *  names. */
 static int check_weights(fov_model *model, struct safetensors *file)
 {
     struct error *error = &model->context->error;
@@ -253,7 +256,8 @@ static int check_weights(fov_model *model, struct safetensors *file)
     return safetensors_metadata(file, "fovea.sha256") != NULL ? safetensors_verify(file, error) : FOV_OK;
 }
 
-/** Converts into blocks of their own first, so that a tensor of the wrong type leaves the model as it was. */
+/** Converts all tensors into separate blocks before copying any, so that a tensor of a wrong type leaves the model
+ *  unchanged. */
 static int copy_weights(fov_model *model, const struct safetensors *file)
 {
     struct memory *memory = model->context->memory;
@@ -286,7 +290,7 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
     return status;
 }
 
-/* Takes an open file's weights and closes it. */
+/* Copies an open file's weights to the model and closes the file. */
 static int take_weights(fov_model *model, struct safetensors *file, const char *path)
 {
     int status = keras_rename(file, &model->context->error);
@@ -351,7 +355,7 @@ int fov_model_load_weights(fov_model *model, const char *path)
 
 /* ---- finding the network ----------------------------------------------------------------------------------------- */
 
-/** The tensor of that name, or of one that ends so, where all names have something in front; NULL: there is none. */
+/** The tensor of that name, or of that name behind the common prefix of all names; NULL: there is none. */
 static const struct safetensors_tensor *find_ending(const struct safetensors *file, const char *name)
 {
     size_t length = strlen(name), common = common_prefix(file);
@@ -365,7 +369,8 @@ static const struct safetensors_tensor *find_ending(const struct safetensors *fi
     return found;
 }
 
-/** How many classes the file's last layer has, where the network's last parameter is there; else 0. */
+/** Number of classes of the file's last layer, if the file has the network's last parameter with another length; else
+ *  0. */
 static int classes_of(const fov_model *model, const struct safetensors *file)
 {
     enum { MOST = 1000000 };
@@ -377,7 +382,8 @@ static int classes_of(const fov_model *model, const struct safetensors *file)
     return classes != shape.dim[0] && classes > 0 && classes <= MOST ? (int)classes : 0;
 }
 
-/** A network for as many classes as the file's last layer has. NULL: not with these options. */
+/** Makes a network for as many classes as the file's last layer has. NULL: impossible with these options, or out of
+ *  memory, which is the only error left on the context. */
 static fov_model *make_for(fov_context *context, const char *name, const fov_network_options *options,
                            const struct safetensors *file)
 {
@@ -395,14 +401,14 @@ static fov_model *make_for(fov_context *context, const char *name, const fov_net
     return model;
 }
 
-/** How much file and model have in common: what fits, of all that either has. */
+/** Similarity of file and model, 0 .. 1: the share of fitting parameters among all that either has. */
 static double likeness(const struct difference *d)
 {
     size_t all = d->fitting + d->missing_count + d->extra_count + d->unlike_count;
     return all > 0 ? (double)d->fitting / (double)all : 0;
 }
 
-/** The network that has just these parameters; else the one that has the most in common with them. */
+/** Makes the network that has exactly these parameters; else the most similar one. */
 static fov_model *find_network(fov_context *context, const fov_network_options *options, struct safetensors *file)
 {
     const char *best = NULL;
