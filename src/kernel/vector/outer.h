@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Outer products for weight gradients: which tile serves how many channels and filters. The tile is outer_tile.h; the
-   rows it reads are packed (pack.h), because channels-last rows with power-of-two strides would fight for the same
-   cache sets. */
+/* Outer products for weight gradients: which tile function serves how many channels and filters. The tile is
+   outer_tile.h; the rows it reads are packed (pack.h), because channels-last rows with power-of-two strides would
+   compete for the same cache sets. */
 #ifndef KERNEL_VECTOR_OUTER_H
 #define KERNEL_VECTOR_OUTER_H
 
@@ -52,7 +52,8 @@ static void vector_outer(const struct kernel_outer *o)
     outer_tiles[o->width / VECTOR - 1][o->channels - 1](o);
 }
 
-/* Only tiles of bfloat16 take whole rows (tiles.c): packed ones are faster in registers, and so nobody is to call this. */
+/* Unpacked rows pay only on bfloat16 tiles (tiles.c); in registers packed rows are faster. The workspace of 0 floats
+   tells callers to use `outer`; the function below is there for completeness. */
 static size_t vector_outer_rows_room(size_t channels, size_t filters)
 {
     (void)channels;

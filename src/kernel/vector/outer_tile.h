@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One register tile of outer products: ROWS input channels by VECTORS registers of filters, summed over pixels. A
-   template, as product_tile.h: define ROWS and VECTORS and include it. No include guard. A multiply-add takes four
-   cycles and two may begin in each: fewer than eight chains would wait for each other, so then even and odd pixels of a
-   run have chains of their own. */
+   template, as product_tile.h: define ROWS and VECTORS and include this file. No include guard. A multiply-add takes
+   four cycles and two may begin in each cycle: fewer than eight chains would wait for each other, so then the even and
+   the odd pixels of a run have separate chains. */
 
 #define TILE_NAME JOIN(outer_, JOIN(ROWS, JOIN(x, VECTORS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)

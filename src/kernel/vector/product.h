@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The implicit matrix product: how rows are cut into tiles and which tile serves which panel. The tile itself, where
-   all the time goes, is product_tile.h. Loop order: panels, then tiles of rows, so that a panel's weights stay in
-   cache. */
+/* The implicit matrix product: how rows are divided into tiles and which tile function serves which panel. The tile
+   itself, where all the time goes, is product_tile.h. Loop order: panels, then tiles of rows, so that a panel's weights
+   stay in cache. */
 #ifndef KERNEL_VECTOR_PRODUCT_H
 #define KERNEL_VECTOR_PRODUCT_H
 
 #include "kernel/vector/product_end.h"
 #include "kernel/vector/repeat.h"
 
-/* Only tiles of bfloat16 want room (tiles.c). */
+/* Only the products on bfloat16 tiles need a workspace (tiles.c). */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
 {
     (void)rows;
@@ -17,26 +17,26 @@ static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
     return 0;
 }
 
-/* Where weights are read once: so many floats ahead, once per line of 64 bytes. */
+/* Where weights are read only once, they are prefetched this many floats ahead, once per cache line of 64 bytes. */
 enum { WEIGHTS_AHEAD = 256, LINE = 16 };
 #define PREFETCH(address, v)            \
     if (v * VECTOR % LINE == 0) {       \
         __builtin_prefetch(address);    \
     }
 
-/* Rows of a tile whose panel is two registers wide, or three, where the set has more registers than its widest tile
- * says. */
+/* Rows of a tile whose panel is two or three registers wide. A set with more registers than its widest tile uses
+   defines more rows here. */
 #ifndef TILE_ROWS_2
 #define TILE_ROWS_2 TILE_ROWS
 #define TILE_ROWS_3 TILE_ROWS
 #endif
 
-/* A long sum over few rows is cut in parts: a part's weights, read by every tile of rows, stay in the second-level
-   cache while the next part's come, which the weights of the whole sum would not. What a part leaves is the same number
-   that would have stayed in a register. */
+/* A deep product of few rows is divided into parts of its depth: a part's weights, which every tile of rows reads, stay
+   in the second-level cache while those of the next part are prefetched; the weights of the whole depth would not. The
+   partial sums are stored between the parts; they are the same numbers that would have stayed in registers. */
 enum { PART_FLOATS = 1 << 15, PARTED_ROWS = 60 };
 struct parted {
-    bool begins, ends;                            /* the first part, the last */
+    bool begins, ends;                            /* whether this is the first part, the last part */
     _Alignas(64) float sums[PARTED_ROWS * PANEL]; /* [rows][columns of the panel] */
 };
 
@@ -49,7 +49,7 @@ struct parted {
 #define REGISTERS_OF_2_4 8
 #define REGISTERS_OF_4_2 8
 
-/* Every tile that occurs: heights up to TILE_ROWS (TALL_ROWS where a panel is one register) for each width, */
+/* All tile functions: first, for one panel of each width, all heights up to the limit for that width; */
 #define TILE_TEMPLATE "kernel/vector/product_tile.h"
 #define TILE_LIMIT TALL_ROWS
 #define VECTORS 1
@@ -69,7 +69,8 @@ struct parted {
 #define PANELS 1
 #include "kernel/vector/tile_heights.h"
 #endif
-/* and several panels at once where rows are so few that one panel's chains would wait for each other. */
+/* then, for products of one to four rows, several panels at once: the few chains of one panel would wait for each
+   other. */
 #define VECTORS PANEL_VECTORS
 #define ROWS 1
 #define PANELS GROUP_1
@@ -125,7 +126,7 @@ static tile_function *const tiles[PANEL_VECTORS][TALL_ROWS] = {
 };
 #undef TILE
 
-/* Panels taken together by a tile of so many rows. */
+/* Indexed by the rows of a product: panels that one tile covers, and the tile function. */
 static const size_t group_of[] = {1, GROUP_1, GROUP_2, GROUP_3, GROUP_4};
 static tile_function *const group_tile[] = {
     NULL,
@@ -135,7 +136,8 @@ static tile_function *const group_tile[] = {
     JOIN(JOIN(tile_4x, PANEL_VECTORS), JOIN(x, GROUP_4)),
 };
 
-/* One panel, or a part of it. Meanwhile `next` is brought nearer, a share by each tile. */
+/* Multiplies all rows by one panel, or by a part of its depth. Each tile also prefetches its share of `next`, the
+   weights that are read afterwards. */
 static void multiply_panel(const struct kernel_product *p, size_t filter, size_t columns, const float *w,
                            const float *next, struct parted *parted)
 {
@@ -145,7 +147,8 @@ static void multiply_panel(const struct kernel_product *p, size_t filter, size_t
     size_t limit = limits[registers - 1];
     size_t count = (p->rows + limit - 1) / limit;
     size_t height = p->rows / count, higher = p->rows % count;
-    /* A turn of four steps asks for one line, so that loads find their own way free, or for two where tiles are few. */
+    /* Each turn of four steps prefetches one line, so that prefetches do not hold up loads, or two where tiles are few.
+       */
     size_t wanted = (4 * registers * VECTOR / LINE + count - 1) / count,
            lines = wanted < AHEAD_LINES ? wanted : AHEAD_LINES;
     size_t share = depth / 4 * LINE, second = lines > 1 ? share : 0;
@@ -155,14 +158,14 @@ static void multiply_panel(const struct kernel_product *p, size_t filter, size_t
         if (count <= 2 && tile == 0) {
             ahead = NULL;
         } else if (next == w || tile * lines * LINE >= 4 * registers * VECTOR) {
-            ahead = w; /* all of it is on its way */
+            ahead = w; /* all of `next` has been prefetched: harmless prefetches of this panel */
         }
         tiles[registers - 1][rows - 1](p, row, filter, columns, w, depth * PANEL, ahead, second, parted);
         row += rows;
     }
 }
 
-/* A panel whose sum is cut in parts: along the taps, or along the channels of the only one. */
+/* Multiplies by one panel in parts of its depth: along the taps, or along the channels if there is only one tap. */
 static void multiply_parts(const struct kernel_product *p, size_t filter, size_t columns, const float *w,
                            const float *next)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a product's sums: a residual or what out held is added, an activation applied, rows stored wherever
-   they go. Next: product.h. */
+/* The ending (epilogue) of a product: adds a residual or the old contents of out to the sums, applies the activation
+   and stores the rows at their addresses. Read next: product.h. */
 #ifndef KERNEL_VECTOR_PRODUCT_END_H
 #define KERNEL_VECTOR_PRODUCT_END_H
 
@@ -13,8 +13,9 @@ INLINE float *out_address(const struct kernel_product *p, size_t r)
     return p->out + (p->out_offsets ? (size_t)p->out_offsets[r] : r * p->out_stride);
 }
 
-/* The commonest ends of a product: a bias perhaps, and no activation, relu or clip, which are limits (or infinite
-   ones). Minus infinity comes first in vmax so that a NaN, second, is what it returns. */
+/* Whether this is one of the commonest endings, which a tile does by itself: at most one addend, and as activation
+   none, relu or clip. Those are the limits *low and *high (infinite: none). In vmax the limit comes first, so that a
+   NaN, which comes second, is returned. */
 INLINE bool ends_plainly(const struct kernel_product *p, vf *low, vf *high)
 {
     bool relu = p->activation == UNARY_relu, clip = p->activation == UNARY_clip;
@@ -23,13 +24,14 @@ INLINE bool ends_plainly(const struct kernel_product *p, vf *low, vf *high)
     return !(p->residual && p->accumulate) && (relu || clip || p->activation == UNARY_identity);
 }
 
-/* What else may be done to a sum before it is stored. One addend (what out held, or the residual) and one activation of
-   four are done in registers; the rest is done to the row just stored, which is still in cache. */
+/* What is done to sums before they are stored. One addend (the old contents of out, or the residual) and the
+   activations identity, relu, clip and leaky_relu are done in registers; a second addend and other activations are done
+   to the row just stored, which is still in cache. */
 struct ending {
     const struct kernel_product *p;
     size_t columns;
     vf     low, high; /* limits of relu and clip; infinite if there are none */
-    bool   adds, limits, leaks, after;
+    bool   adds, limits, leaks, after; /* has an addend; is relu or clip; is leaky_relu; needs more than that */
 };
 
 INLINE struct ending make_ending(const struct kernel_product *p, size_t columns)
@@ -44,7 +46,8 @@ INLINE struct ending make_ending(const struct kernel_product *p, size_t columns)
     return end;
 }
 
-/* The addend of the first kind: with both, the residual comes in end_row. */
+/* The addend that is added in registers: out if it accumulates, else the residual (finish_stored_row adds the residual
+   if there are both). */
 INLINE const float *add_address(const struct kernel_product *p, size_t r)
 {
     if (p->accumulate) {
@@ -67,7 +70,7 @@ INLINE void finish(const struct ending *end, vf value, float *out, const float *
     store_some(out, value, left);
 }
 
-/* What is left for a row that has been stored: the residual if there were two addends, and other activations. */
+/* Completes a row that has been stored: adds the residual if there were two addends, and applies any activation. */
 static void __attribute__((noinline)) finish_stored_row(const struct ending *end, float *out, size_t row, size_t filter)
 {
     const struct kernel_product *p = end->p;
@@ -81,9 +84,9 @@ static void __attribute__((noinline)) finish_stored_row(const struct ending *end
     }
 }
 
-/* Adds what is to be added to a tile's sums and applies an activation that is none of the four: to all of the tile at
-   once, since such a function is a long chain of operations and only many of them side by side keep the processor
-   busy. */
+/* Adds the addend to a tile's sums and applies an activation other than identity, relu, clip and leaky_relu. Such a
+   function is a long chain of operations, and only many of them side by side keep the processor busy; hence all of the
+   tile at once. */
 static void __attribute__((noinline)) activate_sums(const struct ending *end, size_t row, size_t rows, size_t filter,
                                                     size_t registers, vf *sums)
 {
@@ -99,8 +102,8 @@ static void __attribute__((noinline)) activate_sums(const struct ending *end, si
     vector_unary[p->activation](rows * registers * VECTOR, floats, floats, p->alpha, p->beta);
 }
 
-/* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not part of each: they would be
-   ten times as long, and the sums pass through the first-level cache in a few cycles. */
+/* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not inlined into each: the tiles
+   would be ten times as long, and passing the sums through the first-level cache takes only a few cycles. */
 static void __attribute__((noinline)) finish_tile(const struct kernel_product *p, size_t row, size_t rows,
                                                   size_t filter, size_t columns, size_t registers, vf *sums)
 {

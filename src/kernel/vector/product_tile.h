@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One register tile of the implicit product: ROWS rows by VECTORS registers of each of PANELS panels. A template:
-   define the three and include it; product.h does so for every size that occurs. No include guard. */
+   define the three macros and include this file; product.h does so for every size that occurs. No include guard. */
 
 #define REGISTERS (VECTORS * PANELS)
 #define REGISTERS_NUMBER JOIN(REGISTERS_OF_, JOIN(VECTORS, JOIN(_, PANELS)))
@@ -29,8 +29,9 @@
         EACH_ROW(MULTIPLY_ROW)       \
         w += VECTORS * VECTOR;       \
     }
-/* What is asked for ahead of time in each turn of four steps: with few rows, which read weights faster than the caches
-   foresee, these weights' own next lines; else a few lines of what comes after. */
+/* Prefetches. Tiles of several panels, which have few rows and read weights faster than the hardware prefetches them,
+   prefetch the next lines of their own weights. Others prefetch, in each turn of four steps, a line or two from
+   `ahead`, or their own weights if that is NULL. */
 #if PANELS > 1
 #define STREAM(v) PREFETCH(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR + WEIGHTS_AHEAD, v);
 #define LOOK_AHEAD
@@ -50,8 +51,8 @@
         }                                                                                                    \
     }
 #endif
-/* Pointers that advance rather than one index for all: an index costs each multiply-add from memory an operation of its
-   own. The empty statement keeps the compiler from finding the index again. */
+/* Each row has a pointer that advances, rather than one index for all rows: with an index, a multiply-add from memory
+   takes one operation more. The empty statement keeps the compiler from turning the pointers back into an index. */
 #define ADVANCE(r)                   \
     x##r += advance;                 \
     __asm__("" : "+r"(x##r));
@@ -81,9 +82,10 @@
 #define KEEP(r, v) sums[r * REGISTERS + v] = sum##r##_##v;
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
 
-/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel. `ahead`, and what lies
-   `second` floats behind it, will be read after this tile and is brought nearer meanwhile; NULL: these weights are read
-   from afar. `parted`: these are parts of sums; NULL: whole ones. */
+/* Computes rows row .. row + ROWS - 1 of filters filter .. filter + columns - 1; w is their first panel. Prefetches
+   from `ahead`, and from `second` floats behind it, what is read after this tile; ahead NULL: these weights are not in
+   a cache yet, prefetch them. `parted`: the weights are a part of the depth, and partial sums are kept there; NULL:
+   they are the whole depth. */
 static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
                       size_t panel_stride, const float *ahead, size_t second, struct parted *parted)
 {

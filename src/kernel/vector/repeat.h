@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ROWS(M), COLUMNS(M, r): M repeated for each row and register of a tile. Accumulators must be named variables, since
-   an array of them ends up in memory with some compilers; these macros are how a tile of any size gets its names. */
+/* ROWS_n(M), COLUMNS_n(M, r), REGISTERS_n(M): the macro M repeated for each row, for each register of row r, for each
+   register. Accumulators must be named variables, since some compilers keep an array of them in memory; these macros
+   generate the names for a tile of any size. */
 #ifndef KERNEL_VECTOR_REPEAT_H
 #define KERNEL_VECTOR_REPEAT_H
 

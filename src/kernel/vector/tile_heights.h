@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Includes the template TILE_TEMPLATE for every height from 1 to TILE_LIMIT, for the VECTORS and PANELS that are
-   defined, and undefines those three. No include guard. */
+/* Includes the template TILE_TEMPLATE for every height (ROWS) from 1 to TILE_LIMIT with the VECTORS and PANELS that are
+   defined, then undefines TILE_LIMIT, VECTORS and PANELS. No include guard. */
 #if TILE_LIMIT >= 1
 #define ROWS 1
 #include TILE_TEMPLATE

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernels of AVX-512 with AMX: large products go to tiles, all else is done as AVX-512 does it, by its functions. The
-   unit that CMakeLists.txt makes includes isa/amx.h first. Next: pieces.h, pieces_product.h, outer_rows.h. */
+/* The kernels of AVX-512 with AMX: large products use the tile registers; all other kernels are those of AVX-512. The
+   unit that CMakeLists.txt generates includes isa/amx.h first. Read next: pieces.h, pieces_product.h, outer_rows.h. */
 #include "kernel/select.h"
 #include "kernel/vector/outer_rows.h"
 #include "kernel/vector/pieces_product.h"
 
-/* Lent by vector.c's unit for AVX-512. */
+/* The AVX-512 kernels, defined as aliases at the end of vector.c. */
 #define KERNEL(result, name, parameters) extern result ISA_LENDS(name) parameters;
 #include "kernel/list.inc"
 
@@ -18,7 +18,7 @@ static void vector_product(const struct kernel_product *p)
     }
 }
 
-/* What is not taken over. */
+/* The kernels that this set replaces. */
 #define avx512_product         vector_product
 #define avx512_product_room    vector_product_room
 #define avx512_outer_rows      vector_outer_rows

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* All vector kernels of one instruction set and the table that names them, which is the only thing other files can see.
-   CMakeLists.txt includes this file into one unit per instruction set, after that set's header from isa/. */
+/* All vector kernels of one instruction set and the table of them, which is the only symbol that other files can see.
+   CMakeLists.txt generates one unit per instruction set, which includes that set's header from isa/ and then this file.
+   */
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
 #include "kernel/vector/depthwise.h"
@@ -33,7 +34,8 @@ const struct kernel_table ISA_TABLE = {
 #include "kernel/list.inc"
 };
 
-/* What a wider set takes over as it is, so that it is neither compiled nor carried twice (tiles.c). */
+/* Aliases under which a wider set (tiles.c) uses these kernels, instead of compiling and shipping them a second time.
+   */
 #ifdef ISA_LENDS
 #define KERNEL(result, name, parameters) \
     extern __typeof__(vector_##name) ISA_LENDS(name) __attribute__((alias("vector_" #name), visibility("hidden")));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The vector types and the handful of words that every vector kernel is written in. Everything here is static: the same
-   source is compiled once per instruction set, and no inline function of one may end up in the code of another.
-   Included by vector.c after the header of the instruction set (isa/), which gives VECTOR, the tile and
-   vmax/vmin/vsqrt. */
+/* The vector types and the small functions that every vector kernel is written with. Everything here is static: the
+   same source is compiled once per instruction set, and the linker must never use one set's copy of an inline function
+   in another set's code. Included by vector.c after the header of the instruction set (isa/), which defines VECTOR, the
+   tile sizes and vmax/vmin/vsqrt. */
 #ifndef KERNEL_VECTOR_VECTOR_H
 #define KERNEL_VECTOR_VECTOR_H
 
@@ -13,7 +13,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* VECTOR floats, as many integers, as many bytes and doubles; `unaligned` may point at any float array. */
+/* Vectors of VECTOR floats, integers, bytes, 16-bit integers and doubles; a pointer to an `unaligned` type may point
+   into any array. */
 typedef float   vf __attribute__((vector_size(4 * VECTOR)));
 typedef int32_t vi __attribute__((vector_size(4 * VECTOR)));
 typedef uint32_t vu __attribute__((vector_size(4 * VECTOR)));
@@ -39,8 +40,8 @@ INLINE vf splat(float s)
     return s - (vf){0}; /* s - 0 is s, also for -0 */
 }
 
-#ifndef ISA_HAS_MASKS /* else the instruction set's header has these */
-/* The first n < VECTOR floats; the others are 0 and not read. */
+#ifndef ISA_HAS_MASKS /* otherwise the instruction set's header defines these */
+/* Loads the first n < VECTOR floats; the other lanes are 0, and their memory is not read. */
 INLINE vf load_first(const float *p, size_t n)
 {
     float buffer[VECTOR] __attribute__((aligned(4 * VECTOR))) = {0};
@@ -68,7 +69,7 @@ INLINE void store_first(float *p, vf v, size_t n)
     }
 }
 
-/* The same for bytes. */
+/* load_first and store_first for bytes. */
 INLINE vb load_first_bytes(const uint8_t *p, size_t n)
 {
     vb bytes = {0};
@@ -87,7 +88,7 @@ INLINE void store_first_bytes(uint8_t *p, vb v, size_t n)
 
 #endif
 
-/* Lanes of two vectors anew: lane l of the result is lane M(l, d) of a and b side by side; M and d are constants. */
+/* Shuffles two vectors: lane l of the result is lane M(l, d) of a and b side by side; M and d are constants. */
 #if VECTOR == 16
 #define LANES(M, d) \
     M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d), M(8, d), M(9, d), M(10, d), M(11, d), \
@@ -120,7 +121,7 @@ INLINE vf with_sign_of(vf x, vf s)
     return (vf)((vi)x | ((vi)s & (-0x7fffffff - 1)));
 }
 
-/* vmax and vmin that hand NaN on from either side */
+/* vmax and vmin that return NaN if either argument is NaN */
 INLINE vf max_or_nan(vf a, vf b)
 {
     return choose(a != a, a, vmax(a, b));
@@ -136,8 +137,9 @@ INLINE vf to_float(vi x)
     return __builtin_convertvector(x, vf);
 }
 
-#ifndef ISA_HAS_BYTES /* as above */
-/* Bytes to integers and back, by way of 16 bits: in one step gcc takes the register apart byte by byte. */
+#ifndef ISA_HAS_BYTES /* otherwise the instruction set's header defines these */
+/* Bytes to integers and back, by way of 16-bit integers: for a conversion in one step gcc handles each byte by itself.
+   */
 INLINE vi widen(vb bytes)
 {
     return __builtin_convertvector(__builtin_convertvector(bytes, vh), vi);
@@ -159,7 +161,7 @@ INLINE bool any(vi mask)
     return bits != 0;
 }
 
-/* Loads a whole vector, or the first `left` where left is not 0: one loop body serves both. */
+/* Loads a whole vector, or its first `left` floats where left is not 0: one loop body serves both. */
 INLINE vf load_some(const float *p, size_t left)
 {
     return left ? load_first(p, left) : load(p);
@@ -174,8 +176,9 @@ INLINE void store_some(float *p, vf v, size_t left)
     }
 }
 
-/* Walks i over [0, n) by vectors; `left` is 0 for whole vectors and the number of floats in a last, partial one.
-   Because `left` is a constant in each of the two copies, the compiler drops the tests in load_some and store_some. */
+/* Runs its body for i in [0, n) in steps of VECTOR; `left` is 0 for whole vectors and the number of floats in a last,
+   partial one. The body is expanded twice; in the first copy `left` is a constant, so the compiler drops the tests in
+   load_some and store_some. */
 #define EACH_VECTOR(n, ...)                                        \
     do {                                                           \
         size_t i = 0, end_ = (n);                                  \
@@ -195,23 +198,25 @@ INLINE void store_some(float *p, vf v, size_t left)
 #else
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
-/* The same where the length is a constant only once the function is inlined: clang needs no telling, and says so. */
+/* The same where the length becomes a constant only by inlining: clang unrolls those by itself, and warns about the
+   pragma. */
 #ifdef __clang__
 #define UNROLL_CONSTANT
 #else
 #define UNROLL_CONSTANT UNROLL
 #endif
 
-/* c + a b, c - a b and a b - c, rounded once where the set has an instruction for it and twice where it has none. Each
-   of a, b and c is a vector or a number for all lanes. This is the only way to a fused instruction: left to themselves
-   compilers fuse different products (of a b + c d, the first or the second; of one that two sums share, both or none),
-   so that results would depend on who compiled. The build forbids them that (CMakeLists.txt). */
+/* c + a b, c - a b and a b - c, rounded once where the instruction set has a fused instruction and twice where it has
+   none. Each of a, b and c is a vector, or a number for all lanes. Only these macros (and multiply_add) give fused
+   instructions: compilers, if allowed to, fuse different products (of a b + c d the first or the second; of a product
+   that two sums share both or none), so that results would depend on the compiler. The build forbids that
+   (CMakeLists.txt). */
 #define plus_product(c, a, b)  fused_plus(IN_ALL_LANES(c), IN_ALL_LANES(a), IN_ALL_LANES(b))
 #define minus_product(c, a, b) fused_minus(IN_ALL_LANES(c), IN_ALL_LANES(a), IN_ALL_LANES(b))
 #define product_less(a, b, c)  fused_less(IN_ALL_LANES(a), IN_ALL_LANES(b), IN_ALL_LANES(c))
-#define IN_ALL_LANES(x)        ((x) - (vf){0}) /* as splat; compilers know that nothing is taken from a vector */
+#define IN_ALL_LANES(x)        ((x) - (vf){0}) /* as splat; of a vector compilers drop the subtraction */
 
-/* terms[0] + x terms[1] + x^2 terms[2] + ..., from the highest on (Horner). `count` is a constant where this is called. */
+/* terms[0] + x terms[1] + x^2 terms[2] + ..., from the highest term down (Horner). Callers pass a constant count. */
 INLINE vf polynomial(vf x, const float *terms, const size_t count)
 {
     vf sum = splat(terms[count - 1]);
@@ -256,8 +261,8 @@ INLINE vd polynomial_double(vd x, const double *terms, const size_t count)
     return sum;
 }
 
-/* sum += a * b as one instruction that leaves the sum in its register, where the set has one (its header then says it).
-   Compilers left to themselves also write it over a factor, and then move and spill: 5 % with the 24 sums of AVX-512. */
+/* sum += a * b as one instruction that keeps the sum in its register, where the set's header defines it so. Compilers
+   otherwise also choose forms that overwrite a factor, and then move and spill: 5 % with the 24 sums of AVX-512. */
 #ifndef multiply_add
 #define multiply_add(sum, a, b) sum += (a) * (b)
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows over rows of channels-last data: which taps a pixel has, found once per pixel, so that the loops over
-   channels ask nothing. depthwise.h, depthwise_gradient.h, grouped.h and pool.h are written over this; the
-   definitions are in reference/window.c. */
+/* Windows over rows of channels-last data: which taps of a pixel lie inside the row, computed once per pixel, so that
+   the loops over channels need no tests. depthwise.h, depthwise_gradient.h, grouped.h and pool.h use this; the
+   definitions of the kernels are in reference/window.c. */
 #ifndef KERNEL_VECTOR_WINDOW_H
 #define KERNEL_VECTOR_WINDOW_H
 
 #include "kernel/vector/vector.h"
 
-/* What is read or written some microseconds later, into the second-level cache. */
+/* Prefetches into the second-level cache what is read or written some microseconds later. */
 INLINE void bring_nearer(const float *p)
 {
     __builtin_prefetch(p, 0, 2);
 }
 
-/* Kernel columns [first, end) of output pixel o lie inside the row. */
+/* Computes the kernel columns [first, end) of output pixel o that lie inside the row. */
 INLINE void window_columns(const struct kernel_window *w, size_t o, size_t *first, size_t *end)
 {
     size_t begin = o * w->stride; /* in padded coordinates */
@@ -24,14 +24,14 @@ INLINE void window_columns(const struct kernel_window *w, size_t o, size_t *firs
     *first = *first < *end ? *first : *end;
 }
 
-/* The pixel that output o sees through kernel column k, which window_columns found inside. */
+/* The input pixel that output o meets through kernel column k, which must be one that window_columns returned. */
 INLINE const float *window_pixel(const struct kernel_window *w, const float *row, size_t o, size_t k)
 {
     return row + (o * w->stride + k * w->dilation - w->pad) * w->x_stride;
 }
 
-/* The pairs (kernel column, output pixel) that meet input pixel i, in order of column; at most `room` from column *next
-   on, which is advanced. */
+/* Finds the pairs (kernel column, output pixel) that meet input pixel i, in order of column: at most MEETINGS of them,
+   from column *next on. Returns their number; *next becomes the column to continue from, kernel_width when done. */
 struct meeting {
     size_t column, output;
 };
