@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution with images as lanes (kernel.h, struct kernel_images): which tile serves how many filters and pixels.
-   The tiles are images_tile.h and images_outer_tile.h. For networks so small that channels and lines leave lanes
-   empty. */
+/* Convolution with images as lanes (kernel.h, struct kernel_images): which tile function serves how many filters and
+   pixels. The tiles are images_tile.h and images_outer_tile.h. This form is for networks so small that vectors along
+   channels or lines would have empty lanes. */
 #ifndef KERNEL_VECTOR_IMAGES_H
 #define KERNEL_VECTOR_IMAGES_H
 
 #include "kernel/vector/repeat.h"
 #include "kernel/vector/pool.h"
 
-/* Loaded once: compilers like to read it from memory again for each of its multiply-adds, and two loads a cycle are
-   all there are. */
+/* Keeps v in a register: compilers like to read it from memory again for each of its multiply-adds, and the processor
+   does only two loads per cycle. */
 #if defined(__aarch64__)
 #define IN_REGISTER(v) __asm__("" : "+w"(v));
 #elif defined(__AVX512F__)
@@ -25,7 +25,7 @@
 #define ROWS_WITH_5(M, v) ROWS_WITH_4(M, v) M(4, v)
 #define ROWS_WITH_6(M, v) ROWS_WITH_5(M, v) M(5, v)
 
-/* What one tile computes; behind a pointer, because ten more arguments in registers would push sums out of theirs. */
+/* Arguments of a tile function; passed by pointer, because ten more arguments would take registers from the sums. */
 struct images_tile {
     const float *x, *weights; /* of the first pixel and filter */
     size_t       rows, run, filters;
@@ -75,7 +75,7 @@ static images_function *const images_blocks[IMAGE_BLOCK_FILTERS] = {
 #endif
 };
 
-/* `count` in parts of at most `limit`, as even as may be: where part `index` begins. */
+/* Where part `index` begins when `count` things are divided into `parts` parts as evenly as possible. */
 INLINE size_t even_part(size_t count, size_t parts, size_t index)
 {
     return count / parts * index + (index < count % parts ? index : count % parts);
@@ -110,7 +110,7 @@ static void vector_images(const struct kernel_images *k)
     }
 }
 
-/* The lanes of a register added up: quarters first, then the four sums crosswise. */
+/* The sum of a register's lanes: first the quarters of the register are added, then the four sums crosswise. */
 INLINE float sum_of_lanes(vf v)
 {
     typedef float four __attribute__((vector_size(16)));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One register tile of a weight gradient with images as lanes: ROWS kernel columns of a channel by VECTORS filters,
-   summed over pixels. Columns, because the next pixel's column is this pixel's neighbour: x comes from the
-   first-level cache. A template: define both and include it. No include guard. */
+/* One register tile of a weight gradient with images as lanes: ROWS kernel columns of one channel by VECTORS filters,
+   summed over pixels. The tile spans kernel columns because successive pixels read the same x through successive
+   columns: it then comes from the first-level cache. A template: define both macros and include this file. No include
+   guard. */
 
 #define TILE_NAME JOIN(images_outer_, JOIN(ROWS, JOIN(x, VECTORS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)
@@ -24,12 +25,12 @@
         EACH_COLUMN(FINISH, r)                                    \
     }
 
-/* x is the tile's first column of the first line, dy its first filter. */
+/* x points at the tile's first kernel column in the first line, dy at its first filter. */
 static void TILE_NAME(const struct kernel_images_outer *k, const float *x, const float *dy, float *to)
 {
     EACH_ROW(DECLARE_ROW)
     size_t column = k->channels * VECTOR, x_step = k->x_step, dy_step = k->filters * VECTOR, pixels = k->pixels;
-    /* Less than nothing where lines overlap. */
+    /* Negative where lines overlap. */
     ptrdiff_t x_rest = (ptrdiff_t)k->x_line - (ptrdiff_t)(pixels * x_step);
     ptrdiff_t dy_rest = (ptrdiff_t)k->dy_line - (ptrdiff_t)(pixels * dy_step);
     for (size_t line = k->lines; line > 0; line--, x += x_rest, dy += dy_rest) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One register tile of a convolution with images as lanes: ROWS filters at PANELS output pixels (1, 2 side by side,
-   or the 4 of a pooling block). A template: define both and include it; images.h does so for every size. No include
-   guard. */
+   or the 4 of a pooling block). A template: define both macros and include this file; images.h does so for every size.
+   No include guard. */
 
 #define TILE_NAME JOIN(images_, JOIN(ROWS, JOIN(x, PANELS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)
@@ -19,7 +19,7 @@
         EACH_COLUMN(MULTIPLY, r)        \
     }
 #define LOAD_WEIGHT(r) vf weight##r = splat(w[r]);
-/* Pointers that advance, as in product_tile.h. */
+/* Pointers that advance instead of one index: see ADVANCE in product_tile.h. */
 #define ADVANCE(v)        \
     x##v += VECTOR;       \
     __asm__("" : "+r"(x##v));
@@ -31,7 +31,7 @@
         EACH_COLUMN(ADD_BIAS, r)                            \
         EACH_COLUMN(FINISH, r)                              \
     }
-/* Sums are rounded with their bias before they are compared, as if each had been stored. */
+/* The bias is added to each sum before they are compared, so that winners are those of a pooling of stored sums. */
 #define POOL_ROW(r)                                                                        \
     {                                                                                      \
         vf bias = splat(biases ? biases[r] : 0);                                \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's way with images as lanes (kernel.h): axes of its transformations, the sums over channels at each point,
-   and the 2 x 2 pooling behind them. The transformations of a vector are those of winograd.h. */
+/* Winograd's convolution with images as lanes (kernel.h): its transformations along one axis, the sums over channels at
+   each point, and the 2 x 2 pooling after them. The transformations of a vector are those of winograd.h. */
 #ifndef KERNEL_VECTOR_IMAGES_WINOGRAD_H
 #define KERNEL_VECTOR_IMAGES_WINOGRAD_H
 
 #include "kernel/vector/images.h"
 #include "kernel/vector/winograd.h"
 
-/* B; transposed spread. Adds. With 4 points m4 and m5 mean nothing. */
+/* B, the transpose of spread: adds to out. With 4 points, m4 and m5 are ignored. */
 INLINE void unspread_sums(size_t points, vf m0, vf m1, vf m2, vf m3, vf m4, vf m5, float *out, size_t to)
 {
     if (points == 4) {
@@ -70,7 +70,7 @@ static images_tiles_outer_function *const images_outer_by_tiles[2][IMAGE_TILE_FI
     EACH_HEIGHT(images_tiles_outer_, 4), EACH_HEIGHT(images_tiles_outer_, 6)};
 #undef EACH_HEIGHT
 
-/* The channels of a tile at each point: [channel][point]. */
+/* Transforms all channels of a tile along the line: values [channel][point]. */
 INLINE void spread_tile(size_t points, const float *x, size_t channels, float *values)
 {
     for (size_t c = 0; c < channels; c++) {
@@ -188,7 +188,7 @@ static void vector_images_pool(const struct kernel_images_pool *k)
     }
 }
 
-/* Of a block's columns, each has at most one of its two numbers that is not zero. */
+/* Each column of a 2 x 2 block has at most one gradient that is not zero, in its upper or its lower pixel. */
 INLINE void raise_winners(size_t points, size_t n, const float *dy, const int32_t *index, float *out)
 {
     for (size_t i = 0; i < n; i += VECTOR) {

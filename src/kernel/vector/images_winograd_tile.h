@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Register tiles of Winograd's way with images as lanes: ROWS filters or channels at PANELS points (4, 6). Forward
-   and back are sums over what a tile's numbers are at each point, with the last axis behind them while sums are in
-   registers; outer is sums over tiles. A template: define both and include it; images_winograd.h does so. No include
-   guard. */
+/* Register tiles of Winograd's convolution with images as lanes: ROWS filters or channels at PANELS points (4, 6).
+   Forward and back sum products at each point over channels or filters, and then transform the last axis while the sums
+   are in registers; outer sums over tiles. A template: define both macros and include this file; images_winograd.h does
+   so. No include guard. */
 
 #define NAMED(name) JOIN(name, JOIN(ROWS, JOIN(x, PANELS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)
@@ -38,7 +38,8 @@
         JOIN(ROWS_WITH_, ROWS)(MULTIPLY, v) \
     }
 
-/* values [terms][point], w [terms][weight_step] */
+/* Sums over `terms` channels: values [terms][point], w [terms][weight_step]; then A^T to out and, `step` further, to
+   the second column */
 static void NAMED(images_forward_)(const float *values, size_t terms, const float *w, size_t weight_step, float *out,
                                    size_t step)
 {
@@ -51,7 +52,7 @@ static void NAMED(images_forward_)(const float *values, size_t terms, const floa
     EACH_ROW(GATHER_ROW)
 }
 
-/* The same of y [terms], raised at once. */
+/* Sums over `terms` filters of y [terms], which is first transformed to the points by A; then B, added to out. */
 static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, const float *w, size_t weight_step,
                                 float *out, size_t step)
 {
@@ -74,7 +75,7 @@ static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, co
         EACH_COLUMN(ADD, r)                                      \
     }
 
-/* ROWS channels by one filter; values and y are theirs in the first tile. */
+/* ROWS channels by one filter; values and y point at them in the first tile. */
 static void NAMED(images_tiles_outer_)(const struct kernel_images_tiles *k, const float *values, const float *y,
                                        float *sums)
 {

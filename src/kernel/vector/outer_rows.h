@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Outer products of whole rows, for weight gradients, on tiles: pixels are the depth, so both sides are split
-   (pieces.h) as they lie, two pixels to a column. Which pixels of a step stand together is free, as long as both sides
-   agree: pixel i goes with i + 16. Rows of dy have to be turned, too: the first factor wants a filter's pixels side by
-   side. Read pieces.h before. */
+/* Outer products of unpacked rows, for weight gradients, on bfloat16 tiles (read pieces.h first). Pixels are the depth
+   of the product, so rows of x are split as they lie, two pixels to each pair of bfloat16. Which two pixels of a step
+   form a pair is free if both factors agree: pixel i is paired with pixel i + 16. Rows of dy must also be transposed:
+   the first factor needs a filter's pixels side by side. */
 #ifndef KERNEL_VECTOR_OUTER_ROWS_H
 #define KERNEL_VECTOR_OUTER_ROWS_H
 
@@ -10,14 +10,15 @@
 
 enum { OUTER_STEPS = KERNEL_OUTER_PIXELS / STEP };
 
-/* Filters of each tile, shared out evenly. */
+/* Filters in each tile, when they are divided evenly among the fewest tiles. */
 INLINE size_t outer_height(size_t filters)
 {
     size_t count = (filters + TILE_HEIGHT - 1) / TILE_HEIGHT;
     return (filters + count - 1) / count;
 }
 
-/* From where it pays: every number is split once and multiplied with all of the other side. */
+/* Splitting pays from 16 channels and filters on: every number is split once and multiplied with all of the other
+   side. */
 static size_t vector_outer_rows_room(size_t channels, size_t filters)
 {
     if (channels < 16 || filters < 16) {
@@ -26,8 +27,8 @@ static size_t vector_outer_rows_room(size_t channels, size_t filters)
     return (rounded_up(channels, TILE_WIDTH) + rounded_up(filters, TILE_HEIGHT)) * OUTER_STEPS * STEP * PIECES + 16;
 }
 
-/* Four columns of sixteen rows, turned. Parts of four rows meet when they are loaded, which leaves two rounds of
-   shuffles, where a whole turn in registers has four. */
+/* Transposes four columns of sixteen rows. Each register is loaded from four rows, which leaves two rounds of shuffles,
+   where a transposition in registers alone takes four. */
 INLINE void turn_columns(const float *rows, size_t stride, vf *columns)
 {
     __m512 part[4];
@@ -48,7 +49,7 @@ INLINE void turn_columns(const float *rows, size_t stride, vf *columns)
     columns[3] = (vf)_mm512_unpackhi_pd(high01, high23);
 }
 
-/* Four columns of a step's pixels, as rows of the first factor. */
+/* Splits four columns of a step's pixels into four rows of the first factor. */
 INLINE void split_columns(const float *rows, size_t stride, uint16_t *to)
 {
     vf low[4], high[4];
@@ -60,17 +61,18 @@ INLINE void split_columns(const float *rows, size_t stride, uint16_t *to)
     }
 }
 
-/* A block's splitting, cut in small pieces of work, for it is done while the block before is multiplied. */
+/* Progress of splitting this call's pixels, in small portions of work that are done while the pixels of the previous
+   call are multiplied. */
 struct outer_split {
     const struct kernel_outer_rows *o;
-    uint16_t *dy, *x;                   /* to: [tiles][steps][pieces][tile] */
-    size_t    steps, height;            /* filters in each tile */
-    size_t    step, tile, column, at;   /* what comes next: columns of a tile of dy; then channels from `at` on, */
+    uint16_t *dy, *x;                   /* where the pieces go: [tiles][steps][pieces][tile] */
+    size_t    steps, height;            /* steps of pixels; filters in each tile */
+    size_t    step, tile, column, at;   /* the next portion: first columns of tiles of dy; then channels from `at` on */
     size_t    pair;                     /* of this pair of pixels */
-    size_t    share, slots, credit;     /* `share` pieces of work to `slots` turns */
+    size_t    share, slots, credit;     /* `share` portions are spread over `slots` turns */
 };
 
-/* Where rows or columns are missing: through a buffer of whole tiles. */
+/* Splits a tile of dy with missing rows or columns, by way of a buffer of a whole tile. */
 static void split_edge(const struct outer_split *s, size_t filter, uint16_t *to)
 {
     _Alignas(64) float rows[STEP * TILE_WIDTH];
@@ -86,7 +88,7 @@ static void split_edge(const struct outer_split *s, size_t filter, uint16_t *to)
     }
 }
 
-/* The next four filters, or an edge at once. */
+/* The next portion of dy: four filters of a step, or a tile at an edge as a whole. */
 INLINE void split_filters(struct outer_split *s)
 {
     const struct kernel_outer_rows *o = s->o;
@@ -111,7 +113,8 @@ INLINE void split_filters(struct outer_split *s)
 
 enum { SOME_CHANNELS = 64 };
 
-/* The next channels of two pixels: a line of each of their tiles. */
+/* The next portion of x: up to SOME_CHANNELS channels of a pair of pixels, which make one row in each of their tiles.
+   */
 INLINE void split_channels(struct outer_split *s)
 {
     const struct kernel_outer_rows *o = s->o;
@@ -146,7 +149,7 @@ INLINE bool split_some(struct outer_split *s)
     return false;
 }
 
-/* Not inline: in each of its many places it would be too long for the cache of decoded instructions. */
+/* Not inline: expanded at each of its many calls, the code would not fit the cache of decoded instructions. */
 static __attribute__((noinline)) void split_share(void *context)
 {
     struct outer_split *s = context;
@@ -160,7 +163,8 @@ static void multiply_and_split(const struct tile_block *b, struct outer_split *s
     multiply_any(b, two_rows, two_columns, split_share, s);
 }
 
-/* Two blocks have room: one is multiplied while the next is split. The first has nobody to be split behind. */
+/* The workspace holds the pieces of two calls: those of the previous call are multiplied while this call's are split.
+   In the first call there is nothing to multiply. */
 static void vector_outer_rows(const struct kernel_outer_rows *o)
 {
     size_t height = outer_height(o->filters), tiles_of_dy = (o->filters + height - 1) / height;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Float products on tiles of bfloat16. A bfloat16 is the upper half of a float, so a float is exactly the sum of three:
-   the nearest to it, the nearest to what is left, and the rest. Of the nine products of two such sums the six largest
-   are taken; what is dropped is at most 2^-23 of the product (docs/numerics.md). Tiles do sixteen times the
-   multiply-adds of a register a cycle, so six products are still faster than one: up to 1.6 times as measured, all
-   splitting included. Not for numbers beyond 2^127 or infinite ones: they give NaN. (Henry, Tang & Heinecke, Leveraging
-   the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations, 2019.) Here: numbers to pieces, and
-   products of tiles. Next: pieces_product.h and outer_rows.h, which are made of them. */
+/* Float products on tiles of bfloat16. A bfloat16 is the upper half of a float, so a float is exactly the sum of three
+   bfloat16 pieces: the one nearest to it, the one nearest to the remainder, and the remainder of that. Of the nine
+   products of two such sums the six largest are computed; the dropped ones are at most 2^-23 of the product
+   (docs/numerics.md). Tiles do sixteen times as many multiply-adds per cycle as a vector register, so six products are
+   still faster than one: up to 1.6 times as measured, all splitting included. Infinities and numbers beyond 2^127 give
+   NaN. (Henry, Tang & Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
+   Computations, 2019.) This file splits numbers into pieces and multiplies tiles; pieces_product.h and outer_rows.h,
+   to be read next, build kernels on it. */
 #ifndef KERNEL_VECTOR_PIECES_H
 #define KERNEL_VECTOR_PIECES_H
 
@@ -15,15 +16,16 @@ enum {
     PIECES = 3,
     TILE_HEIGHT = 16,      /* rows of a tile */
     TILE_WIDTH = 16,       /* columns of a tile of sums */
-    STEP = 32,             /* of the depth: a row of a tile of factors */
+    STEP = 32,             /* depth of a step: bfloat16 in a row of a tile of factors */
     TILE_HALVES = 16 * 32, /* bfloat16 in a tile of factors */
     STEP_HALVES = PIECES * TILE_HALVES,
-    TURNS = 6,             /* of the tiles of sums in a step; after each, `meanwhile` is called */
+    TURNS = 6,             /* products of pieces in a step; after each, `meanwhile` is called */
     BLOCK_FLOATS = 2 * TILE_HEIGHT * 2 * TILE_WIDTH, /* sums of a block */
-    STEPS_TOGETHER = 4     /* between loading the sums and storing them: after more, storing holds up what follows */
+    STEPS_TOGETHER = 4     /* steps between loading and storing the sums: after more, storing holds up what follows */
 };
 
-/* Before tiles are loaded: a compiler does not know what those loads read, and would move stores past them. */
+/* A barrier before tiles are loaded: the compiler does not know what those loads read, and would move stores past
+   them. */
 #define MEMORY_IS_READ __asm__ volatile("" : : : "memory")
 
 INLINE size_t smaller_of(size_t a, size_t b)
@@ -38,15 +40,15 @@ INLINE size_t rounded_up(size_t n, size_t unit)
 
 /* ---- floats to pieces ------------------------------------------------------------------------------------------- */
 
-/* The nearest number whose lower half is zero; ties go away from zero. */
+/* The nearest float whose lower 16 bits are zero; ties go away from zero. */
 INLINE vf upper_piece(vf x)
 {
     return (vf)(((vu)x + 0x8000) & 0xffff0000);
 }
 
-/* Two registers to 16 pairs of bfloat16 of each piece, TILE_HALVES apart. Two rows of weights are to stand so in each
-   column of the second factor; in a row of the first, those numbers are as far apart as the two rows: number i of a
-   step goes with number i + 16. */
+/* Splits two registers into 16 pairs of bfloat16 for each piece; the pieces are TILE_HALVES apart. The tile instruction
+   wants the second factor so: pairs of two rows of weights, one pair per column. Which two numbers of a step form a
+   pair is free if both factors agree: number i of a step is paired with number i + 16. */
 INLINE void split_pair(vf first, vf second, uint16_t *pieces)
 {
     UNROLL_CONSTANT
@@ -59,7 +61,7 @@ INLINE void split_pair(vf first, vf second, uint16_t *pieces)
     }
 }
 
-/* A row's part of the depth, whole steps; STEP_HALVES from step to step. */
+/* Splits `depth` numbers of a row, a multiple of STEP; the pieces of successive steps are STEP_HALVES apart. */
 static void split_row(const float *x, size_t depth, uint16_t *pieces)
 {
     for (size_t k = 0; k < depth; k += STEP, pieces += STEP_HALVES) {
@@ -69,7 +71,7 @@ static void split_row(const float *x, size_t depth, uint16_t *pieces)
 
 /* ---- products of tiles ------------------------------------------------------------------------------------------ */
 
-/* Which tile register is what: four of sums, two of each factor. */
+/* Configuration of the tile registers: 0 to 3 hold sums, 4 and 5 the first factor, 6 and 7 the second. */
 struct __attribute__((packed)) tile_shapes {
     uint8_t  palette, first_row, reserved[14];
     uint16_t row_bytes[16];
@@ -83,25 +85,27 @@ INLINE void shape_tiles(size_t height)
         shapes.row_bytes[i] = 64;
         shapes.rows[i] = (uint8_t)(i < 6 ? height : TILE_HEIGHT);
     }
-    __asm__ volatile("" : : "r"(&shapes) : "memory"); /* as above, and that somebody knows where they are */
+    __asm__ volatile("" : : "r"(&shapes) : "memory"); /* makes the compiler store shapes before they are loaded */
     _tile_loadconfig(&shapes);
 }
 
-/* A block of up to 2 x 2 tiles of sums. */
+/* A product that makes a block of up to 2 x 2 tiles of sums. */
 struct tile_block {
-    size_t          steps;          /* of the depth */
+    size_t          steps;          /* depth in steps */
     const uint16_t *x, *w;          /* [steps][pieces][tile] */
-    size_t          next_x, next_w; /* bfloat16 to the second tile of each */
-    float          *sums;           /* [rows][stride]; a tile is `height` rows */
+    size_t          next_x, next_w; /* bfloat16 from the first tile of x and w to the second */
+    float          *sums;           /* [rows][stride]; a tile has `height` rows */
     size_t          stride, height;
-    bool            begins;         /* from zero, not from what sums hold */
+    bool            begins;         /* the sums begin at zero, not at what `sums` holds */
 };
 
-/* What else may be done while the tiles are busy, a little after every four products: endings, and splitting pixels. How
-   much of it is hidden depends: tiles and wide operations share a port, and the pieces go through the same caches. */
+/* Other work (endings, splitting) that is done while the tile unit is busy: a little after every four tile products.
+   How much of it is hidden varies, since tiles and wide vector operations share a port, and the pieces use the same
+   caches. */
 typedef void tile_meanwhile(void *context);
 
-/* The six products of each step: every tile of factors is loaded as seldom as eight registers allow. */
+/* The six products of pieces in each of the steps [first, end), in an order that loads each tile of factors as seldom
+   as eight tile registers allow. */
 INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end, bool two_rows, bool two_columns,
                            tile_meanwhile *meanwhile, void *context)
 {
@@ -189,7 +193,8 @@ INLINE void multiply_tiles(const struct tile_block *b, bool two_rows, bool two_c
 #undef STORE_SUM
 }
 
-/* The cases in which tiles have constant numbers. */
+/* Tile instructions need constant register numbers: one copy of the loop for each number of rows and columns of tiles.
+   */
 INLINE void multiply_any(const struct tile_block *b, bool two_rows, bool two_columns,
                          tile_meanwhile *meanwhile, void *context)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The implicit product on tiles: in which order rows and weights are split into pieces and multiplied, and how sums end. What a
-   product is: kernel.h; pieces and tiles: pieces.h. Called by product.h where a product has room. */
+/* The implicit product on bfloat16 tiles: in which order rows and weights are split into pieces and multiplied, and the
+   ending of the sums. What a product is: kernel.h; pieces and tiles: pieces.h. tiles.c calls multiply_pieces for
+   products that have a workspace (`room`). */
 #ifndef KERNEL_VECTOR_PIECES_PRODUCT_H
 #define KERNEL_VECTOR_PIECES_PRODUCT_H
 
@@ -8,19 +9,20 @@
 #include "kernel/vector/product_end.h"
 
 enum {
-    ROWS_TOGETHER = 256,   /* whose pieces stay in the second-level cache, */
-    DEPTH_TOGETHER = 256,  /* so much of them at a time, */
-    FILTERS_TOGETHER = 256 /* and the sums of so many filters */
+    ROWS_TOGETHER = 256,   /* rows of a group, whose pieces stay in the second-level cache */
+    DEPTH_TOGETHER = 256,  /* depth of these pieces */
+    FILTERS_TOGETHER = 256 /* filters whose sums for the group stay there, too */
 };
 
-/* The depth in equal parts of at most DEPTH_TOGETHER, whole steps. Sums depend on it: so on the depth alone. */
+/* The size of the equal parts, each at most DEPTH_TOGETHER and whole steps, into which the depth is divided. The order
+   of summation follows from the parts, so they depend on the depth alone. */
 INLINE size_t part_of_depth(size_t depth)
 {
     size_t parts = (depth + DEPTH_TOGETHER - 1) / DEPTH_TOGETHER;
     return rounded_up((depth + parts - 1) / parts, STEP);
 }
 
-/* Floats of the room: pieces of rows, pieces of a panel, sums. */
+/* The three areas of the workspace, in floats: pieces of rows, pieces of a panel, sums. */
 struct pieces_room {
     size_t x, w, sums;
 };
@@ -35,27 +37,27 @@ INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
     };
 }
 
-/* From where the pieces pay: rows that fill tiles and share the splitting of weights, filters that share that of
- * rows. */
+/* Splitting pays from these sizes on: enough rows to fill tiles and share the cost of splitting the weights, and enough
+   filters to share the cost of splitting the rows. */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
 {
     if (rows < 96 || filters < 96 || depth < 128) {
         return 0;
     }
     struct pieces_room room = pieces_room(rows, filters, depth);
-    return room.x + room.w + room.sums + 16; /* 16: to begin on a line of the cache */
+    return room.x + room.w + room.sums + 16; /* 16: to align it to a cache line */
 }
 
 /* ---- endings ----------------------------------------------------------------------------------------------------- */
 
-/* The block before, which is ended a few rows at a time while this one is multiplied, from the second step on: whoever
-   waits for sums to come out of the tiles keeps them waiting. */
+/* The previous block, whose ending is done a few rows at a time while the current block is multiplied. That begins with
+   the second step: earlier its sums may still be on their way out of the tiles, and waiting for them would stall. */
 struct tile_ending {
     const struct kernel_product *p;
     struct ending ending;
-    bool   plain;
-    size_t wait, share; /* turns of the tiles before it begins, rows in each after that */
-    size_t row, rows, done, filter, registers; /* rows 0: nothing to end */
+    bool   plain;       /* end_plain_rows can do it */
+    size_t wait, share; /* turns to wait before the ending begins, and rows to end in each turn after that */
+    size_t row, rows, done, filter, registers; /* the block's rows, those done, its filters; rows 0: nothing to end */
     float *sums;
 };
 
@@ -74,7 +76,7 @@ INLINE void end_row(const struct tile_ending *e, size_t row)
     });
 }
 
-/* Rows of two registers with nothing to add but a bias: most of them. */
+/* Ends rows [row, end) of two full registers that have a bias at most, no other addend: the commonest case. */
 static void end_plain_rows(const struct tile_ending *e, size_t row, size_t end)
 {
     const struct kernel_product *p = e->p;
@@ -91,7 +93,7 @@ static void end_plain_rows(const struct tile_ending *e, size_t row, size_t end)
     }
 }
 
-/* All rows at once, where an activation is a long chain of operations (product_end.h). */
+/* Ends all rows at once, for activations that are long chains of operations (see activate_sums in product_end.h). */
 static void end_rows(const struct tile_ending *e)
 {
     const float *bias = e->p->bias;
@@ -102,7 +104,7 @@ static void end_rows(const struct tile_ending *e)
     finish_tile(e->p, e->row, e->rows, e->filter, e->ending.columns, e->registers, (vf *)(void *)e->sums);
 }
 
-/* As far as row `end`. */
+/* Ends the block's rows up to row `end`. */
 static void end_block(struct tile_ending *e, size_t end)
 {
     if (e->done == 0 && e->ending.after) {
@@ -119,7 +121,7 @@ static void end_block(struct tile_ending *e, size_t end)
     }
 }
 
-/* What is done in each turn of the tiles. */
+/* The tile_meanwhile that ends the previous block. */
 static void __attribute__((noinline)) end_meanwhile(void *context)
 {
     struct tile_ending *e = context;
@@ -132,19 +134,19 @@ static void __attribute__((noinline)) end_meanwhile(void *context)
 
 /* ---- groups of rows, pairs of columns ---------------------------------------------------------------------------- */
 
-/* What a group of rows is multiplied with. */
+/* State of a product: the current group of rows and the current part of the depth. */
 struct pieces {
     const struct kernel_product *p;
-    size_t    row, rows, height; /* the group's first, its number, and rows in each of its tiles */
-    size_t    begin, end, steps; /* of the depth */
-    uint16_t *x, *w;
-    float    *sums;              /* [pairs of columns][rows][2 tiles]; or two blocks where the depth is one part */
-    bool      whole;             /* the depth is one part */
-    size_t    blocks;            /* so far */
+    size_t    row, rows, height; /* the group's first row, its number of rows, and rows in each of its tiles */
+    size_t    begin, end, steps; /* the part of the depth, and its size in steps */
+    uint16_t *x, *w;             /* pieces of the group's rows and of a panel, for that part */
+    float    *sums;              /* [pairs of tile columns][rows][2 tiles]; or two blocks if `whole` */
+    bool      whole;             /* the whole depth is one part */
+    size_t    blocks;            /* blocks multiplied so far */
     struct tile_ending before;
 };
 
-/* Splits a row's part of the depth, which may begin and end within a tap. */
+/* Splits one row's part of the depth; the part may begin and end within a tap. */
 static void split_product_row(const struct pieces *s, size_t row, uint16_t *to)
 {
     const struct kernel_product *p = s->p;
@@ -182,7 +184,7 @@ static void split_product_rows(const struct pieces *s)
     }
 }
 
-/* A panel's part of the depth: [tiles of columns][steps][pieces][tile]. */
+/* Splits a panel's part of the depth to [tiles of columns][steps][pieces][tile]. */
 static void split_panel(const struct pieces *s, const float *panel, size_t width)
 {
     size_t tiles = width / TILE_WIDTH, depth = s->end - s->begin;
@@ -199,7 +201,8 @@ static void split_panel(const struct pieces *s, const float *panel, size_t width
     }
 }
 
-/* All rows of the group, two tiles of columns at most. Sums that need no ending go straight to where they belong. */
+/* Multiplies all rows of the group by at most two tiles of columns. Sums that need no ending are written directly to
+   out. */
 static void multiply_columns(struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
 {
     const struct kernel_product *p = s->p;
@@ -249,7 +252,8 @@ static void multiply_filters(struct pieces *s, size_t filter, size_t filters)
     }
 }
 
-/* Groups of rows, of filters, parts of the depth: the pieces of a group of rows stay near while panels pass. */
+/* Loops over groups of rows, groups of filters and parts of the depth: the pieces of a group of rows stay in cache
+   while panel after panel is multiplied. */
 static void multiply_pieces(const struct kernel_product *p)
 {
     size_t depth = p->taps * p->channels, part = part_of_depth(depth);
