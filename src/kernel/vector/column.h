@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns of [rows][channels]: bias gradients and batch normalisation, forward and backward. All are bound by memory,
-   so they read whole rows in order and keep the per-channel sums in a buffer in the first-level cache; a loop per strip
-   of channels is three times slower. Every 256 rows the buffer is flushed to double. */
+/* Reductions and maps over the columns of [rows][channels]: bias gradients and batch normalisation, forward and
+   backward. All are bound by memory, so they read whole rows in order and keep the per-channel sums in a buffer in the
+   first-level cache; a loop per strip of channels is three times slower. Every 256 rows the buffer is flushed to
+   double. */
 #ifndef KERNEL_VECTOR_COLUMN_H
 #define KERNEL_VECTOR_COLUMN_H
 
@@ -42,8 +43,8 @@ static void column_sum_part(size_t rows, size_t channels, const float *x, size_t
 
 static void vector_column_sum(size_t rows, size_t channels, const float *x, size_t x_stride, double *sum)
 {
-    /* Few channels side by side: 16 rows count as one, whose sums are folded in the end. Whole vectors whatever the
-       number of channels, and no sum waits for the one before. */
+    /* Few channels, contiguous rows: 16 rows are treated as one wide row, whose sums are folded in the end. That gives
+       whole vectors for any number of channels, and no addition waits for the previous one. */
     if (x_stride == channels && channels * COLUMN_JOIN <= COLUMN_PART && channels > 0 && rows >= COLUMN_JOIN) {
         double joined[COLUMN_PART] = {0};
         size_t wide = channels * COLUMN_JOIN, blocks = rows / COLUMN_JOIN;
@@ -124,7 +125,7 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         const float *add = residual ? residual + r * residual_stride : y;
         EACH_VECTOR(channels, {
-            vf value = load_some(shift + i, left); /* fused in both loops, or a row's place would decide */
+            vf value = load_some(shift + i, left); /* fused, as above: a row's bits must not depend on its place */
             multiply_add(value, load_some(x + i, left), load_some(scale + i, left));
             finish(&end, value, y + i, add + i, left);
         });
@@ -134,14 +135,14 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     }
 }
 
-/* dy behind the mask of an activation. `masks` is a constant in each copy of a loop. */
+/* Loads dy and multiplies it by the mask of an activation, if `masks`, which is a constant in each copy of a loop. */
 INLINE vf load_masked(const float *dy, vf centred, const struct kernel_mask *mask, size_t i, bool masks, size_t left)
 {
     vf g = load_some(dy + i, left);
     if (!masks) {
         return g;
     }
-    vf z = load_some(mask->offset + i, left); /* fused wherever a mask is made, so that all see the same one */
+    vf z = load_some(mask->offset + i, left); /* fused wherever a mask is computed, so that all masks are the same */
     multiply_add(z, load_some(mask->scale + i, left), centred);
     return choose((z > mask->low) & (z <= mask->high), g, g * mask->slope);
 }
@@ -201,7 +202,7 @@ static void vector_column_products(size_t rows, size_t channels, const float *dy
     }
 }
 
-/* a g + (b c + d), fused alike in every loop: or a row's place among others would decide its bits. */
+/* a g + (b c + d), fused alike in every loop, so that a row's bits do not depend on its place. */
 INLINE vf combined(vf a, vf g, vf b, vf c, vf d)
 {
     multiply_add(d, b, c);

@@ -7,7 +7,7 @@
 #include "kernel/vector/product.h"
 #include "kernel/vector/window.h"
 
-/* One output pixel, kernel columns [first, end). */
+/* One output pixel with any window. */
 INLINE void depthwise_pixel(const struct kernel_window *w, const float *const *rows, const float *weights,
                             const float *bias, const struct ending *end_of, size_t o, float *y)
 {
@@ -25,23 +25,25 @@ INLINE void depthwise_pixel(const struct kernel_window *w, const float *const *r
     });
 }
 
-/* Pixels taken together (more than four leave too few of 16 registers), and the most kernel rows of the forms below. */
+/* Output pixels computed together (more than four leave too few of 16 registers), room for the inputs that they meet in
+   a row, and the most kernel rows that the forms below take. */
 enum { DEPTHWISE_PIXELS = 4, DEPTHWISE_INPUTS = 16, DEPTHWISE_ROWS = 8 };
 
-/* What a line's groups of pixels share: the kernel rows that are there, and limits that are infinite where there are
-   none. In one place and copied into registers: a store of y might change anything that a pointer leads to. */
+/* What all groups of pixels of a line share: the kernel rows that are not NULL, and the limits of the activation
+   (infinite: none). Collected here and copied into registers, because as far as the compiler knows a store to y may
+   change anything that a pointer leads to. */
 struct depthwise_line {
     size_t       channels, x_stride, y_stride, count;
     const float *rows[DEPTHWISE_ROWS], *weights[DEPTHWISE_ROWS], *bias;
-    const float *read_ahead;          /**< where the next line is read; NULL: it is not told */
-    size_t       second, write_ahead; /**< from there to a second one, and from y to the line that is written next */
+    const float *read_ahead;          /**< the next line to read, to prefetch; NULL: none */
+    size_t       second, write_ahead; /**< floats from there to a second line, and from y to the next line to write */
     vf           low, high;
 };
 
-/* Four pixels of a kernel of width `taps`, `stride` apart, of whose inputs the first `left` and the last `right` lie
-   outside
-   the row; all four are constants where this is called, so that a row's inputs are loaded once and stay in registers,
-   and what lies outside costs nothing. x is how far in the rows the first input inside lies. */
+/* Four output pixels of a kernel of width `taps`, `stride` apart; of the inputs that they meet in a row, the first
+   `left_out` and the last `right_out` lie outside the row. Callers pass constants for these four, so that a row's
+   inputs are loaded once and stay in registers, and inputs outside cost nothing. x is the offset of the first input
+   inside, in floats from the beginning of a row. */
 INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y, const size_t taps, const size_t stride,
                           const size_t left_out, const size_t right_out)
 {
@@ -96,7 +98,7 @@ INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y,
     });
 }
 
-/* Any width, stride and dilation. */
+/* Four output pixels of a kernel of any width, stride and dilation, whose windows lie inside the row. */
 INLINE void depthwise_any(const struct kernel_window *w, const float *const *rows, const float *weights,
                           const float *bias, const struct ending *end_of, size_t o, float *y)
 {
@@ -141,7 +143,7 @@ typedef void depthwise_function(const struct depthwise_line *line, size_t x, flo
 DEPTHWISE_FORMS(DEPTHWISE)
 #undef DEPTHWISE
 
-/* [width 5][stride - 1][inputs outside on the left][on the right]; NULL: pixel by pixel */
+/* [kernel width is 5][stride - 1][inputs outside on the left][on the right]; NULL: done pixel by pixel */
 enum { DEPTHWISE_OUT = 2 };
 static depthwise_function *const depthwise_forms[2][2][DEPTHWISE_OUT + 1][DEPTHWISE_OUT + 1] = {
 #define DEPTHWISE(taps, stride, left, right) \
@@ -151,14 +153,15 @@ static depthwise_function *const depthwise_forms[2][2][DEPTHWISE_OUT + 1][DEPTHW
 #undef DEPTHWISE_FORMS
 };
 
-/* Whether there are forms for this kernel's size. */
+/* Whether there are forms for this size of kernel. */
 INLINE bool depthwise_has_forms(const struct kernel_window *w)
 {
     return w->dilation == 1 && (w->kernel_width == 3 || w->kernel_width == 5) && w->stride <= 2 &&
            w->kernel_height <= DEPTHWISE_ROWS;
 }
 
-/* The form for the pixels from o on, NULL where there is none; *x is where their inputs begin. */
+/* The form for the four output pixels from o on, NULL if there is none; *x is the offset of their first input in a row.
+   */
 INLINE depthwise_function *depthwise_for(const struct kernel_window *w, size_t o, size_t *x)
 {
     /* in padded coordinates */
@@ -216,7 +219,8 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     outer = outer < w->out_width ? outer : w->out_width;
     for (size_t o = 0; o < w->out_width;) {
         size_t done = 1, x = 0;
-        /* The last two or three once more with those before them: faster than one by one. */
+        /* The last two or three pixels are computed in a group of four that overlaps the previous one: faster than one
+           by one. */
         size_t rest = w->out_width - o;
         bool few = rest > 1 && rest < DEPTHWISE_PIXELS && w->out_width > DEPTHWISE_PIXELS;
         size_t first = few ? w->out_width - DEPTHWISE_PIXELS : o;
@@ -234,7 +238,7 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
         }
         o += done;
     }
-    if (end_of.after) { /* of the whole line: many vectors hide a long chain of operations better than a few do */
+    if (end_of.after) { /* on the whole line: many vectors hide a long chain of operations better than a few do */
         bool dense = w->y_stride == w->channels;
         for (size_t o = 0; o < (dense ? 1 : w->out_width); o++, y += w->y_stride) {
             vector_unary[activation](dense ? w->out_width * w->channels : w->channels, y, y, alpha, beta);

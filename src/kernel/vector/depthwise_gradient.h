@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of depthwise convolution, to its input and to its weights, a line of input pixels at a time: both are
-   products of the same pairs (pixel, tap, pixel of dy), so kernels of width three make both in one pass over the line,
-   and others one after the other. Either by itself is made in the order in which both are, so that it has the same
-   bits. The forward pass is in depthwise.h, the definitions are in reference/window.c. */
+/* The gradients of depthwise convolution with respect to its input and to its weights, a line of input pixels at a
+   time. Both visit the same triples (pixel, tap, pixel of dy), so for kernels of width three both are computed in one
+   pass over the line, for others one after the other. A gradient computed alone is summed in the same order as when
+   both are wanted, so that it has the same bits. The forward pass is in depthwise.h, the definitions are in
+   reference/window.c. */
 #ifndef KERNEL_VECTOR_DEPTHWISE_GRADIENT_H
 #define KERNEL_VECTOR_DEPTHWISE_GRADIENT_H
 
@@ -10,7 +11,7 @@
 
 /* ---- three taps wide: both at once ------------------------------------------------------------------------------- */
 
-/* What the passes over a line share: the kernel rows through which it meets a line of dy. */
+/* What the passes over a line share; `count` is the number of kernel rows through which the line meets a line of dy. */
 struct three_line {
     const struct kernel_window *window;
     size_t                      count;
@@ -18,8 +19,9 @@ struct three_line {
     float                      *dweights[3], *dx;
 };
 
-/* Pixels [inner, outer) come in pairs that are met by all columns that such a pair can be met by: at stride 1 each of
-   its pixels by all three; at stride 2 the first by columns 0 and 2, the second by column 1. */
+/* Computes the inner pixels [inner, outer): pairs of pixels that meet pixels of dy through all possible kernel columns.
+   At stride 1 that is all three columns for each pixel; at stride 2 columns 0 and 2 for a pair's first pixel and column
+   1 for its second. */
 INLINE void three_inner(const struct kernel_window *w, const size_t stride, size_t *inner, size_t *outer)
 {
     size_t first = (w->pad + stride - 1) / stride, least = stride == 1 ? 2 : 1; /* in strides, from the pad on */
@@ -62,13 +64,13 @@ INLINE void three_pixel(const struct three_line *line, const struct kernel_windo
     }
 }
 
-/* Two inner pixels: what both meet is loaded once, and their sums do not wait for each other. */
+/* A pair of inner pixels: pixels of dy that both meet are loaded once, and their sums do not wait for each other. */
 INLINE void three_pair(const struct three_line *line, const struct kernel_window *w, const size_t count,
                        const size_t stride, const bool input, const bool weight, size_t pixel, size_t i, size_t left,
                        const vf *weights, vf *sums)
 {
     const size_t columns = stride == 1 ? 4 : 2; /* of dy */
-    size_t at = (pixel + w->pad - 2) / stride * w->y_stride + i; /* the one that the first meets through column 2 */
+    size_t at = (pixel + w->pad - 2) / stride * w->y_stride + i; /* of dy: what the first meets through column 2 */
     vf x[2];
     vf sum[2];
     UNROLL
@@ -101,15 +103,15 @@ INLINE void three_pair(const struct three_line *line, const struct kernel_window
     }
 }
 
-/* count, stride, input and weight (which gradients are wanted) are constants where this is called: the sums of taps
-   stay in registers while the line goes by, and the weights as far as there are any. */
+/* Callers pass constants for count, stride, input and weight (the latter two say which gradients are wanted): the
+   weight gradient's sums stay in registers for the whole line, and so do the weights as far as registers remain. */
 INLINE void three_run(const struct three_line *given, const size_t count, const size_t stride, const bool input,
                       const bool weight)
 {
-    const struct three_line line = *given; /* where no store can change it */
+    const struct three_line line = *given; /* a local copy, which no store can change */
     struct kernel_window w = *line.window;
     size_t inner, outer;
-    const float *read = w.read_ahead, *write = w.write_ahead; /* in order of address: so memory answers fastest */
+    const float *read = w.read_ahead, *write = w.write_ahead; /* prefetched in order of address: fastest for memory */
     three_inner(&w, stride, &inner, &outer);
     EACH_VECTOR(w.channels, {
         vf weights[9];
@@ -145,8 +147,8 @@ INLINE void three_run(const struct three_line *given, const size_t count, const 
     });
 }
 
-/* A form per number of kernel rows (at stride 2 a line meets lines of dy through at most two of three), stride and
-   which gradients are wanted: 1 the input's, 2 the weight's, 3 both. */
+/* One form for each number of kernel rows (at stride 2 a line meets lines of dy through at most two of three), stride,
+   and number for the gradients wanted: 1 the input's, 2 the weight's, 3 both. */
 typedef void three_function(const struct three_line *line);
 #define THREE_FORMS(F) F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(1, 2, 1) F(2, 2, 1) \
                        F(1, 1, 2) F(2, 1, 2) F(3, 1, 2) F(1, 2, 2) F(2, 2, 2) \
@@ -166,7 +168,7 @@ static three_function *const three_forms[4][3][4] = {
 #undef THREE_FORMS
 };
 
-/* False: there is no form for this. */
+/* Computes the gradients by one of these forms; false if there is none. */
 static bool gradients_of_three(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
                                const float *x, float *dx, float *dweights)
 {
@@ -190,13 +192,13 @@ static bool gradients_of_three(const struct kernel_window *w, const float *const
 
 /* ---- any size: one after the other ------------------------------------------------------------------------------- */
 
-/* A pixel's products: a pixel of dy by the weights of a tap, in order of taps. */
+/* One product in the gradient of a pixel: a pixel of dy by the weights of a tap. Pairs are in order of taps. */
 struct depthwise_pair {
     const float *dy, *weights;
 };
 enum { PAIRS = 32 };
 
-/* The commonest numbers of them, a constant each: the chain is then without branches. */
+/* The sum of `count` pairs; callers pass a constant count, which makes the chain free of branches. */
 INLINE void sum_some_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, float *dx)
 {
     EACH_VECTOR(channels, {
@@ -232,7 +234,7 @@ static void add_pairs(size_t channels, const struct depthwise_pair *pairs, size_
     }
 }
 
-/* Four pixels that every kernel column meets, at stride 1: a weight is loaded once for the four. */
+/* Four pixels at stride 1 that meet dy through every kernel column: each weight is loaded once for the four. */
 INLINE void depthwise_gradient_four(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
                                     size_t pixel, float *dx)
 {
@@ -271,7 +273,7 @@ INLINE void depthwise_gradient_pixel(const struct kernel_window *w, const float 
     struct meeting found[MEETINGS];
     struct depthwise_pair pairs[PAIRS];
     size_t next = 0, count = 0;
-    bool more = false, first = true; /* a large kernel comes in parts */
+    bool more = false, first = true; /* more: dx holds the sum of earlier pairs of a large kernel */
     while (first || next < w->kernel_width) {
         size_t columns = find_meetings(w, pixel, &next, found);
         for (size_t ky = 0; ky < w->kernel_height; ky++) {
@@ -294,7 +296,7 @@ INLINE void depthwise_gradient_pixel(const struct kernel_window *w, const float 
 static void depthwise_input_gradient(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
                                      float *dx)
 {
-    /* Pixels [inner, outer) are met by every kernel column, if the stride is 1. */
+    /* At stride 1, pixels [inner, outer) meet dy through every kernel column. */
     size_t reach = (w->kernel_width - 1) * w->dilation, inner = reach > w->pad ? reach - w->pad : 0;
     size_t outer = w->stride == 1 && w->out_width > w->pad ? w->out_width - w->pad : 0;
     outer = outer < w->width ? outer : w->width;
@@ -316,7 +318,7 @@ static void depthwise_weight_gradient(const struct kernel_window *w, const float
 {
     for (size_t tap = 0; tap < w->kernel_height * w->kernel_width; tap++, dweights += w->channels) {
         const float *dy = dy_rows[tap / w->kernel_width];
-        /* Output pixels [first, end) see this kernel column inside the row. */
+        /* Output pixels [first, end) meet a pixel inside the row through this kernel column. */
         size_t column = tap % w->kernel_width * w->dilation, limit = w->width + w->pad;
         size_t first = column >= w->pad ? 0 : (w->pad - column + w->stride - 1) / w->stride;
         size_t end = column >= limit ? 0 : (limit - column - 1) / w->stride + 1;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution in small groups, a line of output pixels at a time, vectors along channels: each filter sums over the
-   channels of its own group, so where a vector holds several groups, each lane sees a channel of its own group (a
-   shuffle within the register), else all lanes see the same one (a splat). The definition is in reference/window.c. */
+/* Convolution in small groups, a line of output pixels at a time, vectors along channels. Each filter sums over the
+   channels of its own group: where a vector spans several groups, each lane takes a channel of its own group (a shuffle
+   within the register), otherwise all lanes take the same channel (a splat). The definition is in
+   reference/window.c. */
 #ifndef KERNEL_VECTOR_GROUPED_H
 #define KERNEL_VECTOR_GROUPED_H
 
 #include "kernel/vector/product.h"
 #include "kernel/vector/window.h"
 
-/* Pixels taken together: with the inputs of a row of the kernel and one weight they fit 16 registers. */
+/* Output pixels computed together: with the inputs of a kernel row and one weight they fit 16 registers. */
 enum { GROUPED_PIXELS = 4, GROUPED_ROWS = 8, GROUPED_WIDTH = 3, GROUPED_INPUTS = 9 };
 
-/* How a vector of inputs comes about: where groups are narrower than it, of how many channels they are. */
+/* How a vector of inputs is formed: by a splat, or by a shuffle of groups of four or eight channels. */
 enum grouped_form { GROUPED_SPLAT = 1, GROUPED_FOURS = 4, GROUPED_EIGHTS = 8 };
 
-/* Every lane's channel c of its own group. */
+/* In every lane, channel c of the lane's own group. */
 #define CHANNEL_OF_FOUR(lane, c) ((lane) / 4 * 4 + (c))
 #define CHANNEL_OF_EIGHT(lane, c) ((lane) / 8 * 8 + (c))
 INLINE vf channel_of_four(vf v, const size_t c)
@@ -71,7 +72,7 @@ INLINE vf grouped_input(const float *pixel, const enum grouped_form form, const 
     return splat(pixel[c]);
 }
 
-/* What a line's pixels share: the kernel rows that are there. In one place, as depthwise.h has it. */
+/* What all pixels of a line share; `count` kernel rows are not NULL (compare struct depthwise_line in depthwise.h). */
 struct grouped_line {
     size_t channels, group, x_stride, y_stride, count;
     size_t from_channel; /**< floats between the weights of two channels of a group */
@@ -79,8 +80,8 @@ struct grouped_line {
     vf low, high;
 };
 
-/* Of four pixels and one vector of filters: what channel c of the groups adds. The first `left_out` inputs and those
-   from `inside` on lie outside the row. */
+/* Adds channel c's share to the sums of four pixels and one vector of filters, for one kernel row. The first `left_out`
+   inputs and those from `inside` on lie outside the row. */
 INLINE void grouped_add(vf *sum, const float *row, const float *weight, size_t x_stride, size_t channels,
                         const enum grouped_form form, const size_t c, const size_t stride, const size_t left_out,
                         const size_t inside)
@@ -102,8 +103,8 @@ INLINE void grouped_add(vf *sum, const float *row, const float *weight, size_t x
     }
 }
 
-/* Four pixels, `stride` apart; form, stride and what lies outside are constants where this is called. Even and odd
-   channels have sums of their own: four chains of multiply-adds would wait for each other. */
+/* Four output pixels, `stride` apart. Callers pass constants for form, stride, left_out and right_out. Even and odd
+   channels have separate sums: with only four chains, multiply-adds would wait for each other. */
 INLINE void grouped_run(const struct grouped_line *line, size_t x, float *y, const enum grouped_form form,
                         const size_t stride, const size_t left_out, const size_t right_out)
 {
@@ -142,7 +143,7 @@ INLINE void grouped_run(const struct grouped_line *line, size_t x, float *y, con
     }
 }
 
-/* One output pixel, with the sums in the same order. */
+/* One output pixel, summed in the same order as in grouped_run. */
 INLINE void grouped_pixel(const struct kernel_window *w, const struct grouped_line *line, const enum grouped_form form,
                           size_t o, float *y)
 {
@@ -188,8 +189,8 @@ GROUPED_ALL(FOURS)
 GROUPED_ALL(EIGHTS)
 #endif
 
-/* By the width of the groups, the last for all that are no narrower than a vector; a run's function by [stride - 1]
-   [inputs outside on the left][on the right]. */
+/* Functions for a width of groups; the last entry of the table serves all groups at least as wide as a vector. `run` is
+   indexed by [stride - 1][inputs outside on the left][on the right]. */
 struct grouped_functions {
     size_t group;
     grouped_pixel_function *pixel;
@@ -215,7 +216,8 @@ static const struct grouped_functions grouped_forms[] = {
 #undef GROUPED_TABLE
 #undef IN_TABLE
 
-/* The function for the pixels from o on, NULL where there is none; *x is where their inputs begin. */
+/* The function for the four output pixels from o on, NULL if there is none; *x is the offset of their first input in a
+   row. */
 INLINE grouped_function *grouped_for(const struct grouped_functions *functions, const struct kernel_window *w, size_t o,
                                      size_t *x)
 {
@@ -255,7 +257,8 @@ static void vector_grouped(const struct kernel_window *w, size_t group, const fl
     }
     for (size_t o = 0; o < w->out_width;) {
         size_t done = 1, x = 0;
-        /* The last two or three once more with those before them: faster than one by one. */
+        /* The last two or three pixels are computed in a group of four that overlaps the previous one: faster than one
+           by one. */
         size_t rest = w->out_width - o;
         bool few = rest > 1 && rest < GROUPED_PIXELS && w->out_width > GROUPED_PIXELS;
         size_t first = few ? w->out_width - GROUPED_PIXELS : o;

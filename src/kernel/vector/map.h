@@ -6,7 +6,7 @@
 
 #include "kernel/vector/math.h"
 
-/* max(x, limit) and min(x, limit) that hand on NaN in x */
+/* max(x, limit) and min(x, limit) that return NaN if x is NaN */
 #define AT_LEAST(limit, x) vmax(splat(limit), x)
 #define AT_MOST(limit, x) vmin(splat(limit), x)
 
@@ -42,13 +42,14 @@ INLINE vf mish_slope(vf x, vf t)
     return plus_product(t, x * vsigmoid(x), minus_product(1.0f, t, t));
 }
 
-/* x e / (1 + e) style products: x = -infinity times 0 is the limit 0, not NaN */
+/* x * factor for factors that go to zero as x goes to minus infinity: there the result is the limit 0, not NaN */
 INLINE vf times_or_zero(vf x, vf factor)
 {
     return vmax(splat(-3.40282347e38f), x) * factor;
 }
 
-/* tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1); beyond 40 it is 1 in single precision long since. */
+/* tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x; far below x = 40 it is already 1 in single
+   precision. */
 INLINE vf mish_gate(vf x)
 {
     vf e = vexp(vmin(splat(40.0f), x));
@@ -62,7 +63,7 @@ INLINE vf square_plus_one(vf x)
     return d * d;
 }
 
-/* name, f(x), derivative from x or y; a and b are the parameters. List.inc says the same in words. */
+/* name, f(x), derivative from x or y; a and b are the parameters. list.inc says the same in words. */
 #define FORMULAS(F)                                                                                       \
     F(identity, x, splat(1.0f))                                                                           \
     F(relu, AT_LEAST(0.0f, x), ones_where(y > 0.0f))                                                      \
@@ -127,8 +128,8 @@ DEFINE_FORMULA(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))
 #undef DEFINE
 #undef DEFINE_FORMULA
 
-/* The one smooth function that whole networks are full of; `plain`, that alpha is 1, is a constant where this is
- * called. */
+/* Swish, the one smooth function that occurs throughout whole networks, takes several vectors at once. `plain` says
+   that alpha is 1; callers pass a constant. */
 INLINE void swish_run(size_t n, const float *x, float *y, float alpha, const bool plain)
 {
     size_t several = n / (GATED * VECTOR) * (GATED * VECTOR);
@@ -162,7 +163,7 @@ static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, 
     }
 }
 
-/* Which of x and y a gradient loads is known when it is compiled. */
+/* `reads` is a constant, so each gradient loads only the one of x and y that it needs. */
 #define UNARY(name, reads, formula, derivative)                                                                       \
     static void vector_unary_gradient_##name(size_t n, const float *x, const float *y, const float *dy, float *dx,    \
                                              float alpha, float beta)                                                 \
@@ -179,7 +180,7 @@ static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, 
 #undef AT_LEAST
 #undef AT_MOST
 
-/* What kernels that end in an activation call on the row they have just written. */
+/* The functions by enum unary, for kernels that apply an activation to the rows they have just written. */
 static unary_kernel *const vector_unary[UNARY_COUNT] = {
 #define UNARY(name, reads, formula, derivative) [UNARY_##name] = vector_unary_##name,
 #include "kernel/list.inc"
@@ -197,7 +198,7 @@ static unary_kernel *const vector_unary[UNARY_COUNT] = {
     F(less, ones_where(a < b))                                 \
     F(equal, ones_where(a == b))
 
-/* The four cases of column strides are four loops, so that none asks inside. */
+/* The four combinations of column strides have a loop each, so that no loop tests strides inside. */
 #define BINARY_ROW(name, load_a, load_b) \
     EACH_VECTOR(columns, store_some(y + i, name##_of(load_a, load_b), left););
 #define DEFINE(name, value)                                                                                           \

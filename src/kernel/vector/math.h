@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that a result does not depend on
-   the C library. Each reduces its argument to a short interval and evaluates a polynomial interpolated there at
-   Chebyshev nodes (tools: none needed, the interval and degree are given beside each; any least-maximum fit gives the
-   same), lowest term first. Products that must not be rounded have short constants, so that sets with and without a
-   fused multiply-add do equally well. */
+/* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that results do not depend on the
+   C library. Each function reduces its argument to a short interval and evaluates a polynomial interpolated there at
+   Chebyshev nodes, lowest term first (the interval and degree are given beside each; any least-maximum fit gives the
+   same). Products that must not be rounded have short constants, so that instruction sets with and without a fused
+   multiply-add do equally well. */
 #ifndef KERNEL_VECTOR_MATH_H
 #define KERNEL_VECTOR_MATH_H
 
@@ -13,8 +13,8 @@ static const float ln2_high = 0.693145751953125f;      /* 16 bits: n * ln2_high 
 static const float ln2_low = 1.42860677e-6f;           /* ln 2 - ln2_high */
 static const float log2_e = 1.44269504f;
 
-/* Arithmetic on the bits of floats is unsigned: bits of a NaN may overflow, harmlessly, on the way to being discarded.
-   2^n for integers -126 <= n <= 127 */
+/* 2^n for integers -126 <= n <= 127. Here and below, arithmetic on the bits of floats is unsigned: the bits of a NaN
+   may overflow, harmlessly, since the result is discarded. */
 INLINE vf power_of_two(vi n)
 {
     return (vf)(((vu)n + 127u) << 23);
@@ -46,13 +46,13 @@ INLINE vf vexp(vf x)
     vf limited = vmin(splat(89.0f), vmax(splat(-105.0f), x));
     vf r = exp_reduce(limited, &n);
     vf power = 1.0f + plus_product(r, r * r, exp_tail(r));
-    /* In two steps, since 2^n alone would leave the range where e^x still lies inside. */
+    /* Scaled in two steps, since 2^n itself may be out of range where e^x is not. */
     vi half = n >> 1;
     vf result = power * power_of_two(half) * power_of_two(n - half);
     return choose(x != x, x, result);
 }
 
-/* e^x - 1 for x <= 0 (elu and its kin): small x keep their relative accuracy */
+/* e^x - 1 for x <= 0 (for elu and its kin); relatively accurate for small x, too */
 INLINE vf vexpm1_negative(vf x)
 {
     vf small = plus_product(x, x * x, exp_tail(x));
@@ -76,7 +76,7 @@ INLINE vf log_tail(vf f)
     return polynomial(f, terms, sizeof terms / sizeof *terms);
 }
 
-/* log of normal x > 0, at most 2 ulp */
+/* log of x 2^extra_exponent for normal x > 0, at most 2 ulp */
 INLINE vf log_positive(vf x, vi extra_exponent)
 {
     vi e;
@@ -97,7 +97,8 @@ INLINE vf vlog(vf x)
     return choose((x < 0.0f) | (x != x), splat(NAN), result);
 }
 
-/* log(1 + x) for 0 <= x <= 1, relative error at most 3 ulp: what rounding 1 + x lost comes back as a correction */
+/* log(1 + x) for 0 <= x <= 1, relative error at most 3 ulp: the rounding error of 1 + x is added back as a correction
+   */
 INLINE vf vlog1p(vf x)
 {
     vf u = 1.0f + x;
@@ -112,7 +113,7 @@ INLINE vf vsigmoid(vf x)
     return choose(x < 0.0f, e, splat(1.0f)) / (1.0f + e);
 }
 
-enum { GATED = 4 };
+enum { GATED = 4 }; /* vectors that vgated_several takes at once */
 
 /* x / d for d from 1 to 1e38, at most 3 ulp */
 INLINE vf vquotient(vf x, vf d)
@@ -125,11 +126,11 @@ INLINE vf vquotient(vf x, vf d)
 #endif
 }
 
-/* d = 1 + e^-z for z >= -86: the sum of a sigmoid. Several vectors at once, step by step: in one alone each operation
-   waits for that before it. The argument is reduced in one step, as a power of two, since in 1 / d the error of e^-z
-   counts little where it is large. */
+/* d = 1 + e^-z for z >= -86: the denominator of a sigmoid. Several vectors advance together, step by step, because with
+   one alone each operation waits for the previous one. The argument is reduced in one step, as a power of two, since in
+   1 / d the error of e^-z counts little where it is large. */
 #ifdef ISA_HAS_LOOKUP
-/* 2^(j / 32), its bits less j / 32 in the exponent's place. */
+/* The bits of 2^(j / 32) for j = 0 .. 31, minus j << 18, that is j / 32 at the exponent's place. */
 static const uint32_t roots_of_two[2 * VECTOR] = {
     0x3f800000u, 0x3f7ecd87u, 0x3f7daac3u, 0x3f7c980fu, 0x3f7b95c2u, 0x3f7aa43au, 0x3f79c3d3u, 0x3f78f4f0u,
     0x3f7837f0u, 0x3f778d3au, 0x3f76f532u, 0x3f767043u, 0x3f75fed7u, 0x3f75a15bu, 0x3f75583fu, 0x3f7523f6u,
@@ -137,7 +138,7 @@ static const uint32_t roots_of_two[2 * VECTOR] = {
     0x3f7744fdu, 0x3f77fbb8u, 0x3f78ccdfu, 0x3f79b907u, 0x3f7ac0c7u, 0x3f7be4bau, 0x3f7d257du, 0x3f7e83b3u};
 
 /* e^-z = 2^n 2^(j / 32) 2^f with 2^(j / 32) looked up and 2^f by a polynomial of degree 2 on |f| <= 1 / 64 (relative
-   error 6e-8). 32 n + j is added to the exponent as it is: the table has made up for j. */
+   error 6e-8). 32 n + j is added to the exponent as it is, shifted: the table has subtracted j already. */
 INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
 {
     const float magic = 393216.0f; /* as in exp_reduce, for 1 / 32: the sum's low bits are 32 n + j */
@@ -194,14 +195,14 @@ INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
         }
     }
     UNROLL
-    for (size_t v = 0; v < count; v++) { /* of the shifted one only n is left */
+    for (size_t v = 0; v < count; v++) { /* shifting by 23 leaves only n, at the exponent's place */
         d[v] = 1.0f + (vf)((vu)power[v] + ((vu)shifted[v] << 23));
     }
 }
 #endif
 
-/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. The error is a few units of |x|, not of
-   the result, since where e^-z is large the result is small. What is below e^-86 |x| is zero. */
+/* x / (1 + e^-z), which is x sigmoid(z), for swish and its kin. The error is a few units in the last place of |x|, not
+   of the result, which is small where e^-z is large. Results below e^-86 |x| are zero. */
 INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
 {
     vf d[GATED];
@@ -325,7 +326,7 @@ INLINE vf vpow(vf a, vf b)
     vi zero = size == 0.0f, infinite = size == INFINITY;
     vi to_zero = (zero & (b > 0.0f)) | (infinite & (b < 0.0f));
     vi to_infinity = (zero & (b < 0.0f)) | (infinite & (b > 0.0f));
-    /* An infinite exponent: grows or shrinks as |a| is above or below 1. */
+    /* An infinite exponent: the result is infinite or zero, depending on whether |a| is above or below 1. */
     vi endless = vabs(b) == INFINITY;
     to_zero |= endless & ((size < 1.0f) == (b > 0.0f)) & (size != 1.0f);
     to_infinity |= endless & ((size < 1.0f) == (b < 0.0f)) & (size != 1.0f);

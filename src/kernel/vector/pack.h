@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies between layouts: weights and their packed panels, rows and packed columns, plain and channels-last. They move
-   memory, so they are loops over short contiguous runs, not arithmetic. The layouts are defined in kernel.h. */
+/* Copies between layouts: weights and their packed panels, rows and packed columns, plain and channels-last. The
+   layouts are defined in kernel.h. */
 #ifndef KERNEL_VECTOR_PACK_H
 #define KERNEL_VECTOR_PACK_H
 
 #include "kernel/vector/vector.h"
 
-/* Filters of panel `first` and its width, padding included. */
+/* Returns the width, padding included, of the panel that begins at filter `first`; *valid is its number of filters. */
 INLINE size_t panel_width(size_t filters, size_t first, size_t *valid)
 {
     size_t left = filters - first, panel = PANEL_VECTORS * VECTOR;
@@ -23,8 +23,8 @@ INLINE size_t panel_width(size_t filters, size_t first, size_t *valid)
 typedef float   vf4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi4 __attribute__((vector_size(16)));
 
-/* Four by four floats, turned: to[c][r] = from[r][c]. In registers of four on every instruction set: the loads and
-   stores of a transposition are its cost, and narrow ones fit any number of taps. */
+/* Transposes four by four floats: to[c][r] = from[r][c]. In registers of four on every instruction set: a transposition
+   costs its loads and stores, and narrow ones suit any number of taps. */
 INLINE void turn_four(const float *from0, const float *from1, const float *from2, const float *from3, float *to0,
                       float *to1, float *to2, float *to3)
 {
@@ -38,12 +38,13 @@ INLINE void turn_four(const float *from0, const float *from1, const float *from2
     *(vf4 *)to3 = SHUFFLE(high01, high23, 2, 3, 6, 7);
 }
 
-/* Weights are packed and unpacked in each training step, so the common orders have loops of their own. All of them move
-   one line of 64 bytes of the plain weights at a time: filters are often a power of two apart and fight for the same
-   cache sets. */
+/* Weights are packed and unpacked in each training step, so the common orders have specialised loops. All of them move
+   one cache line of 64 bytes of the plain weights at a time: filters are often a power of two apart and then compete
+   for the same cache sets. */
 enum { PACK_LINE = 16, PACK_TAPS = 128 };
 
-/* tap_at[p] is the tap that lies at place p of a filter's plane of taps; false where the taps are not a permutation. */
+/* Sets tap_at[p] to the tap that lies at place p of a filter's plane of taps; false if the taps are not a permutation
+   of that plane, or more than PACK_TAPS. */
 INLINE bool order_of_taps(const struct kernel_weights *s, uint8_t *tap_at)
 {
     bool seen[PACK_TAPS] = {false};
@@ -61,7 +62,8 @@ INLINE bool order_of_taps(const struct kernel_weights *s, uint8_t *tap_at)
     return true;
 }
 
-/* A filter's weights lie side by side, [channels][taps]: forward. `panel` is one panel: [taps][channels][width]. */
+/* Packs one panel, [taps][channels][width], of weights whose filters are contiguous, [channels][taps]: the order of the
+   forward pass. */
 INLINE void pack_runs(const struct kernel_weights *s, const uint8_t *tap_at, const float *weights, size_t valid,
                       size_t width, float *panel)
 {
@@ -101,7 +103,7 @@ INLINE void pack_runs(const struct kernel_weights *s, const uint8_t *tap_at, con
     }
 }
 
-/* And back. */
+/* The inverse of pack_runs. */
 INLINE void unpack_runs(const struct kernel_weights *s, const uint8_t *tap_at, const float *panel, size_t valid,
                         size_t width, float *weights)
 {
@@ -138,7 +140,8 @@ INLINE void unpack_runs(const struct kernel_weights *s, const uint8_t *tap_at, c
     }
 }
 
-/* Filters lie a plane of taps apart: the input gradient, where filters are the channels of x. */
+/* Packs one panel of weights whose filters are planes of taps: the order of the input gradient, where "filters" are the
+   channels of x. */
 INLINE void pack_planes(const struct kernel_weights *s, const float *weights, size_t valid, size_t width, float *panel)
 {
     size_t tap_floats = s->channels * width;
@@ -167,7 +170,7 @@ INLINE void pack_planes(const struct kernel_weights *s, const float *weights, si
     }
 }
 
-/* The same with the taps in reverse, as the input gradient has them: tap t is at place taps - 1 - t. */
+/* pack_planes with the taps in reverse order, as the input gradient needs them: tap t lies at place taps - 1 - t. */
 INLINE void pack_reversed_planes(const struct kernel_weights *s, const float *weights, size_t valid, size_t width,
                                  float *panel)
 {
@@ -197,7 +200,8 @@ INLINE void pack_reversed_planes(const struct kernel_weights *s, const float *we
     }
 }
 
-/* Filters side by side, one tap: rows are copied in pieces, all panels of a row in turn. */
+/* Packs all panels of weights with one tap and adjacent filters: each row of weights is cut into the rows of the
+   panels. */
 INLINE void pack_rows(const struct kernel_weights *s, const float *weights, float *panels)
 {
     size_t panel = PANEL_VECTORS * VECTOR, panel_floats = s->channels * panel;
@@ -260,7 +264,7 @@ static void vector_pack_weights(const struct kernel_weights *s, const float *wei
             pack_reversed_planes(s, from, valid, width, panel);
             continue;
         }
-        for (size_t t = 0; t < s->taps; t++) { /* some of the taps: a phase of a strided gradient */
+        for (size_t t = 0; t < s->taps; t++) { /* a subset of the taps: a phase of a strided input gradient */
             const float *tap = from + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
             for (size_t c = 0; c < s->channels; c++, panel += width) {
                 const float *row = tap + c * s->channel_stride;
@@ -311,8 +315,9 @@ INLINE void copy_padded(float *to, const float *from, size_t n, size_t width)
 
 enum { PACK_ROWS = 8 };
 
-/* A block's part of a few rows. Where the block is not made of whole registers, the last one of a row is stored whole;
-   what it writes too much belongs to the rows behind, which come later. The last `exact` rows have no such. */
+/* Copies one block of columns of a few rows. Where the block's width is not a multiple of VECTOR, the last register of
+   a row is still stored whole: what it writes beyond the row belongs to later rows, which overwrite it. The last
+   `exact` rows have not enough rows behind them and are copied exactly. */
 INLINE void copy_rows(size_t rows, size_t exact, const float *x, size_t x_stride, size_t block, float *out)
 {
     size_t whole = block / VECTOR * VECTOR, r = 0;
@@ -339,9 +344,10 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
         }
         return;
     }
-    /* Rows that the last register of one reaches into */
+    /* How many following rows the last register of a row reaches into */
     size_t exact = ((block + VECTOR - 1) / VECTOR * VECTOR - 1) / block;
-    /* Some rows at a time, outermost: x is read in order, and a block gets more than a line of the cache at once. */
+    /* The outermost loop takes a few rows at a time: x is read in order, and each block gets more than a cache line at
+       once. */
     for (size_t r = 0; r < rows; r += PACK_ROWS, x += PACK_ROWS * x_stride) {
         size_t together = rows - r < PACK_ROWS ? rows - r : PACK_ROWS, first = 0;
         size_t behind = rows - r - together;
@@ -358,7 +364,8 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
     }
 }
 
-/* Two rows woven into one: channels dealt out over two groups. Returns how many columns are done. */
+/* Transposes two rows, as in a channel shuffle of two groups, up to a multiple of four columns. Returns how many
+   columns are done. */
 INLINE size_t weave_two(size_t columns, const float *x, size_t x_stride, float *out)
 {
     size_t c = 0;
@@ -370,8 +377,8 @@ INLINE size_t weave_two(size_t columns, const float *x, size_t x_stride, float *
     return c;
 }
 
-/* Three: a picture's colours to pixels. Each pixel is written with a fourth float, in whose place the next one follows;
-   so the last four pixels are left to the caller. */
+/* Transposes three rows: a picture's colour planes to pixels. Each pixel is written with a fourth float, which the next
+   pixel overwrites; so the last pixels are left to the caller. Returns how many columns are done. */
 INLINE size_t weave_three(size_t columns, const float *x, size_t x_stride, float *out)
 {
     size_t c = 0;
@@ -383,7 +390,8 @@ INLINE size_t weave_three(size_t columns, const float *x, size_t x_stride, float
     return c;
 }
 
-/* Squares of 16 by 16 keep both sides' lines in the first-level cache whatever the strides. */
+/* Transposes any sizes by squares of 16 by 16, which keep the cache lines of both sides in the first-level cache
+   whatever the strides. */
 static void transpose_edges(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
                              size_t out_stride)
 {
@@ -420,7 +428,8 @@ static void transpose_edges(size_t rows, size_t columns, const float *x, size_t 
     }
 }
 
-/* A square of VECTOR by VECTOR in registers: log2(VECTOR) times, pairs of rows exchange runs of `d` lanes. */
+/* Transposes a square of VECTOR by VECTOR in registers: in log2(VECTOR) rounds, pairs of rows exchange runs of `d`
+   lanes. */
 #define UPPER(l, d) (((l) & (d)) == 0 ? (l) : VECTOR + (l) - (d))
 #define LOWER(l, d) (((l) & (d)) == 0 ? (l) + (d) : VECTOR + (l))
 #define EXCHANGE(d)                                                          \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiply-adds that touch no memory: what no other kernel can be faster than. `fovea bench` divides by it. */
+/* Multiply-adds that touch no memory: an upper bound for the speed of every other kernel. `fovea bench` divides by it.
+   */
 #ifndef KERNEL_VECTOR_PEAK_H
 #define KERNEL_VECTOR_PEAK_H
 

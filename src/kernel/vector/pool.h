@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Pooling rows on channels-last data and their gradients, vectors along channels. Which taps a pixel has is window.h's
-   business; the definitions are in reference/window.c. */
+/* Pooling rows on channels-last data and their gradients, vectors along channels. window.h computes which taps a pixel
+   has; the definitions are in reference/window.c. */
 #ifndef KERNEL_VECTOR_POOL_H
 #define KERNEL_VECTOR_POOL_H
 
 #include "kernel/vector/window.h"
 
-/* Few channels (10, 20) leave the last vector of a pixel partly empty. Where pixels lie side by side it is taken
-   whole all the same: the lanes beyond are the next pixels', which are computed later and overwrite them. */
+/* Where channels are few (10, 20), the last vector of a pixel is partly filled. If pixels are contiguous, it is still
+   read and written whole: its extra lanes belong to the next pixels, which are computed later and overwrite them. */
 
-/* How many pixels the last vector of a pixel reaches into; more than any row has if there are gaps between pixels. */
+/* How many following pixels the last vector of a pixel reaches into; if there are gaps between pixels, more than any
+   row has. */
 INLINE size_t pixels_touched(const struct kernel_window *w)
 {
     bool packed = w->x_stride == w->channels && w->y_stride == w->channels;
     return packed ? ((w->channels + VECTOR - 1) / VECTOR * VECTOR - 1) / w->channels : SIZE_MAX / 2;
 }
 
-/* Channels to walk at input pixel x and output pixel o: whole vectors if they stay inside both rows. */
+/* Channels to process at input pixel x and output pixel o: rounded up to whole vectors if those stay inside both rows.
+   */
 INLINE size_t channels_to_walk(const struct kernel_window *w, size_t touched, size_t x, size_t o)
 {
     bool inside = x + touched < w->width && o + touched < w->out_width;
     return inside ? (w->channels + VECTOR - 1) / VECTOR * VECTOR : w->channels;
 }
 
-/* Writes the first `left` (0: all) of a register of small integers as bytes or as 32-bit integers. */
+/* Stores the first `left` lanes (0: all) of a register of small integers as bytes or as 32-bit integers. */
 INLINE void store_indices(void *index, size_t index_bytes, size_t at, vi v, size_t left)
 {
     if (index_bytes == 1) {
@@ -54,7 +56,8 @@ INLINE vi load_indices(const void *index, size_t index_bytes, size_t at, size_t 
     return (vi)load_some((const float *)index + at, left);
 }
 
-/* The greatest so far meets x, the value of a later tap. Without an index the tap does not matter. */
+/* Updates the maximum so far, *best, and its tap, *winner, with x, the value of a later tap. With index_bytes 0 the
+   winner is not needed. */
 INLINE void meet_tap(vf *best, vi *winner, vf x, int32_t tap, size_t index_bytes)
 {
     if (index_bytes == 0) {
@@ -67,7 +70,7 @@ INLINE void meet_tap(vf *best, vi *winner, vf x, int32_t tap, size_t index_bytes
     *winner = (((vi){0} + tap) & better) | (*winner & ~better);
 }
 
-/* What a window's taps meet, or what meets an input pixel, one after the other. */
+/* One tap: of a window, the input pixel; of an input pixel's gradient, the pixel of dy and its indices. */
 struct pool_tap {
     const float *data;
     const char  *index;
@@ -75,9 +78,9 @@ struct pool_tap {
 };
 enum { POOL_TAPS = 16 };
 
-/* The greatest of `count` taps, and, if there are more before them, of what y and index hold. count is a constant, and
-   the loop over taps unrolled, where that is worth it: a loop of unknown length unrolled 32 times in every copy would be
-   a tenth of the program. */
+/* The maximum of `count` taps and, if `more`, of the earlier taps whose maximum y and index hold. `constant` says that
+   count is a constant, so that the loop over taps is unrolled: a loop of unknown length unrolled 32 times in every copy
+   would be a tenth of the program. */
 INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool constant, bool more, size_t channels, float *y,
                         void *index, size_t at, size_t index_bytes)
 {
@@ -106,8 +109,8 @@ INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool constant
     });
 }
 
-/* Any window: kernel columns [first, end), rows that may be missing. Those of 3 x 3, whole and at edges, have loops of
-   their own. */
+/* One output pixel with any window: kernel columns [first, end); rows may be NULL. 9 and 6 taps, which are those of a
+   3 x 3 window inside and at edges, have unrolled loops. */
 INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *rows, size_t o, size_t first, size_t end,
                            size_t channels, float *y, void *index, size_t index_bytes)
 {
@@ -142,7 +145,7 @@ INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *ro
     }
 }
 
-/* The commonest window, 2 x 2 and all inside: x0 and x1 are its two rows. */
+/* The commonest window, 2 x 2 and wholly inside; x0 and x1 point at the left pixels of its two rows. */
 INLINE void max_pool_four(const float *x0, const float *x1, size_t across, size_t channels, float *y, void *index,
                           size_t at, size_t index_bytes)
 {
@@ -159,7 +162,7 @@ INLINE void max_pool_four(const float *x0, const float *x1, size_t across, size_
     });
 }
 
-/* index_bytes is a constant in each of the three calls below, so each is its own loop. */
+/* index_bytes is a constant in each of the three calls below, so each is compiled as its own loop. */
 INLINE void max_pool_row(const struct kernel_window *w, const float *const *rows, float *y, void *index,
                          size_t index_bytes)
 {
@@ -193,8 +196,8 @@ static void vector_max_pool(const struct kernel_window *w, const float *const *r
     }
 }
 
-/* Windows side by side (the stride is the kernel's width, no pad) and a single row of them: each pixel of dx is in one
-   window or in none. */
+/* One row of dx that meets a single row of windows which do not overlap (the stride is the kernel's width, no pad):
+   each pixel of dx is in one window or in none. */
 INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *dy, const void *index,
                                     size_t index_bytes, size_t ky, float *dx)
 {
@@ -216,14 +219,15 @@ INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *
     }
 }
 
-/* What a pixel of dx wins, added to `sum`. */
+/* Adds dy to `sum` in the lanes in which this tap won. */
 INLINE void add_won_tap(const struct pool_tap *tap, size_t i, size_t left, size_t index_bytes, vf *sum)
 {
     vi mine = load_indices(tap->index, index_bytes, i, left) == tap->tap;
     *sum += (vf)((vi)load_some(tap->data + i, left) & mine);
 }
 
-/* dx (+)= what it won of `count` windows, which is a constant where that is worth it. */
+/* dx = the sum of dy over those of `count` taps that won; `more`: added to dx. `constant` says that count is a constant
+   (see max_of_taps). */
 INLINE void add_won(const struct pool_tap *taps, size_t count, bool constant, bool more, size_t channels,
                     size_t index_bytes, float *dx)
 {
@@ -243,7 +247,7 @@ INLINE void add_won(const struct pool_tap *taps, size_t count, bool constant, bo
     });
 }
 
-/* Any pixel; how many windows meet it in a 3 x 3 pooling of stride 1 or 2 has loops of its own. */
+/* Any pixel of dx. The numbers of windows that meet a pixel in a 3 x 3 pooling of stride 1 or 2 have unrolled loops. */
 INLINE void max_pool_gradient_pixel(const struct kernel_window *w, const float *const *dy_rows,
                                     const void *const *index_rows, size_t index_bytes, size_t pixel, size_t touched,
                                     float *dx)

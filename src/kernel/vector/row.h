@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole vectors and rows: sums in a fixed order, softmax and cross-entropy, pixels. The order of a sum is that of 32
-   interleaved chains on every instruction set (8 registers of SSE2, 2 of AVX-512). */
+/* Whole vectors and rows: sums in a fixed order, softmax and cross-entropy, pixels. A sum is computed in 32 interleaved
+   chains on every instruction set (8 registers of SSE2, 2 of AVX-512). */
 #ifndef KERNEL_VECTOR_ROW_H
 #define KERNEL_VECTOR_ROW_H
 
@@ -27,7 +27,7 @@ static void vector_scale_add(size_t n, float alpha, const float *x, float beta, 
     }
 }
 
-/* Register v of the chains at position `at` of n floats; beyond the end there are zeros. */
+/* Loads register v of the 32 floats at position `at`; floats from n on count as zero. */
 INLINE vf load_chain(const float *x, size_t at, size_t n, size_t v)
 {
     size_t begin = at + v * VECTOR;
@@ -37,7 +37,8 @@ INLINE vf load_chain(const float *x, size_t at, size_t n, size_t v)
     return begin < n ? load_first(x + begin, n - begin) : (vf){0};
 }
 
-/* Sum of term(a, b); b is not read for a plain sum. `term` is a constant, so each use is its own loop. */
+/* The sum of a, or of a times b; b is not read for a plain sum. Callers pass a constant `term`, so that each gets its
+   own loop. */
 enum term { TERM_PLAIN, TERM_PRODUCT };
 
 INLINE double sum_terms(size_t n, const float *a, const float *b, enum term term)
@@ -122,17 +123,17 @@ static bool vector_all_finite(size_t n, const float *x)
     return !any(bad);
 }
 
-/* log of s >= 1, in double: one lane of pow's logarithm */
+/* log of s >= 1 in double, by the logarithm of vpow */
 INLINE double log_of_sum(double s)
 {
     if (!(s < (double)INFINITY)) {
-        return s; /* not a number stays that */
+        return s; /* infinity and NaN are their own logarithms */
     }
     vd lanes = (vd){0} + s;
     return double_log2(lanes)[0] * 0.693147180559945309417;
 }
 
-/* Sum of e^(x - max). Goes through a buffer, since x may be overwritten only later. */
+/* Sum of e^(x - max). The terms go to a buffer, since x must not be overwritten yet. */
 static double exp_sum(size_t n, const float *x, float max)
 {
     enum { PART = 512 };
@@ -229,7 +230,8 @@ static void vector_cross_entropy_gradient(size_t rows, size_t classes, const flo
               own_weight = class_weights ? class_weights[label] : 1.0f;
         double total = (1.0 - smoothing) * own_weight +
                        (double)share * (class_weights ? vector_sum(classes, class_weights) : (double)classes);
-        /* The label's own element in one piece: its two terms nearly cancel when training has gone well. */
+        /* The label's element is computed separately, in double: its two terms nearly cancel once the network is well
+           trained. */
         double own = total * probabilities[label] - ((1.0 - smoothing) + share) * own_weight;
         float factor = (float)(scale[r] * total), each = scale[r] * share;
         if (share == 0.0f) {
@@ -247,7 +249,7 @@ static void vector_cross_entropy_gradient(size_t rows, size_t classes, const flo
 static void vector_normalise_u8(size_t pixels, size_t channels, const uint8_t *x, const float *mean,
                                 const float *deviation, float *y)
 {
-    /* The constants repeat every `channels` registers: lay out one period of them. */
+    /* Means and deviations repeat every `channels` registers: lay out one such period. */
     enum { MOST = 64 };
     float means[MOST * VECTOR], deviations[MOST * VECTOR];
     size_t n = pixels * channels, period = channels * VECTOR;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's transformations (kernel.h says what they are, reference/winograd.c how the matrices come about). Vectors
-   run over channels or filters. Points come in pairs +p and -p, for which the even and the odd part of a polynomial are
+/* Winograd's transformations (kernel.h defines them, reference/winograd.c derives the matrices). Vectors run over
+   channels or filters. Points come in pairs +p and -p, for which the even and the odd part of a polynomial are
    evaluated once: about two multiply-adds per number and axis instead of six. */
 #ifndef KERNEL_VECTOR_WINOGRAD_H
 #define KERNEL_VECTOR_WINOGRAD_H
@@ -23,7 +23,8 @@ INLINE void store_pair(vf even, vf odd, float p, float *out, size_t to)
     }
 }
 
-/* Two rows of B^T with ten points: a product over pairs, as a polynomial whose highest term is 1. */
+/* Rows of B^T with ten points: a polynomial in t^2, the product over pairs, with leading coefficient 1. spread_four
+   leaves out the row's own pair; spread_five is the product over all four, for the points 0 and infinity. */
 INLINE vf spread_four(vf d0, vf d1, vf d2, vf d3, float third, float second, float first)
 {
     return minus_product(plus_product(minus_product(d3, first, d2), second, d1), third, d0);
@@ -71,7 +72,7 @@ INLINE void spread(size_t points, const float *d, size_t step, float *out, size_
     store(out + 9 * to, spread_five(d1, d3, d5, d7, d9));
 }
 
-/* A^T of two rows: ones, and the points. With 4 points m4 and m5 mean nothing. */
+/* A^T for two outputs: a row of ones, and a row of the points. With 4 points, m4 and m5 are ignored. */
 INLINE void gather_two(size_t points, vf m0, vf m1, vf m2, vf m3, vf m4, vf m5, float *out, size_t to)
 {
     vf even = m1 + m2, odd = m1 - m2;
@@ -121,11 +122,11 @@ INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, f
     store(out + 3 * to, plus_product(high, 1.953125f, odd3) + plus_product(last, 8.0f, odd4));
 }
 
-/* A filter at +p and -p, times `scale`. */
+/* The filter's polynomial at +p and at -p, times `scale`. */
 INLINE void evaluate(size_t taps, const vf *g, float p, float scale, float *out, size_t to)
 {
     float square = p * p;
-    vf even = g[taps - 1], odd = g[taps - 2]; /* taps are odd in number */
+    vf even = g[taps - 1], odd = g[taps - 2]; /* the number of taps is odd */
     UNROLL
     for (size_t t = taps - 1; t >= 2; t -= 2) {
         even = plus_product(g[t - 2], even, square);
@@ -139,7 +140,7 @@ INLINE void evaluate(size_t taps, const vf *g, float p, float scale, float *out,
     store(out + to, product_less(even, scale, odd));
 }
 
-/* G: the filter at each point p over the product of (p - q) over all other finite points q. */
+/* G: the filter's polynomial at each point p, divided by the product of (p - q) over all other finite points q. */
 INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step, float *out, size_t to)
 {
     vf g[7];
@@ -155,7 +156,7 @@ INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step
         store(out, g[0] * (64.0f / 81.0f));
         evaluate(taps, g, 0.75f, -128.0f / 243.0f, out + to, to);
         evaluate(taps, g, 1.5f, 32.0f / 243.0f, out + 3 * to, to);
-    } else if (points == 10) { /* 1 over 2 p^2 times the product of (p^2 - q^2) over the other pairs q */
+    } else if (points == 10) { /* scale = 1 / (2 p^2 times the product of (p^2 - q^2) over the other pairs q) */
         store(out, g[0] * (float)(1 / 0.87890625));
         evaluate(taps, g, 0.5f, (float)(1 / (0.5 * -0.3125 * -1.3125 * -3.75)), out + to, to);
         evaluate(taps, g, 0.75f, (float)(1 / (1.125 * 0.3125 * -1.0 * -3.4375)), out + 3 * to, to);
@@ -164,13 +165,13 @@ INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step
     }
 }
 
-/* d, and the term two powers above it where a tile has so many outputs. */
+/* d plus the term two powers above it, if the tile has more than two outputs. */
 INLINE vf with_square(size_t outputs, vf d, float square, vf above)
 {
     return outputs > 2 ? plus_product(d, square, above) : d;
 }
 
-/* A: a tile's pixels as a polynomial at each point; transposed gather. */
+/* A, the transpose of gather: a tile's pixels as a polynomial, evaluated at each point. */
 INLINE void raise(size_t points, size_t outputs, const float *d, size_t step, float *out, size_t to)
 {
     vf d0 = load(d);
@@ -196,7 +197,7 @@ INLINE void raise(size_t points, size_t outputs, const float *d, size_t step, fl
     }
 }
 
-/* Every other tap from `first` on gets `part` times `factor`, then times the point's square once more each. */
+/* Adds `part` times `factor` to tap `first`, and to every second tap after it the same times one more `square`. */
 INLINE void collect_part(size_t first, size_t taps, vf part, float factor, float square, vf *g)
 {
     UNROLL
@@ -213,7 +214,7 @@ INLINE void collect_part(size_t first, size_t taps, vf part, float factor, float
     g[last] = plus_product(g[last], part, factor);
 }
 
-/* What the sums at +p and -p give to each tap: evaluate, transposed. */
+/* The transpose of evaluate: adds to each tap its share of the sums at +p and -p. */
 INLINE void collect(size_t taps, const float *m, size_t step, float p, float scale, vf *g)
 {
     vf plus = load(m), minus = load(m + step);
@@ -221,7 +222,7 @@ INLINE void collect(size_t taps, const float *m, size_t step, float p, float sca
     collect_part(1, taps, plus - minus, scale * p, p * p, g);
 }
 
-/* G^T; transposed evaluate_all. */
+/* G^T, the transpose of evaluate_all. */
 INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step, float *out, size_t to)
 {
     vf g[7] = {{0}};
@@ -248,7 +249,7 @@ INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step,
 
 /* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
-/* A tile's pixels where some lie outside the image, or channels are fewer than a vector: copied, with zeros. */
+/* Copies a tile's pixels, with zeros for pixels outside the image and for channels beyond the last. */
 static void __attribute__((noinline)) copy_tile(const struct kernel_winograd_input *w, size_t points_y, size_t points_x,
                                                 ptrdiff_t left, size_t channel, size_t rest, float *copy)
 {
@@ -358,7 +359,7 @@ INLINE void collect_columns(size_t points_y, size_t taps_y, size_t points_x, siz
     }
 }
 
-/* The epilogue: a tile's vectors are stored where they lie inside the image. */
+/* The ending (epilogue) of an output tile: bias, residual, activation, and stores to pixels inside the image. */
 struct winograd_ending {
     const struct kernel_winograd_output *w;
     vf   low, high; /* limits of relu and clip; infinite if there are none */
@@ -399,7 +400,7 @@ INLINE void store_tile(const struct winograd_ending *end, const float *tile, siz
     }
 }
 
-/* Other activations go over what was stored. */
+/* Applies other activations to the pixels just stored. */
 static void __attribute__((noinline)) activate_tile(const struct kernel_winograd_output *w, size_t rows, size_t columns,
                                                     size_t left)
 {
@@ -444,9 +445,9 @@ INLINE void gather_tiles(const struct kernel_winograd_output *w, size_t points_y
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-enum { WEIGHTS_TOGETHER = 8 }; /* channels whose weights are turned over at once */
+enum { WEIGHTS_TOGETHER = 8 }; /* channels whose weights are transposed at once */
 
-/* One vector of filters at one channel: taps [taps][VECTOR] to all points. */
+/* Transforms the weights of one vector of filters and one channel: taps [taps][VECTOR] to all points. */
 INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size_t taps_x, const float *taps,
                            float *out, size_t plane)
 {
@@ -467,8 +468,8 @@ INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size
     }
 }
 
-/* `count` filters at `channels` channels, turned over so that filters lie side by side: to [channel][tap][VECTOR].
-   Plain weights (taps of a channel behind those of the channel before) are one matrix. */
+/* Transposes the weights of `count` filters and `channels` channels so that filters are adjacent: to
+   [channel][tap][VECTOR]. Where a filter's channels are contiguous, as in plain weights, that is one matrix. */
 static void turn_weights(const struct kernel_weights *s, const float *weights, size_t count, size_t channels, float *to)
 {
     if (count < VECTOR) {
