@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The helpers of common.h. The one idea here that takes a moment is the walk: tensors that broadcast against each other
- * become a small list of nested loops with strides, shortest first. Read op_walk_make with binary.c beside it. */
+ * become a small list of nested loops with strides, outermost first. Read op_walk_make with binary.c beside it. */
 #include "op/common.h"
 
 #include "tensor/convert.h"
@@ -90,7 +90,7 @@ double op_wrap(fov_dtype dtype, double value)
     double range = ldexp(1, 8 * (int)fov_dtype_size(dtype));
     double least = op_is_signed(dtype) ? -range / 2 : 0, kept = trunc(value);
     if ((kept >= least && kept < least + range) || (range > 0x1p62 && kept == least + range)) {
-        return kept; /* the last one is what the greatest 64-bit number is in double */
+        return kept; /* least + range: the greatest 64-bit number, rounded to double */
     }
     kept = fmod(kept - least, range);
     return (kept < 0 ? kept + range : kept) + least;
@@ -98,7 +98,7 @@ double op_wrap(fov_dtype dtype, double value)
 
 /* ---- walking ------------------------------------------------------------------------------------------------- */
 
-/* Dimensions from outermost to innermost as they lie in memory. */
+/* The tensor's dimensions in memory order, outermost first. */
 static void memory_order(const struct op_tensor *tensor, int order[FOV_MAX_RANK])
 {
     int rank = tensor->shape.rank;
@@ -148,7 +148,8 @@ void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const str
                 stride[t] = own[t][own_dim];
             }
         }
-        /* Two dimensions are one when stepping over the end of the inner one is a step of the outer one, for all. */
+        /* Merges this dimension into the last one if, for every tensor, the outer stride is the inner stride times the
+         * inner size. */
         int last = walk->rank - 1;
         bool merges = last >= 0;
         for (int t = 0; merges && t < count; t++) {
@@ -225,7 +226,7 @@ enum op_layout_rule op_layout_for_broadcast(const void *options, const struct op
             return OP_WANTS_PLAIN;
         }
     }
-    /* Following the first input is for free, but only where the first input has an order to follow. */
+    /* Following the first input costs no conversion, but a vector has no layout to follow. */
     if (in[0].shape.rank == rank && (rank < 3 || !op_is_vector(&in[0].shape))) {
         return OP_FOLLOWS;
     }

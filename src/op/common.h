@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What operators of several families share: dtype questions, walking tensors of different shapes together, cutting work
- * into chunks, the options of the shape operators that gradients emit, and the public builders' common path.
- * Families with a file of their own: elementwise.h (one argument), binary.h (two, broadcasting). */
+/* Helpers shared by several families of operators: dtype checks, iterating over tensors of different shapes together,
+ * cutting work into chunks, the options of the shape operators that gradients emit, and the public builders' common
+ * path. Families with a file of their own: elementwise.h (one argument), binary.h (two, broadcasting). */
 #ifndef OP_COMMON_H
 #define OP_COMMON_H
 
@@ -14,31 +14,31 @@ bool op_is_integer(fov_dtype dtype); /**< signed or unsigned; not bool */
 bool op_is_signed(fov_dtype dtype);  /**< i8, i16, i32, i64 */
 /** For op_cpu.supports: every present input is f32. */
 bool op_all_f32(const void *options, const struct op_tensor *in, int in_count);
-/** For op_cpu.supports of operators that only move elements. */
+/** For op_cpu.supports of operators that only move elements: always true. */
 bool op_any_dtype(const void *options, const struct op_tensor *in, int in_count);
 
-/** E_USAGE unless the input is floating (f16, f32, f64). */
+/** E_USAGE unless the input is of a floating type (f16, f32, f64). */
 int op_check_float(const struct op_infer *infer, int index, const char *name);
 /** E_USAGE unless both inputs have one dtype. */
 int op_check_same_dtype(const struct op_infer *infer, int index, const char *name, int other, const char *other_name);
 /** E_SHAPE unless both inputs have one shape (an unknown dimension fits anything). */
 int op_check_same_shape(const struct op_infer *infer, int index, const char *name, int other, const char *other_name);
 
-/** Elements of a known shape that was checked before. */
+/** Number of elements of a known shape. The caller has checked that the product does not overflow. */
 size_t op_count(const fov_shape *shape);
-/** What an integer type keeps of a whole number: counted round and round, as processors do (255 + 1 is 0 in u8).
- *  Other types keep all of it. */
+/** Converts a number to an integer type: truncated and reduced modulo 2^bits, as processors do (255 + 1 is 0 in u8);
+ *  infinities and NaN become 0. For other types the value is returned unchanged. */
 double op_wrap(fov_dtype dtype, double value);
 
 /* ---- walking --------------------------------------------------------------------------------------------------- */
 
-/** Strides of a tensor's dimensions as it is stored: those of its layout. Elements. */
+/** Strides of a tensor's dimensions in its layout (plain or channels-last), in elements. */
 void op_memory_strides(const struct op_tensor *tensor, size_t stride[FOV_MAX_RANK]);
 
-/** The dimensions of `frame` in the order they lie in memory (frame itself is contiguous), with the strides of up to
- *  three other tensors whose shapes broadcast to the frame's: 0 where one repeats. Dimensions of size 1 are dropped
- *  and neighbours that all tensors step through evenly are merged, so most walks are one or two dimensions deep.
- *  Always at least one dimension. */
+/** Nested loops over the elements of `frame` in memory order (frame itself is contiguous): sizes, outermost first, and
+ *  the strides of up to three other tensors whose shapes broadcast to the frame's; stride 0 where a tensor repeats.
+ *  Dimensions of size 1 are dropped, and adjacent dimensions are merged where every tensor's outer stride is the inner
+ *  stride times the inner size, so most walks are one or two dimensions deep. Always at least one dimension. */
 enum { OP_WALK_TENSORS = 3 };
 struct op_walk {
     int    rank, tensors;
@@ -49,19 +49,21 @@ void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const str
                   int count);
 /** Product of the walk's sizes from .. to - 1. */
 size_t op_walk_span(const struct op_walk *walk, int from, int to);
-/** Offset of tensor `which` at the index-th element of dimensions 0 .. depth - 1, row by row. */
+/** Offset in tensor `which` of the index-th element of the walk's dimensions 0 .. depth - 1, counted in memory order of
+ *  the frame. */
 size_t op_walk_offset(const struct op_walk *walk, int which, int depth, size_t index);
 
-/** A tensor in memory as [outer][the axis][inner], in elements. */
+/** Views a tensor in memory as [outer][size of the axis][inner]; fills outer and inner, in elements. */
 void op_axis_split(const struct op_tensor *tensor, int axis, size_t *outer, size_t *inner);
 
-/** At most one dimension is larger than 1: plain and channels-last order are the same bytes. */
+/** Whether at most one dimension differs from 1, so that plain and channels-last order are the same bytes. */
 bool op_is_vector(const fov_shape *shape);
-/** The order in which operators that broadcast can read all their inputs evenly (see binary.c). */
+/** For op_cpu.layout_for of operators that broadcast: a layout in which all inputs can be walked together (see
+ *  binary.c). */
 enum op_layout_rule op_layout_for_broadcast(const void *options, const struct op_tensor *in, int in_count);
 
-/** For textbook twins: where the element at `index` of `shape` (plain order) comes from in a tensor of shape `from`
- *  that is broadcast to it. */
+/** For textbook twins: the index, in a tensor of shape `from` that is broadcast to `shape`, of the element that appears
+ *  at `index` of `shape`. Both in plain order. */
 size_t op_broadcast_index(const fov_shape *shape, size_t index, const fov_shape *from);
 
 /* ---- work ------------------------------------------------------------------------------------------------------ */
@@ -85,12 +87,13 @@ static inline size_t op_chunk_length(size_t index, size_t chunk, size_t count)
     return left < chunk ? left : chunk;
 }
 
-/** Bytes copied from one tensor to another of the same size, in chunks on the pool; nothing when they are the same. */
+/** Copies bytes from one tensor to another, in chunks on the pool; does nothing if to == from or to is NULL. */
 void op_copy(const struct op_run *run, void *to, const void *from, size_t bytes);
-/** A compile function of operators whose output 0 is input 0 (views, identity). */
+/** The compile function of operators whose output 0 is input 0 (views, identity). */
 int op_compile_identity(struct op_compile *compile);
 
-/** An axis among an input's values; any that no shape has becomes FOV_MAX_RANK, which shape_axis refuses. */
+/** Converts an axis given as an input's value. An axis that no shape can have becomes FOV_MAX_RANK, which shape_axis
+ *  refuses. */
 static inline int64_t op_axis_value(double value)
 {
     return value >= -FOV_MAX_RANK && value < FOV_MAX_RANK ? (int64_t)value : FOV_MAX_RANK;
@@ -100,17 +103,16 @@ static inline int64_t op_axis_value(double value)
 double op_scalar(const struct op_tensor *tensor);
 
 /* ---- nodes that gradients emit ------------------------------------------------------------------------------------
- * An operator may not look into another's folder, so the options of those that others emit live here. */
+ * An operator must not include another's folder, so the options of operators that others emit are declared here. */
 
 struct reshape_options {
-    struct op_list shape;      /**< -1: what is left over; 0: the input's */
-    bool           allow_zero; /**< 0 means zero elements */
-    bool           scalar;     /**< rank 0: an empty list cannot say so */
+    struct op_list shape;      /**< -1: inferred from the number of elements; 0: the input's dimension */
+    bool           allow_zero; /**< 0 in shape means zero elements */
+    bool           scalar;     /**< the result has rank 0, which an empty list (not given) cannot express */
 };
 struct softmax_options {
     int64_t axis;
 };
-/** One axis; or, where the inputs starts and ends are given, ONNX's form: then these are not looked at. */
 struct reduce_options {
     struct op_list axes; /**< none: all, unless noop_with_empty_axes */
     bool           keep_dims, noop_with_empty_axes;
@@ -118,19 +120,21 @@ struct reduce_options {
 struct cast_options {
     int to; /**< fov_dtype */
 };
+/** A slice along one axis. Not read where the node has the inputs starts and ends (ONNX's form). */
 struct slice_options {
     int64_t axis, begin, length, step;
 };
-/** The inverse of a slice: a tensor of zeros with `size` elements along the axis, and the input at the places that the
- *  slice would read. Of ONNX's form: with the shape of the input `like`. */
+/** The inverse of a slice: a tensor of zeros with `size` elements along the axis, and the input's elements where the
+ *  slice would read. In ONNX's form the result has the shape of the input `like`. */
 struct place_options {
     int64_t axis, begin, step, size;
 };
 fov_value op_emit_reshape(const struct op_emitter *emitter, fov_value value, const fov_shape *shape);
 fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64_t axis, int64_t begin, int64_t length,
                         int64_t step);
-/** Constants of rank 0, and simple arithmetic with them: value * scale + shift; f32 unless a dtype is given. */
+/** A constant of rank 0. */
 fov_value op_emit_number(const struct op_emitter *emitter, fov_dtype dtype, double number);
+/** value * scale + shift; `value` must be f32. */
 fov_value op_emit_affine(const struct op_emitter *emitter, fov_value value, double scale, double shift);
 /** value summed over the dimensions in which `like` is 1 or missing; value itself when the shapes are equal. */
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,
@@ -138,7 +142,7 @@ fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, cons
 
 /* ---- public builders ------------------------------------------------------------------------------------------- */
 
-/** Adds a node for a fov_... call: `name` NULL: one is made up. */
+/** Adds a node for a public builder (fov_...). `name` NULL: a name is generated. */
 fov_value op_build(fov_graph *graph, const char *op, const fov_value *in, int count, const void *options,
                    const char *name);
 
