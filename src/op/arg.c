@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where along an axis the extreme lies, for arg_max and arg_min. */
+/* The index of the extreme along an axis, for arg_max and arg_min. */
 #include "op/arg.h"
 
 #include <math.h>
@@ -63,7 +63,7 @@ void arg_textbook(const struct op_textbook *textbook, double sign)
                 best = k;
             }
         }
-        textbook->out[0].data[line] = (double)best; /* lines count [outer][inner], as y does */
+        textbook->out[0].data[line] = (double)best; /* lines are numbered [outer][inner], which is y's plain order */
     }
 }
 

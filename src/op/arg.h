@@ -16,7 +16,7 @@ extern const struct op_attribute arg_attributes[];
 extern const struct op_case      arg_cases[];
 
 int arg_infer(const struct op_infer *infer);
-/** The place of the largest sign * x along the axis, the first or last of equals; a NaN counts as largest. */
+/** Index of the largest sign * x along the axis, the first or last of equal ones; a NaN counts as largest. */
 void arg_textbook(const struct op_textbook *textbook, double sign);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Two operands that broadcast. The shapes become a walk (common.h): nested loops with a stride per operand, 0 where it
- * repeats. The two innermost loops are one kernel call, the rest are chunks for the pool. So vectors, scalars, biases
- * over channels in either layout and gates [N, C, 1, 1] are the same code. */
+ * repeats. One kernel call does the two innermost loops; the outer loops are cut into chunks for the pool. So vectors,
+ * scalars, biases over channels in either layout and gates [N, C, 1, 1] are the same code. */
 #include "op/binary.h"
 
 const struct op_port binary_in[] = {{.name = "a", .shape = "[...]"}, {.name = "b", .shape = "[...]"}, {0}};
 const struct op_port binary_out[] = {{.name = "y", .shape = "[...]: a and b broadcast"}, {0}};
 
-/* a lies just above 1/8, b just above 3/8 of a step of 1/2: they differ by at least 3/16. */
+/* Modulo 1/2, a lies in 1/8 .. 3/16 and b in 3/8 .. 7/16: they differ by at least 3/16. */
 static void fill_apart(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {
@@ -168,7 +168,8 @@ struct state {
     size_t         row_chunks, column_chunks, outer; /* chunks: [outer][row_chunks][column_chunks] */
 };
 
-/* Both innermost strides are 0 or 1 in every order that layout_for picks. In any other, an element is a row. */
+/* Both innermost strides are 0 or 1 in every layout that op_layout_for_broadcast picks. In any other, each element is
+ * a row of its own. */
 static void prepare_state(struct state *state, const struct op_tensor *in, const struct op_tensor *out)
 {
     const struct op_tensor *operands[] = {&in[0], &in[1]};
@@ -247,7 +248,7 @@ int binary_compile(struct op_compile *compile, op_function *run)
 
 /* ---- by lines -------------------------------------------------------------------------------------------------- */
 
-/* Whether this operand is the image itself. */
+/* Whether this operand has the shape and layout of the result. */
 static bool is_image(const struct op_tensor *operand, const struct op_tensor *out)
 {
     return shape_equal(&operand->shape, &out->shape) && operand->layout == OP_CHANNELS_LAST;
@@ -272,7 +273,7 @@ void binary_make(const struct op_run *run, const struct op_lines *lines, float *
     const fov_shape *shape = &run->out[0].shape;
     size_t channels = (size_t)shape->dim[1], width = (size_t)shape->dim[shape->rank - 1];
     size_t height = shape_span(shape, 2, shape->rank - 1);
-    for (size_t line = lines->first, end = line + lines->count; line < end;) { /* a sample at a time */
+    for (size_t line = lines->first, end = line + lines->count; line < end;) { /* the lines of one sample at a time */
         size_t sample = line / height, left = height - line % height, count = left < end - line ? left : end - line;
         struct kernel_operand operand[2];
         for (int i = 0; i < 2; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bits of two operands that broadcast. The shapes become a walk (common.h) whose innermost loop is done here; the rest
- * are rows for the pool. Bits know no order of bytes, so one loop over bytes serves all widths. */
+/* Bits of two operands that broadcast. The shapes become a walk (common.h) whose innermost loop is done here; the outer
+ * loops are rows for the pool. Bitwise operations treat every byte alike, so one loop over bytes serves all widths. */
 #include "op/bitwise.h"
 
 static void fill(int index, double *data, size_t count, struct random_key key)
@@ -60,7 +60,7 @@ uint64_t bitwise_bits(double value)
 double bitwise_value(fov_dtype dtype, uint64_t bits)
 {
     unsigned width = 8 * (unsigned)fov_dtype_size(dtype);
-    if (op_is_signed(dtype)) { /* the sign in front is there already */
+    if (op_is_signed(dtype)) { /* the bits are sign-extended already */
         return (double)(int64_t)bits;
     }
     return (double)(width < 64 ? bits & ((UINT64_C(1) << width) - 1) : bits);
@@ -86,9 +86,9 @@ struct work {
     enum bitwise         function;
     const unsigned char *a, *b;
     unsigned char       *y;
-    /** bytes; elements of the innermost loop; how many of those there are */
+    /** bytes of an element; elements of the innermost loop (a row); number of rows */
     size_t               element, columns, rows;
-    size_t               row_parts;              /**< a long row is cut */
+    size_t               row_parts;              /**< chunks per row */
 };
 
 static void combine(enum bitwise function, size_t bytes, const unsigned char *a, const unsigned char *b,
@@ -158,5 +158,5 @@ bool bitwise_supports(const void *options, const struct op_tensor *in, int in_co
     (void)options;
     (void)in;
     (void)in_count;
-    return true; /* whole numbers of all widths: infer has seen to that */
+    return true; /* integers of all widths: infer refuses everything else */
 }

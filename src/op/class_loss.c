@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks that the losses of classification share: see class_loss.h. */
+/* Checks shared by the classification losses: see class_loss.h. */
 #include "op/class_loss.h"
 
 const char *const class_reductions[] = {"mean", "none", "sum", NULL};

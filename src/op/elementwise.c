@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all elementwise operators of one argument have in common (elementwise.h). No formula is here: those are in the
+/* Code shared by all elementwise operators with one argument (elementwise.h). The formulas are elsewhere: in the
  * operators' folders (in double) and in the kernels (in float). */
 #include "op/elementwise.h"
 
@@ -66,8 +66,8 @@ void elementwise_gradient(struct op_gradient *gradient)
     enum unary function = gradient->op->as_activation(gradient->options, &alpha, &beta);
     struct activation_gradient_options options = {(int)function, (double)alpha, (double)beta};
 
-    /* The derivative is written in x or in y, whichever is cheaper to keep; some need neither. Under a negative slope
-       sign of y is not that of x, so there x is passed in y's place. */
+    /* The derivative is written in x or in y, whichever is cheaper to keep; some need neither. That of leaky_relu reads
+       the sign of y, which is not the sign of x if the slope is negative: x is passed in its place then. */
     enum unary_reads reads = unary_gradient_reads(function);
     bool folds = function == UNARY_leaky_relu && alpha < 0;
     fov_value saved = {0};
@@ -138,7 +138,7 @@ const struct op_cpu elementwise_cpu = {
 
 /* ---- by the definition --------------------------------------------------------------------------------------- */
 
-enum { DEFINITION_CHUNK = 4096 }; /* twice in double: stays in the L2 cache */
+enum { DEFINITION_CHUNK = 4096 }; /* elements; two buffers of doubles, 64 KiB, stay in the L2 cache */
 
 static void define_chunk(void *context, size_t chunk, int worker)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Value 0 is what calls on a graph that has failed answer, and so says nothing new there; in one that has not it is a
- * slip, such as a name that fov_find did not find. */
+/* Calls on a graph that has failed return value 0, so there it needs no new error; in a graph that has not failed it is
+ * the caller's mistake, such as a name that fov_find did not find. */
 #include "op/given.h"
 
 bool op_is_given(fov_graph *graph, const char *node, fov_value x)

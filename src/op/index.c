@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The helpers of index.h. The part worth reading is move_run: any rearrangement along strides is a few nested loops;
- * the loops are sorted so that writes run through memory in order, neighbours are merged, and the innermost one or
- * two become a copy or a small matrix transposition. */
+ * the loops are sorted so that writes run through memory in order, adjacent loops are merged where possible, and the
+ * innermost one or two become a copy or a small matrix transposition. */
 #include "op/index.h"
 
 #include "tensor/convert.h"
@@ -47,7 +47,7 @@ int index_check_known(const struct op_infer *infer, int axis, int named)
     for (size_t i = 0; i < count; i++) {
         int at = axis + (int)(i % (size_t)named);
         int64_t size = infer->in[0].shape.dim[at];
-        double far = fabs(values[i]); /* the number of samples, or calculated with it */
+        double far = fabs(values[i]); /* near OP_OPEN_BATCH: the unknown batch size, or computed from it */
         bool open = size < 0 || (far >= OP_OPEN_BATCH / 0x1p10 && far <= OP_OPEN_BATCH * 0x1p10);
         if (!open && (values[i] < (double)-size || values[i] >= (double)size)) {
             return error_set(infer->error, FOV_E_INPUT,
@@ -113,7 +113,7 @@ int index_values(const struct index_source *source, int port, struct index_value
 int64_t index_clamp(double value)
 {
     const double limit = 0x1p60;
-    return value >= limit ? (int64_t)limit : value > -limit ? (int64_t)value : -(int64_t)limit; /* so is NaN */
+    return value >= limit ? (int64_t)limit : value > -limit ? (int64_t)value : -(int64_t)limit; /* NaN: -limit */
 }
 
 int64_t index_load(const struct op_tensor *tensor, size_t i)
@@ -179,7 +179,8 @@ static void swap_loops(struct move *move, int a, int b)
     move->to[b] = old.to[a];
 }
 
-/* Outermost first by the step in `to`; loops of one step go; two loops that are one are merged. */
+/* Sorts the loops by their step in `to`, largest outermost; removes loops of one step; merges two adjacent loops where
+ * the outer one continues the inner one in both tensors. */
 static void tidy(struct move *move)
 {
     int rank = 0;
@@ -216,12 +217,12 @@ struct move_job {
     const struct kernel_table *kernel;
     const char                *from;
     char                      *to;
-    int                        inner;           /* loops done inside a row: 1, or 2 for a matrix */
+    int                        inner;           /* loops done per row: the innermost 1, or 2 for a transposition */
     size_t                     rows, chunk_rows;
-    size_t                     blocks, block;   /* a matrix is cut across `block` steps of its outer loop */
+    size_t                     blocks, block;   /* a matrix is cut into blocks of `block` steps of its outer loop */
 };
 
-/* One loop: the compiler makes moves of a known size of these copies. */
+/* The innermost loop. With a constant size the compiler turns each memcpy into a load and a store. */
 static void copy_line(size_t count, size_t element, const char *from, ptrdiff_t from_step, char *to, ptrdiff_t to_step)
 {
     if (from_step == 1 && to_step == 1) {
@@ -265,7 +266,8 @@ static void move_chunk(void *context, size_t chunk, int worker)
                       job->to + to * element, move->to[last]);
             continue;
         }
-        /* out[b][a] = in[a][b]: a the innermost loop of `to`, b the one that runs along `from` */
+        /* out[b][a] = in[a][b]: a is the innermost loop, contiguous in `to`; b the one around it, contiguous in
+         * `from` */
         size_t begin = op_chunk_begin(block, job->block);
         size_t length = op_chunk_length(block, job->block, move->size[outer]);
         from += (ptrdiff_t)begin * move->from[outer];
@@ -275,7 +277,8 @@ static void move_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* A loop that steps by one through `from` while the innermost steps by one through `to` makes a transposition. */
+/* If the innermost loop is contiguous in `to` and another one is contiguous in `from`, the two are a matrix
+ * transposition: makes the other one the second innermost. */
 static bool make_matrix(struct move *move)
 {
     int last = move->rank - 1;

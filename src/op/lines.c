@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines along one axis, found in plain order for definitions and in any order for runs. Cuts depend on shapes alone. */
+/* Lines along one axis: in plain order for textbook twins, in plain or channels-last order for runs. Chunks depend on
+ * shapes alone. */
 #include "op/lines.h"
 
 int lines_axis(const void *options, int rank)
@@ -38,7 +39,7 @@ size_t lines_place(struct lines lines, size_t line, size_t k)
 
 /* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
-enum { BLOCK = 64 }; /* columns turned into rows at once: four cache lines of each row */
+enum { BLOCK = 64 }; /* columns transposed into rows at once: four cache lines at each step along the axis */
 
 struct work {
     const struct op_run *run;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the ONNX spellings of several operators share: element type codes, operators that take any number of operands,
- * broadcasting as it was written before opset 7, axes that were attributes first and inputs later.
- * Declared in onnx.h, where the two interfaces are. */
+/* Code shared by the ONNX import and export of several operators: element type codes, operators with any number of
+ * operands, broadcasting before opset 7, softmax axes before opset 13. Declared in onnx.h, where the two interfaces
+ * are. */
 #include "op/onnx.h"
 
 #include "op/common.h"
 
-/* TensorProto.DataType. FOV_DTYPE_COUNT marks the codes that have no type here (strings, float8...). */
+/* TensorProto.DataType of each dtype. */
 static const int codes[FOV_DTYPE_COUNT] = {
     [FOV_F32] = 1,  [FOV_U8] = 2,  [FOV_I8] = 3,   [FOV_U16] = 4,  [FOV_I16] = 5,  [FOV_I32] = 6,
     [FOV_I64] = 7,  [FOV_BOOL] = 9, [FOV_F16] = 10, [FOV_F64] = 11, [FOV_U32] = 12, [FOV_U64] = 13,
@@ -19,7 +19,7 @@ int op_onnx_type(fov_dtype dtype)
 
 fov_dtype op_dtype_of_onnx(int64_t code)
 {
-    enum { FLOAT16 = 10, BFLOAT16 = 16 }; /* computed with in float32: see docs/numerics.md */
+    enum { FLOAT16 = 10, BFLOAT16 = 16 }; /* imported as f32: see docs/numerics.md */
     if (code == FLOAT16 || code == BFLOAT16) {
         return FOV_F32;
     }
@@ -33,8 +33,8 @@ fov_dtype op_dtype_of_onnx(int64_t code)
 
 /* ---- operands ------------------------------------------------------------------------------------------------ */
 
-/* Before opset 7 broadcasting had to be asked for, and b could be laid against a from any axis on:
-   a [2, 3, 4, 5], b [3, 4], axis 1. Dimensions of 1 behind b say the same in today's words. */
+/* Before opset 7 broadcasting was requested by an attribute, and b could be aligned with a from any axis on:
+   a [2, 3, 4, 5], b [3, 4], axis 1. Appending dimensions of 1 to b's shape gives the same result by today's rules. */
 static int old_operand(struct op_import *node, fov_value *b)
 {
     int64_t broadcasts = node->integer(node->reader, "broadcast", 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Spellings of other origin: what ONNX Runtime's optimiser writes (domain com.microsoft), and experimental operators that
- * early exporters used. Each is read as nodes of standard operators, so none has an operator of its own here, and none is
- * ever written. Quantised ones are the standard operator between a DequantizeLinear and a QuantizeLinear: that is their
- * definition. Definitions: ONNX Runtime, docs/ContribOperators.md; ONNX 1.1, docs/Operators.md (experimental). */
+/* Node types outside the ONNX standard: those that ONNX Runtime's graph optimiser writes (domain com.microsoft), and
+ * experimental ones that early exporters used. Each is imported as nodes of standard operators, so none has an operator
+ * of its own here, and none is ever exported. A quantised type is, by definition, the standard operator between
+ * DequantizeLinear and QuantizeLinear. Definitions: ONNX Runtime, docs/ContribOperators.md; ONNX 1.1, docs/Operators.md
+ * (experimental). */
 #include "op/common.h"
 #include "op/onnx.h"
 
@@ -41,12 +42,12 @@ static int check_inputs(struct op_import *node, int least)
 
 /* ---- quantised tensors ------------------------------------------------------------------------------------------- */
 
-struct scale_options { /* of dequantize_linear and quantize_linear, by their order */
+struct scale_options { /* laid out as the options of quantize_linear and (first two) of dequantize_linear */
     int64_t axis, block_size;
     int dtype;
 };
 
-/** Inputs x, scale and zero point as real numbers; scales along `axis` where there are several. */
+/** Dequantises input x with inputs scale and zero; scales are along `axis` where there are several. */
 static fov_value widen(struct op_import *node, int x, int scale, int zero, int64_t axis)
 {
     struct scale_options options = {.axis = axis};
@@ -54,7 +55,7 @@ static fov_value widen(struct op_import *node, int x, int scale, int zero, int64
     return op_emit(node->emitter, "dequantize_linear", in, in[2].id != 0 ? 3 : 2, &options);
 }
 
-/** And back, to the type of the zero point, or of input x where there is none. */
+/** Quantises a value, to the type of the zero point, or of input x where there is no zero point. */
 static fov_value narrow(struct op_import *node, fov_value value, int scale, int zero, int x)
 {
     struct scale_options options = {.axis = 1};
@@ -65,7 +66,8 @@ static fov_value narrow(struct op_import *node, fov_value value, int scale, int 
     return node->emitter->node(node->emitter->graph, "quantize_linear", in, 3, &options, node->node_name);
 }
 
-/* QLinearAdd, QLinearMul: a, its scale and zero point, b and its, the result's. */
+/* QLinearAdd, QLinearMul. Inputs: a, its scale and zero point; b, its scale and zero point; the result's scale and zero
+ * point. */
 static int import_pair(struct op_import *node)
 {
     int status = check_inputs(node, 7);
@@ -77,7 +79,7 @@ static int import_pair(struct op_import *node)
     return done(node, narrow(node, op_emit2(node->emitter, op, a, b, NULL), 6, 7, 0));
 }
 
-/** Where channels are stored last in the file: to [N, C, ...] and back. */
+/** For attribute channels_last: transposes [N, ..., C] to [N, C, ...] (to_second) or back. */
 static fov_value channels_to(struct op_import *node, fov_value value, bool to_second)
 {
     int rank = node->shape(node->reader, value).rank;
@@ -88,7 +90,7 @@ static fov_value channels_to(struct op_import *node, fov_value value, bool to_se
     return rank > 2 ? op_emit1(node->emitter, "transpose", value, &perm) : value;
 }
 
-/* One argument: x, its scale and zero point, the result's. */
+/* Types with one argument. Inputs: x, its scale and zero point; the result's scale and zero point. */
 static int import_single(struct op_import *node)
 {
     static const struct {
@@ -107,7 +109,7 @@ static int import_single(struct op_import *node)
     if (status != FOV_OK) {
         return status;
     }
-    /* Softmax changed its meaning in opset 13; the attribute says which is meant. */
+    /* Softmax changed its meaning in opset 13; the attribute "opset" says which one this node has. */
     int64_t opset = node->integer(node->reader, "opset", kinds[kind].opset);
     bool last = node->integer(node->reader, "channels_last", 0) != 0;
     if (opset < 1 || opset > INT32_MAX) {
@@ -120,7 +122,7 @@ static int import_single(struct op_import *node)
     return done(node, narrow(node, y, 3, 4, 0));
 }
 
-/* QLinearConcat: the result's scale and zero point, then three inputs for each part. */
+/* QLinearConcat. Inputs: the result's scale and zero point, then tensor, scale and zero point of each part. */
 static int import_concat(struct op_import *node)
 {
     fov_value parts[OP_MAX_PORTS];
@@ -146,7 +148,7 @@ static int import_where(struct op_import *node)
     return done(node, narrow(node, op_emit3(node->emitter, "where", input(node, 0), a, b, NULL), 7, 8, 1));
 }
 
-/* ONNX Runtime's own QLinearConv differs from the standard's in channels_last. */
+/* ONNX Runtime's own QLinearConv is the standard one with an additional attribute channels_last. */
 static int import_convolution(struct op_import *node)
 {
     fov_value in[9];
@@ -161,7 +163,7 @@ static int import_convolution(struct op_import *node)
     return done(node, last && y.id != 0 ? channels_to(node, y, false) : y);
 }
 
-/* NhwcMaxPool: of small integers, channels last. */
+/* NhwcMaxPool: max pooling of 8-bit integers [N, H, W, C]. */
 static int import_nhwc_pool(struct op_import *node)
 {
     int status = check_inputs(node, 1);
@@ -178,7 +180,8 @@ static int import_linear(struct op_import *node)
     return done(node, node->read_as(node->reader, node->type, 13, node->in, node->in_count));
 }
 
-/* QGemm: a, b (per column) and their scales and zero points, c (32-bit, in the product's scale), the result's. */
+/* QGemm. Inputs: a, its scale and zero point; b, its scale and zero point (one or one per column); c (32-bit integers,
+ * whose scale is a's times b's); the result's scale and zero point. */
 static int import_qgemm(struct op_import *node)
 {
     struct turns {
@@ -201,7 +204,7 @@ static int import_qgemm(struct op_import *node)
     return done(node, input(node, 7).id != 0 ? narrow(node, y, 7, 8, 0) : y);
 }
 
-/* MatMulIntegerToFloat: a, b, their scales, their zero points, bias. */
+/* MatMulIntegerToFloat. Inputs: a, b, their scales, their zero points, bias. */
 static int import_integer_product(struct op_import *node)
 {
     int status = check_inputs(node, 4);
@@ -212,7 +215,7 @@ static int import_integer_product(struct op_import *node)
     return done(node, plus(node, op_emit2(node->emitter, "matmul", a, b, NULL), input(node, 6)));
 }
 
-/* DynamicQuantizeMatMul: a is quantised as it comes; b, its scale and zero point, bias. */
+/* DynamicQuantizeMatMul. Inputs: a (floats, quantised in the run), b, its scale and zero point, bias. */
 static int import_dynamic_product(struct op_import *node)
 {
     struct scale_options options = {.axis = 1};
@@ -228,12 +231,13 @@ static int import_dynamic_product(struct op_import *node)
 
 /* ---- fused operators --------------------------------------------------------------------------------------------- */
 
-/** The activation that a fused operator names, with its constants in the order of its standard attributes. */
+/** Applies the activation that attribute "activation" names; constants[count] in the order of the activation's own
+ *  attributes. */
 static fov_value activated(struct op_import *node, fov_value y, const float *constants, int count)
 {
     const char *name = node->text(node->reader, "activation", "");
     double a = count > 0 ? (double)constants[0] : 0, b = count > 1 ? (double)constants[1] : 0;
-    double both[] = {a, b}; /* alpha and beta, or least and greatest: the options of these operators, in this order */
+    double both[] = {a, b}; /* laid out as the operators' options: alpha and beta, or minimum and maximum */
     static const struct {
         const char *type, *op;
         int constants;
@@ -258,7 +262,7 @@ static fov_value activated(struct op_import *node, fov_value y, const float *con
     return y;
 }
 
-/* FusedConv: x, weight, bias, a sum with another tensor, an activation. */
+/* FusedConv: a convolution of x, weight and bias, plus input 3 (if present), then an activation. */
 static int import_fused_conv(struct op_import *node)
 {
     float constants[2];
@@ -275,7 +279,7 @@ static int import_fused_gemm(struct op_import *node)
 {
     float constants[2] = {(float)node->number(node->reader, "activation_alpha", 0),
                           (float)node->number(node->reader, "activation_beta", 0)};
-    node->number(node->reader, "activation_gamma", 0); /* of no activation that is known here */
+    node->number(node->reader, "activation_gamma", 0); /* read so that it is known; no activation here uses it */
     fov_value y = node->read_as(node->reader, "Gemm", 13, node->in, node->in_count);
     return done(node, y.id != 0 ? activated(node, y, constants, 2) : y);
 }
@@ -297,7 +301,7 @@ static int import_fused_matmul(struct op_import *node)
     return done(node, alpha != 1 ? op_emit_affine(node->emitter, y, alpha, 0) : y);
 }
 
-/* Gelu, BiasGelu; FastGelu by tanh; both with a bias. */
+/* Gelu; BiasGelu and FastGelu (the tanh approximation) with a bias as input 1. */
 static int import_gelu(struct op_import *node)
 {
     static const int by_tanh = 1; /* gelu's option approximate */
@@ -316,7 +320,8 @@ static int import_quick_gelu(struct op_import *node)
 
 /* ---- normalisation ----------------------------------------------------------------------------------------------- */
 
-/* Before opset 17, and without a mean, as ONNX Runtime reads them in any opset. */
+/* LayerNormalization in models of an opset before 17, and SimplifiedLayerNormalization (no mean is subtracted): ONNX
+ * Runtime reads both in any opset. */
 static int import_layer_norm(struct op_import *node)
 {
     bool uncentred = strcmp(node->type, "SimplifiedLayerNormalization") == 0;
@@ -327,8 +332,8 @@ static int import_layer_norm(struct op_import *node)
                                     uncentred ? 23 : 17, node->in, node->in_count));
 }
 
-/* SkipLayerNormalization: x, skip, weight, bias of the norm, bias of the sum; and without mean: x, skip, weight, bias of
- * the sum. Output 3 is the sum. */
+/* SkipLayerNormalization normalises a sum. Inputs: x, skip, weight, bias of the norm, bias of the sum. Without mean
+ * (SkipSimplifiedLayerNormalization): x, skip, weight, bias of the sum. Output 3 is the sum. */
 static int import_skip_norm(struct op_import *node)
 {
     bool uncentred = strcmp(node->type, "SkipSimplifiedLayerNormalization") == 0;
@@ -388,7 +393,8 @@ static int import_affine(struct op_import *node)
     return done(node, op_emit_affine(node->emitter, y, alpha, 0));
 }
 
-/* Crop: border is left, top, right, bottom; with scale, height and width, only left and top count. */
+/* Crop: attribute border is left, top, right, bottom. With attribute scale (height, width of the result) only left and
+ * top are used. */
 static int import_crop(struct op_import *node)
 {
     struct op_list border = {0}, size = {0};

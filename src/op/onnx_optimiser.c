@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups of tensors for ONNX's optimisers: see onnx_optimiser.h. Nothing here knows a formula. */
+/* Checks, textbook twin and CPU step of ONNX's optimisers for any formula: see onnx_optimiser.h. */
 #include "op/onnx_optimiser.h"
 
 const struct op_port onnx_optimiser_in[] = {
@@ -14,7 +14,7 @@ const struct op_port onnx_optimiser_out[] = {
     {0},
 };
 
-/** Groups of one value, its gradient and its states among this many inputs; 0: they do not come out even. */
+/** Number of groups (a value, its gradient and its states) among in_count inputs; 0: not a whole number of groups. */
 static int groups_of(int in_count, int states)
 {
     int tensors = in_count - ONNX_OPTIMISER_TENSORS;
@@ -113,7 +113,7 @@ static const float *read_at(const struct work *work, int part, size_t begin)
     return (const float *)work->run->in[ONNX_OPTIMISER_TENSORS + part * work->groups + work->group].data + begin;
 }
 
-/** What nobody reads is written to the worker's scratch. */
+/** Where output block `part` is written; an output that nobody reads goes to the worker's scratch. */
 static float *write_at(const struct work *work, int part, size_t begin, float *scratch)
 {
     float *data = work->run->out[part * work->groups + work->group].data;
@@ -155,7 +155,7 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-/* R may be of another floating type than the values, and T is usually a whole number. */
+/* R may be of another floating type than the values, and T is usually an integer. */
 static bool supports(const void *options, const struct op_tensor *in, int in_count)
 {
     return in_count > ONNX_OPTIMISER_TENSORS &&

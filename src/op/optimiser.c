@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver of optimisers by rule. A tensor is renewed in chunks of fixed size; norms are sums over the same chunks, put
- * together in order, so that no bit depends on threads. */
+/* The driver of optimisers by rule. A tensor is updated in chunks of fixed size; norms are sums over the same chunks,
+ * added up in order, so that no bit depends on the number of threads. */
 #include "op/optimiser.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static int rate_port(const struct optimiser_rule *rule)
     return FIRST_STATE + rule->states;
 }
 
-/* States that a node goes without have no tensor. */
+/* A state that an option makes unnecessary (op_port.wanted_by) is absent. */
 static bool is_there(const struct op_tensor *tensor)
 {
     return tensor->shape.rank >= 0;
@@ -94,7 +94,7 @@ void optimiser_textbook(const struct op_textbook *textbook)
 
 /* ---- CPU --------------------------------------------------------------------------------------------------------- */
 
-/* Everything that a chunk needs; sums: one number a chunk for each of two norms. */
+/* Everything that a chunk needs. sums: [chunks][2], partial sums of squares for the two norms. */
 struct work {
     const struct optimiser_rule *rule;
     struct optimiser_moment      moment;
@@ -126,7 +126,7 @@ static void sum_chunk(void *context, size_t chunk, int worker)
     work->sums[2 * chunk + 1] = sum_of_squares(work->gradient + begin, length);
 }
 
-/* The chunks' sums in order; `which`: 0 or 1. */
+/* A norm from the chunks' partial sums, added in order. `which`: 0 parameter, 1 gradient or direction. */
 static double norm_of_chunks(const struct work *work, size_t which)
 {
     double sum = 0.0;
@@ -178,7 +178,7 @@ static void follow_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* Where a result lies, holding what it was before: mostly the input's own memory. */
+/* An output's data, set to the old value from `input`; mostly the two share memory and nothing is copied. */
 static float *renewed(const struct op_run *run, int output, int input)
 {
     float *to = output < run->out_count ? run->out[output].data : NULL;
@@ -259,7 +259,7 @@ static void fill(int index, double *data, size_t count, struct random_key key, i
 
         data[i] = index == FIRST_STATE + states       ? 0.01
                   : index == FIRST_STATE + states + 1 ? 3
-                  : state                             ? value * value + 0.01 /* squares, or as good as any */
+                  : state                             ? value * value + 0.01 /* positive, as mean squares are */
                                                       : value;
     }
 }

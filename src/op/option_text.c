@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options as text: read by kind, named when they are wrong. */
+/* Options as text: parsed by kind; errors name the option and the text. */
 #include "op/option_text.h"
 #include "base/text.h"
 #include "op/onnx.h"
@@ -31,7 +31,7 @@ int op_no_such(const char *name, struct error *error)
                : error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; `fovea ops` lists them", shown);
 }
 
-/* '-' and '_' are one. */
+/* Whether the typed name is this one; '-' stands for '_', too. */
 static bool is_called(const char *name, const char *typed)
 {
     for (; *name != '\0' && (*name == *typed || (*name == '_' && *typed == '-')); name++, typed++) {

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Operators and their options by name, as people type them: for programs that build graphs by name. The tables in the
- * descriptors say all there is to know. */
+/* Operators and their options by name, as people type them: for programs that build graphs from text. Names, kinds and
+ * choices come from the descriptors' attribute tables. */
 #ifndef OP_OPTION_TEXT_H
 #define OP_OPTION_TEXT_H
 
 #include "op/op.h"
 
-/** E_USAGE where there is no operator of that name: the nearest is named, or the one that ONNX calls so. */
+/** Sets and returns E_USAGE for an unknown operator name. The message names the operator that ONNX calls so, or else
+ *  the one with the nearest name. */
 int op_no_such(const char *name, struct error *error);
-/** Sets one option from text. E_USAGE: the operator has none of that name, or it cannot have that value. */
+/** Sets one option from text. E_USAGE: the operator has no such option, or the text is no value of its kind. Limits are
+ *  not checked (op_options_check). */
 int op_option_read(const struct op *op, void *options, const char *name, const char *text, struct error *error);
-/** The option as a text that op_option_read takes to the same value; its length, as snprintf answers it. */
+/** Writes the option as text from which op_option_read reads the same value; returns the length, as snprintf does. */
 int op_option_write(const struct op_attribute *attribute, const void *options, char *text, size_t size);
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Plans and runs what outer_rows.h promises. */
+/* Implements outer_rows.h. */
 #include "op/outer_rows.h"
 
 #include <string.h>
 
 enum {
-    STEP_PIXELS = 32,     /* pixels are cut at multiples of this */
-    PIECE_SUMS = 1 << 17, /* floats: with the rows of two blocks they fit the second-level cache */
+    STEP_PIXELS = 32,     /* parts of the pixels begin at multiples of this */
+    PIECE_SUMS = 1 << 17, /* floats of a job's sums: with the rows of two blocks they fit the second-level cache */
     PIECE_SIDE = 512,
     LEAST_SIDE = 24,      /* channels and filters: below, rows are prepared for too few products */
     LEAST_WEIGHT = 1 << 12,
     LEAST_PIXELS = 96,
-    PART_STEPS = 8,       /* at least, of a part of the pixels */
+    PART_STEPS = 8,       /* least size of a part of the pixels, in steps of STEP_PIXELS */
     LEAST_JOBS = 8,
     MAX_PARTS = 16
 };
@@ -26,7 +26,7 @@ static size_t divide_up(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-/** The size of a side's parts: pairs of tiles, where there is more than one part. */
+/** Channels or filters per part: a multiple of 32 (two tiles) if there is more than one part. */
 static size_t part_of(size_t side, size_t parts)
 {
     size_t part = divide_up(divide_up(side, parts), 32) * 32;
@@ -38,8 +38,8 @@ static size_t steps_of(const struct outer_rows_plan *plan)
     return divide_up(plan->pixels, STEP_PIXELS);
 }
 
-/** Something like nanoseconds: every piece prepares its rows of both sides (and has all channels made), in part behind
- * the products; sums of parts are written and read. */
+/** Estimated cost, roughly in nanoseconds: every piece prepares its rows of x and dy (and may compute all channels of
+ * x), partly overlapped with the products; partial sums are written and read. */
 static double cost_of(const struct outer_rows_plan *plan, bool made)
 {
     double pieces = (double)(plan->groups * plan->taps * plan->filter_parts * plan->channel_parts);
@@ -48,7 +48,7 @@ static double cost_of(const struct outer_rows_plan *plan, bool made)
     return (double)plan->pixels * pieces * row + (plan->pixel_parts > 1 ? 0.6 * (double)plan->pixel_parts * weight : 0);
 }
 
-/** Takes the plan if it has more jobs, up to LEAST_JOBS, or as many and costs less. */
+/** Keeps `tried` if it has more jobs than the best so far (counted up to LEAST_JOBS), or as many at a lower cost. */
 static void keep_better(const struct outer_rows_plan *tried, bool made, struct outer_rows_plan *best, size_t *best_jobs)
 {
     size_t pieces = tried->groups * tried->taps * tried->filter_parts * tried->channel_parts;
@@ -59,7 +59,8 @@ static void keep_better(const struct outer_rows_plan *tried, bool made, struct o
     }
 }
 
-/** Cuts the weight, and the pixels, whose parts have a sum each: the cheapest way with jobs enough. */
+/** Chooses how to cut the weight and the pixels (each part of the pixels has partial sums of its own): the cheapest way
+ * that has enough jobs. */
 static void cut(struct outer_rows_plan *plan, bool made)
 {
     struct outer_rows_plan best = *plan, tried = *plan;
@@ -89,7 +90,7 @@ bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *ke
     }
     cut(plan, made);
     size_t vector = kernel->vector_floats;
-    plan->sum_stride = (divide_up(plan->channel_part, vector) + 1) * vector; /* one more: see the kernel */
+    plan->sum_stride = (divide_up(plan->channel_part, vector) + 1) * vector; /* + 1 vector: see kernel_outer_rows */
     plan->sum_floats = divide_up(plan->filter_part, vector) * vector * plan->sum_stride;
     plan->room_floats = kernel->outer_rows_room(plan->channel_part, plan->filter_part);
     plan->made_floats = made ? KERNEL_OUTER_PIXELS * plan->groups * plan->channels : 0;
@@ -106,7 +107,7 @@ struct rows_job {
     outer_rows_find              *find;
 };
 
-/** A job's place: of the weight and of the pixels. */
+/** A job: a range of the weight and a part of the pixels. */
 struct rows_piece {
     size_t group, tap, filter, filters, channel, channels, part;
 };
@@ -127,7 +128,7 @@ static struct rows_piece piece_at(const struct outer_rows_plan *plan, size_t ind
     return piece;
 }
 
-/** All pixels of the part, block by block. */
+/** Sums over all pixels of the part, block by block. */
 static void sum_piece(const struct rows_job *job, const struct rows_piece *piece, float *sums)
 {
     const struct outer_rows_plan *plan = job->plan;
@@ -153,7 +154,7 @@ static void sum_piece(const struct rows_job *job, const struct rows_piece *piece
     }
 }
 
-/** chunk = a piece of the weight over a part of the pixels */
+/** chunk = a job: a piece of the weight, summed over a part of the pixels */
 static void piece_chunk(void *context, size_t chunk, int worker)
 {
     const struct rows_job *job = context;
@@ -169,7 +170,7 @@ static void piece_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** chunk = a filter: parts in order, then taps side by side */
+/** chunk = a filter: adds up the parts of the pixels in order, then transposes [taps][channels] to plain order */
 static void filter_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

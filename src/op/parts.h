@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Small matrices that a training step reads in several ways: a dense layer's weight, its gradient and its velocity.
- * What one core has written another one fetches at some 10 GB/s, and what both have read costs the next writer as
- * much again: for a small layer more than its arithmetic (two cores of a Sapphire Rapids, a weight of 192 KiB:
- * renewed by rows 4 us; by columns, where each core's prefetcher runs on into the other one's, 29 us; by rows after
- * it was read by columns, 45 us). So all who touch such a matrix cut it into the same few runs of rows, and each core
- * finds its own in its own cache. Who needs all rows for each result makes sums of parts and adds them up: read
- * dense/streamed.c. */
+/* How small matrices that several operators of a training step read and write are cut for the threads: a dense layer's
+ * weight, its gradient and its velocity. A core fetches lines that another core has written at some 10 GB/s, and lines
+ * that both have read cost the next writer as much again: for a small layer more than its arithmetic (two cores of a
+ * Sapphire Rapids, a weight of 192 KiB: updated by rows 4 us; by columns, where each core's prefetcher runs on into the
+ * other core's part, 29 us; by rows after it was read by columns, 45 us). So all operators cut such a matrix into the
+ * same few ranges of rows, and each core finds its range in its own cache. An operator that needs all rows for each
+ * result computes partial sums per range and adds them up: read dense/streamed.c. */
 #ifndef OP_PARTS_H
 #define OP_PARTS_H
 
 #include "op/op.h"
 
-/* Floats: up to the first a matrix is one core's, beyond the last it is in nobody's cache. */
+/* Floats of a matrix: not more than LEAST, and one core handles all of it; more than HALVES, and it is cut into four
+ * ranges, not two; more than MOST, and it stays in no core's cache. */
 enum { OP_PARTS_LEAST = 1 << 12, OP_PARTS_HALVES = 1 << 16, OP_PARTS_MOST = 1 << 18 };
 
-/** Into how many runs of rows a matrix is cut; 1: it is not, or any other way will do. By its shape alone. */
+/** The number of row ranges that a matrix is cut into, from its shape alone; 1: the operator may cut it in any way. */
 static inline size_t op_row_parts(const struct kernel_table *kernel, size_t rows, size_t columns)
 {
     size_t parts = rows > OP_PARTS_HALVES / (columns + 1) ? 4 : 2;
@@ -25,7 +26,7 @@ static inline size_t op_row_parts(const struct kernel_table *kernel, size_t rows
     return parts;
 }
 
-/** The first row of a part, a multiple of the kernels' tiles; part = parts: behind the last row. */
+/** The first row of range `part`, a multiple of the kernels' tile_rows; part = parts: one past the last row. */
 static inline size_t op_row_part(const struct kernel_table *kernel, size_t rows, size_t parts, size_t part)
 {
     size_t tiles = (rows + kernel->tile_rows - 1) / kernel->tile_rows, row = tiles * part / parts * kernel->tile_rows;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of a scatter is a gather at the same places. Sums let everything through; maxima and minima let through
- * what won; products need the factors back, so only their x has one. */
+/* The gradient of a scatter is a gather with the same indices. Addition passes dy to x and to the updates; max and min
+ * pass it to whichever of the two was selected; mul supports a gradient of x only, as that of an update would need the
+ * product of all other factors. */
 #include "op/scatter.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ double scatter_combine(int reduction, double old, double update)
     }
 }
 
-/* 1 where a <= b. */
+/* 1 where a <= b, else 0. */
 static fov_value not_above(const struct op_emitter *emitter, fov_value a, fov_value b)
 {
     fov_value above = op_emit1(emitter, "step", op_emit2(emitter, "sub", a, b, NULL), NULL);
@@ -57,7 +58,7 @@ void scatter_gradient(struct op_gradient *gradient, int reduction, const char *s
         }
         *dx = op_emit3(emitter, scatter, dy, indices, updates, gradient->options);
         break;
-    default: /* y is at least (at most) x everywhere: x won where it is y */
+    default: /* max: y >= x everywhere, so x was selected where y <= x; min: the other way round */
         if (gradient->wanted[0]) {
             fov_value won = greatest ? not_above(emitter, y, x) : not_above(emitter, x, y);
             *dx = op_emit2(emitter, "mul", dy, won, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What scatter_elements and scatter_nd share: how an update meets the element it falls on, and the gradient. */
+/* Shared by scatter_elements and scatter_nd: how an update is combined with the old element, and the gradient. */
 #ifndef OP_SCATTER_H
 #define OP_SCATTER_H
 
@@ -9,14 +9,14 @@ enum scatter_reduction { SCATTER_NONE, SCATTER_ADD, SCATTER_MUL, SCATTER_MAX, SC
 extern const char *const scatter_reductions[];
 
 double scatter_combine(int reduction, double old, double update);
-/** Ports x, indices, updates. `scatter` and `gather` are the operators' names, with one options block each; gather is
- *  the one that reads x where scatter writes it. */
+/** Gradients of x and updates, for inputs x, indices, updates. `scatter` is this operator's name, scatter_none its
+ *  options with reduction "none"; `gather` the operator that reads the elements which scatter writes. */
 void scatter_gradient(struct op_gradient *gradient, int reduction, const char *scatter, const void *scatter_none,
                       const char *gather, const void *gather_options);
-/** The node as ONNX spells it: reduction is an attribute since opset 16, maxima and minima since 18. axis NULL:
- *  none. */
+/** Writes the ONNX node: the attribute reduction exists since opset 16, max and min since 18. axis NULL: no such
+ *  attribute. */
 int scatter_export(struct op_export *node, int reduction, const int64_t *axis);
-/** Copies x to y on the pool: the start of every scatter. */
+/** Copies x to y on the pool: the first step of every scatter. */
 void scatter_copy(const struct op_run *run);
 
 #endif
