@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where every byte lies. Each storage is alive from the step that writes it to the last step that reads it; two
- * storages may share addresses when their lives do not meet. Finding the smallest arena is NP-hard; placing the largest
- * first at the lowest free address is the rule that works (Pisarchyk & Lee, "Efficient memory management for deep
- * neural net inference", 2020: greedy by size). Where that leaves holes, other orders are tried, and the best is
- * taken. */
+/* Assigns an address to every storage. A storage is alive from the step that writes it to the last step that reads it;
+ * two storages may share addresses if their lifetimes do not overlap. Finding the smallest arena is NP-hard; placing
+ * the largest first at the lowest free address works well (Pisarchyk & Lee, "Efficient memory management for deep
+ * neural net inference", 2020: greedy by size). If that leaves holes, other orders are tried, and the best is taken. */
 #include "graph/plan.h"
 
 #include <stdlib.h>
@@ -29,8 +28,8 @@ static void touch(struct plan_storage *storage, int step)
         storage->last = step;
 }
 
-/* Two steps that run in turns need all that either needs, all the time. A step that runs within another one
- * needs it there. */
+/* Extends a storage's lifetime to step s, and to the steps that run together with it: the step within which s runs, and
+ * the partner of s in a pair or join, which run alternately or as one. */
 static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_t s)
 {
     touch(storage, (int)s);
@@ -42,7 +41,7 @@ static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_
         touch(storage, (int)s - 1);
 }
 
-/* A step that sees an input while that is made has everything there by then. */
+/* A step that takes sums over an input as it is written (shown_by) needs its other inputs at that time already. */
 static void touch_seen(const fov_plan *plan, struct plan_storage *storage, size_t s)
 {
     touch_step(plan, storage, s);
@@ -50,7 +49,7 @@ static void touch_seen(const fov_plan *plan, struct plan_storage *storage, size_
         touch_step(plan, storage, (size_t)plan->steps[s].shown_by);
 }
 
-/* What is made while a step reads it is made from the inputs of another, but for those that are done with. */
+/* Whether input k of a deferred step is still read when its rows are computed, while some other step reads them. */
 static bool rows_read(const struct plan_step *maker, int k)
 {
     return maker->in[k] >= 0 && !(k < plan_op_inputs(maker) && k < 32 && (maker->op->cpu->rows_done_with >> k & 1U));
@@ -108,7 +107,7 @@ static void find_lifetimes(fov_plan *plan)
     }
 }
 
-/* Input i may be overwritten as far as the operator is concerned: as it says of the form that it chose. */
+/* Whether the operator, in the form that it chose, lets output 0 overwrite input i. */
 static bool allows_overwriting(const struct plan_step *step, int i)
 {
     if (i >= plan_op_inputs(step))
@@ -125,7 +124,7 @@ static bool reads(const fov_plan *plan, const struct plan_step *step, const stru
     return makes_from(plan, step, storage);
 }
 
-/* A step that runs within this one, or whose work is part of this one's, reads it, at any time. */
+/* Whether a step that runs within this one, or whose work this one does (joins), reads the storage, at any time. */
 static bool is_read_within(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
 {
     if (step->compile.joins && reads(plan, step - 1, storage))
@@ -138,7 +137,8 @@ static bool is_read_within(const fov_plan *plan, const struct plan_step *step, c
     return false;
 }
 
-/* Input i may be overwritten by output 0: its last reader is this step, through ports that allow it, and it is ours. */
+/* Whether output 0 may overwrite input i: this step is its last reader, through ports that allow it, and the storage is
+ * an ordinary one of the arena. */
 static bool may_overwrite(const fov_plan *plan, int number, int i)
 {
     const struct plan_step    *step = &plan->steps[number];
@@ -154,14 +154,14 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
     if (plan->tensors[step->in[i]].begin || plan->tensors[step->in[i]].pixel_stride ||
         plan->tensors[step->out[0]].begin || plan->tensors[step->out[0]].pixel_stride ||
         out->bytes != plan->tensors[step->out[0]].bytes)
-        return false; /* parts of something wider */
+        return false; /* some channels of a wider tensor */
     for (int j = 0; j < step->in_count; j++)
         if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && !allows_overwriting(step, j))
             return false;
     return true;
 }
 
-/* The output's tensors move into the input's storage; what they had is never used. */
+/* Moves the output's tensors into the input's storage; their own storage becomes unused. */
 static void merge(fov_plan *plan, int kept, int gone)
 {
     plan->storages[kept].last   = plan->storages[gone].last;
@@ -187,7 +187,7 @@ static void share_in_place(fov_plan *plan)
     }
 }
 
-/* Steps that have rows of step `maker` made. */
+/* Extends a storage's lifetime to every step that reads rows of the deferred step `maker`. */
 static void touch_readers(const fov_plan *plan, struct plan_storage *storage, int maker)
 {
     for (size_t s = (size_t)maker + 1; s < plan->step_count; s++)
@@ -196,7 +196,8 @@ static void touch_readers(const fov_plan *plan, struct plan_storage *storage, in
                 touch_step(plan, storage, s);
 }
 
-/* Workspace of a step lives while it runs: it is placed like any other storage. */
+/* Adds storages for workspace and for forms packed at each run. They live while the step runs, and are placed like any
+ * other storage. */
 static int add_scratch(fov_plan *plan)
 {
     struct error *error = &plan->graph->context->error;
@@ -224,7 +225,7 @@ static int add_scratch(fov_plan *plan)
             if (index < 0)
                 return (int)error->status;
             touch_step(plan, &plan->storages[index], s);
-            if (k >= 2 && plan->steps[s].deferred) /* rows may read it */
+            if (k >= 2 && plan->steps[s].deferred) /* rows() may read the packed form */
                 touch_readers(plan, &plan->storages[index], (int)s);
             if (k == 0 && plan->steps[s].shown_by >= 0)
                 touch_step(plan, &plan->storages[index], (size_t)plan->steps[s].shown_by);
@@ -239,8 +240,8 @@ static int add_scratch(fov_plan *plan)
     return FOV_OK;
 }
 
-/* In which order storages take their places. Equal ones in order of creation, so that the arena never depends on the
- * sort. */
+/* Orders storages for placing, the larger key first. Ties are broken by size, then by creation, so that the result
+ * never depends on the sort algorithm. */
 static int compare(uint64_t x, uint64_t y, const struct plan_storage *a, const struct plan_storage *b)
 {
     if (x != y)
@@ -262,7 +263,7 @@ static uint64_t life(const struct plan_storage *storage)
     return (uint64_t)(storage->last - storage->first) + 1;
 }
 
-/* Lives of a training step lie within each other, as brackets do: outer ones first leaves no holes between them. */
+/* In a training step lifetimes are nested like brackets: placing the outer ones first leaves no holes between them. */
 static int by_life(const void *a, const void *b)
 {
     const struct plan_storage *x = *(struct plan_storage *const *)a, *y = *(struct plan_storage *const *)b;
@@ -277,8 +278,8 @@ static int by_both(const void *a, const void *b)
     return compare(life(x) * x->bytes, life(y) * y->bytes, x, y);
 }
 
-/* The lowest address at which `storage` meets none of the placed ones that are alive at the same time. These are sorted
- * by address: behind the first gap that is wide enough none matters. */
+/* The lowest address at which `storage` overlaps no placed storage that is alive at the same time. `placed` is sorted
+ * by address: behind the first gap that is wide enough the rest does not matter. */
 static size_t lowest_free(const struct plan_storage *storage, struct plan_storage *const *placed, size_t count)
 {
     size_t offset = 0, bytes = aligned(storage->bytes);
@@ -293,7 +294,7 @@ static size_t lowest_free(const struct plan_storage *storage, struct plan_storag
     return offset;
 }
 
-/* Puts the last of the placed ones where it belongs by its address. */
+/* Moves placed[count] to its position by address among the first `count`. */
 static void sort_in(struct plan_storage **placed, size_t count)
 {
     struct plan_storage *last = placed[count];
@@ -311,13 +312,13 @@ static void sort_in(struct plan_storage **placed, size_t count)
     placed[low] = last;
 }
 
-/* How places are given out. */
+/* One order in which storages are placed. */
 struct manner {
-    int (*first)(const void *, const void *);
-    bool peak; /* what is alive at the step of most need goes before all else, and so lies there without a hole */
+    int (*first)(const void *, const void *); /* compares two storages */
+    bool peak; /* storages alive at the peak step are placed before all others, and so without holes */
 };
 
-/* Gives every storage its place; the bytes that all take. */
+/* Gives every storage its offset; returns the size of the arena. */
 static size_t place_in_order(struct plan_storage **order, size_t count, const struct manner *manner, int peak)
 {
     size_t bytes = 0, early = 0;
@@ -342,13 +343,13 @@ static size_t place_in_order(struct plan_storage **order, size_t count, const st
     return bytes;
 }
 
-/* The most that is alive at one step: no arena is smaller. */
+/* The most bytes alive at one step, a lower bound of the arena; *peak is that step. change: zeroed, steps + 2. */
 static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order, size_t count, size_t *change,
                          int *peak)
 {
     size_t live = 0, most = 0;
 
-    for (size_t i = 0; i < count; i++) { /* unsigned sums may wrap on the way; what is alive never is negative */
+    for (size_t i = 0; i < count; i++) { /* entries may wrap below zero; their running sum never does */
         change[order[i]->first] += aligned(order[i]->bytes);
         change[order[i]->last + 1] -= aligned(order[i]->bytes);
     }
@@ -392,7 +393,8 @@ static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
     return FOV_OK;
 }
 
-/* States and constant packed weights stay for the plan's life. */
+/* Assigns offsets in plan->kept to states, folded factors and constant packed weights, which last as long as the plan.
+ * */
 static int place_kept(fov_plan *plan)
 {
     struct error *error = &plan->graph->context->error;

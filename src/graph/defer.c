@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Results that are not stored, or not kept. A normalised and activated image costs a pass to write, one to read, and in
- * training its memory until the backward pass; made again from what it was normalised from, it costs a multiply-add per
- * element in the cache. Where an operator can make its result some rows at a time and everybody who reads it can read
- * it so, its step only prepares (statistics), and the readers have the rows made (op_rows). Where somebody needs it in
- * memory, but much lies between the last reader in the forward pass and the first in the backward pass, it is stored
- * twice from the same rows, and its memory is free in between: 120 of ResNet-50's 615 MiB at batch 8, for one percent
- * of the time. No operator is known by name: descriptors answer. Read fuse.c before. */
+/* Deferred results, which are not stored, or not kept. A normalised and activated image costs a pass over memory to
+ * write, one to read, and in training its memory until the backward pass; recomputed from the input of the
+ * normalisation, it costs a multiply-add per element in the cache. If an operator can compute its result some rows at a
+ * time and every reader can take rows, its step only prepares (statistics), and the readers have the rows computed
+ * (op_rows). If some reader needs the result in memory, but much runs between the last reader in the forward pass and
+ * the first in the backward pass, it is stored twice from the same rows, and its memory is free in between: 120 of
+ * ResNet-50's 615 MiB at batch 8, for one percent of the time. No operator is known by name: descriptors answer. Read
+ * fuse.c before. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
 #include <limits.h>
 
 enum {
-    WORTH      = 1 << 20, /* bytes that are worth a second making */
-    LONG_SHARE = 8        /* of all nodes one in so many lies between the readers: others last to the peak anyway */
+    WORTH      = 1 << 20, /* bytes: smaller results are not worth computing twice */
+    LONG_SHARE = 8        /* the gap between readers must span 1/8 of all nodes: shorter ones do not lower the peak */
 };
 
 /* Whether this node takes the value as rows wherever it reads it. */
@@ -35,7 +36,7 @@ static bool reads_rows(const struct lowering *l, int index, int id)
     return true;
 }
 
-/* It is there until node `to` on account of others. */
+/* Whether the value is kept until node `to` anyway, for other readers. */
 static bool is_kept_by_others(const struct lowering *l, int id, int to)
 {
     const struct value *value = graph_value(l->graph, id);
@@ -47,8 +48,8 @@ static bool is_kept_by_others(const struct lowering *l, int id, int to)
     return l->last_read[id] >= to && !l->deferred[maker];
 }
 
-/* Whether making the result of node `index` a second time leaves its memory free for long, and what it is made from is
- * kept anyway. Sets where it is dropped. */
+/* Whether storing the result of node `index` twice leaves its memory free for long, and all its inputs are kept until
+ * then anyway. Sets l->dropped_after. */
 static bool is_worth_dropping(struct lowering *l, int index)
 {
     const struct fusion *fusion = &l->fusions[index];
@@ -102,12 +103,12 @@ static bool may_defer(struct lowering *l, int index)
 
         for (int i = 0; l->needed[n] && i < reader->in_count; i++)
             here += reader->in[i] == id && !op_port_at(reader->op->in, i)->shape_only;
-        if (here && reader->op->family == OP_OPTIMISER) /* whose time is not known yet */
+        if (here && reader->op->family == OP_OPTIMISER) /* its place in the order is not known yet */
             return false;
         by_rows = by_rows && (!here || reads_rows(l, n, id));
         reads += here;
     }
-    if (reads == 0 || reads != l->readers[id]) /* the caller reads it, too */
+    if (reads == 0 || reads != l->readers[id]) /* differs: the caller reads it as well */
         return false;
     return by_rows || is_worth_dropping(l, index);
 }
@@ -143,7 +144,7 @@ static int store(struct lowering *l, int index, int id)
     plan->tensor_of[id] = tensor;
     l->dense_of[id]     = -1;
     if (index > l->dropped_after[id])
-        l->dropped_after[id] = INT_MAX; /* the second time: until the last reader */
+        l->dropped_after[id] = INT_MAX; /* the second copy is kept until the last reader */
     return FOV_OK;
 }
 

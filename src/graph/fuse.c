@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which nodes become one step: behind an operator that can, its normalisation with fixed statistics, the sum with a
- * residual, and the activation, in that order, each only when nobody else wants what it takes away. Nothing here knows
- * any operator by name: descriptors answer. Read lower.c next. */
+/* Fusion: which nodes become one step. To an operator that allows it are fused a normalisation with fixed statistics,
+ * the sum with a residual, an activation's gradient and an activation, in that order, each only if no other node reads
+ * the value that disappears. Nothing here knows any operator by name: descriptors answer. Read lower.c next. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
@@ -20,7 +20,7 @@ void lower_describe(const struct lowering *l, const struct node *node, struct op
         in[i] = lower_describe_value(l, node->in[i]);
 }
 
-/* The one node that reads a value, NULL where there are others or the caller does. */
+/* The node that alone reads a value and is not fused yet; NULL if several nodes or the caller read it. */
 static const struct node *only_reader(const struct lowering *l, int id, int *index)
 {
     *index = l->last_read[id];
@@ -29,7 +29,7 @@ static const struct node *only_reader(const struct lowering *l, int id, int *ind
     return plan_node(l->plan, *index);
 }
 
-/* What no run of this plan changes: it may be folded into weights that are packed once. */
+/* Whether no run of this plan changes the value: then it may be folded into weights that are packed once. */
 static bool is_fixed(const struct lowering *l, int id)
 {
     enum value_kind kind = graph_value(l->graph, id)->kind;
@@ -53,7 +53,7 @@ static bool others_are_unread(const struct lowering *l, const struct node *node)
     return true;
 }
 
-/* factor * y + offset behind y, with weights and statistics that stay as they are. */
+/* Fuses normalisations factor * y + offset into step `head`, whose result is y, if weights and statistics are fixed. */
 static void take_affine(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *node = plan_node(l->plan, head), *next;
@@ -78,7 +78,7 @@ static void take_affine(const struct lowering *l, int head, struct fusion *fusio
     }
 }
 
-/* y + residual behind y, if the residual is there by the time that y is computed. */
+/* Fuses y + residual, if the residual is computed before y. */
 static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *sum;
@@ -104,7 +104,7 @@ static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
     l->taken_by[index] = head;
 }
 
-/* An activation's gradient behind y: y times its derivative where the saved tensor, of y's shape, says. */
+/* Fuses an activation's gradient: y times the derivative at the saved tensor, which has y's shape. */
 static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *next;

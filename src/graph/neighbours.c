@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a step may do together with another one: run it within itself (a producer), see an input while that is made,
- * do the work of the step before it. Operators decide when they compile; this finds whom they may ask. Read lower.c
- * first. */
+/* What a step may do together with another one: run it within itself (its producer), take sums over an input as that is
+ * written, do the work of the step before it. Operators decide when they compile; this file finds the steps that are
+ * offered to them. Read lower.c first. */
 #include "base/text.h"
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The step that makes a step's input 0 for nobody else, and can do so while that one runs; -1: there is none. Where
- * steps are repeated to save memory each runs by itself. */
+/* A producer is the step that computes input 0, of which `step` is the only reader, and can do so within `step`. In
+ * plans that recompute results there are none: each step runs by itself. */
 int lower_find_producer(const struct lowering *l, const struct plan_step *step)
 {
     const fov_plan           *plan = l->plan;
@@ -31,7 +31,7 @@ int lower_find_producer(const struct lowering *l, const struct plan_step *step)
     return -1;
 }
 
-/* The producer runs within its reader from now on; what it does is counted there. */
+/* The producer runs within its reader from now on; its multiply-adds count there. */
 void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer)
 {
     struct plan_step *made = &plan->steps[producer];
@@ -44,7 +44,7 @@ void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer)
                 ", within the step that reads it");
 }
 
-/* The step that makes a tensor as its first result; -1: none does. */
+/* The step whose first result is this tensor; -1: there is none. */
 static int made_by(const fov_plan *plan, int tensor)
 {
     int s = (int)plan->step_count;
@@ -55,7 +55,7 @@ static int made_by(const fov_plan *plan, int tensor)
     return s;
 }
 
-/* Whether a tensor's memory is written by step `by` or a later one, so that it is not all there while that runs. */
+/* Whether step `by` or a later one writes a tensor's memory, so that the tensor is not complete while `by` runs. */
 static bool is_written_from(const fov_plan *plan, int tensor, int by)
 {
     for (size_t s = (size_t)by; s < plan->step_count; s++)
@@ -66,8 +66,8 @@ static bool is_written_from(const fov_plan *plan, int tensor, int by)
     return false;
 }
 
-/* An input over which this step sums may be shown to it while it is made, if all else that it reads is there by then.
- * Who shows it; -1: nobody. */
+/* An input over which this step sums may be shown to it as it is written, if its other inputs are complete by then.
+ * Returns the step that shows it; -1: none. */
 int lower_find_shown(const struct lowering *l, const struct node *node, struct plan_step *step)
 {
     const fov_plan  *plan = l->plan;
@@ -93,7 +93,6 @@ int lower_find_shown(const struct lowering *l, const struct node *node, struct p
     return by;
 }
 
-/* The step before this one, if both could run as one; else NULL. */
 struct plan_step *lower_find_before(const struct lowering *l, struct plan_step *step)
 {
     struct plan_step *before = step > l->plan->steps ? step - 1 : NULL;

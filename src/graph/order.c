@@ -13,7 +13,6 @@ static bool is_chosen(const fov_plan_options *options, int id)
     return chosen;
 }
 
-/* Outputs with all they depend on; with .updates the assignments too. */
 void lower_mark_needed(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
@@ -24,7 +23,7 @@ void lower_mark_needed(struct lowering *l)
             int node = graph_value(graph, graph->values[id].assigned)->node;
 
             if (node >= 0)
-                l->needed[node] = true; /* and what it depends on, below, in one pass for all */
+                l->needed[node] = true; /* graph_mark below adds what it depends on */
             l->renewed[id] = true;
         }
     graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
@@ -33,7 +32,6 @@ void lower_mark_needed(struct lowering *l)
             l->renewed[id] = true;
 }
 
-/* Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */
 bool lower_reads_data(const struct lowering *l, const struct node *node, int input)
 {
     int id = node->in[input];
@@ -41,7 +39,6 @@ bool lower_reads_data(const struct lowering *l, const struct node *node, int inp
     return id && !l->plan->known[id] && !op_port_at(node->op->in, input)->shape_only;
 }
 
-/* Again, now that shapes and known values are there: what was only wanted for its shape or its known value goes. */
 void lower_prune(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
@@ -132,8 +129,8 @@ static bool renews(const struct lowering *l, const struct node *node, int id)
     return false;
 }
 
-/* A new value may be written straight over its parameter when its operator is made for that and nobody reads the old
- * value later. Everything else is copied at the end of the run. */
+/* A parameter's new value may be written over the old one if its operator declares that output as a renewal and no node
+ * reads the old value later. All others are copied at the end of the run. */
 void lower_find_updates_in_storage(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
@@ -156,7 +153,7 @@ void lower_find_updates_in_storage(struct lowering *l)
     }
 }
 
-/* ---- who reads a value last -------------------------------------------------------------------------------------- */
+/* ---- the last reader of a value ---------------------------------------------------------------------------------- */
 
 static void read_at(struct lowering *l, int id, int when)
 {
@@ -164,14 +161,14 @@ static void read_at(struct lowering *l, int id, int when)
         l->read_until[id] = when;
 }
 
-/* Who reads output 0 may thereby read input 0. */
+/* Whether output 0 may be another name for input 0, so that readers of the one read the other. */
 static bool is_alias(const struct op *op)
 {
     return op->view || (op->cpu && op->cpu->may_alias);
 }
 
-/* What a node reads, and what it has taken in reads, while it runs, and what its rows are still made from when they are
- * read. A value that it renews itself it reads before that. */
+/* Notes when a node's inputs and those of its fused nodes are last read: at node `run`, or at node `made` if its rows
+ * are still computed from them then. A value that the node renews itself does not count: it is read before. */
 static void read_inputs(struct lowering *l, int n, int run, int made)
 {
     const struct node   *node   = plan_node(l->plan, n);
@@ -190,9 +187,9 @@ static void read_inputs(struct lowering *l, int n, int run, int made)
         read_at(l, plan_node(l->plan, fusion->gate)->in[1], made);
 }
 
-/* From the last node to the first, so that a node's readers are known before it. A step that can run within its only
- * reader reads when that one does; the inputs of rows are read when the rows are; what a value is another name for,
- * when that is. Optimisers come where lower_find_order puts them, and say themselves when. */
+/* From the last node to the first, so that a node's readers are known before the node. A step that can run within its
+ * only reader reads its inputs when the reader runs; inputs of rows are read when the rows are; the input of an alias
+ * is read when the alias is. Optimisers are left out: lower_find_order decides when they run. */
 void lower_find_last_reads(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
@@ -228,7 +225,8 @@ void lower_find_last_reads(struct lowering *l)
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
-/* The step after which an optimiser node may run: its gradient is there, and whoever reads the old weights has. */
+/* The node after which an optimiser node may run: its inputs are computed, and all readers of the old weights have
+ * run. */
 static int find_ready(const struct lowering *l, const struct node *node, const int *ready, const int *read_so_far)
 {
     int latest = -1;
@@ -250,8 +248,8 @@ static int find_ready(const struct lowering *l, const struct node *node, const i
     return latest;
 }
 
-/* The order of creation is a topological order. Optimiser nodes were made last, but run as soon as they may: gradients
- * then need not all be held until the end. ready[n]: n itself for ordinary nodes. */
+/* The order of creation is a topological order. Optimiser nodes were created last, but run as soon as they may, so that
+ * gradients need not be kept until the end. ready[n]: the node after which node n may run; n itself for others. */
 void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
 {
     const fov_graph *graph   = l->graph;
@@ -281,6 +279,6 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
         if (l->needed[n] && plan_node(l->plan, (int)n)->op->family != OP_OPTIMISER)
             l->order[l->order_count++] = (int)n;
         for (; next < count && ready[waiting[next]] <= (int)n; next++)
-            l->order[l->order_count++] = waiting[next]; /* never overtakes `waiting`: that starts node_count further */
+            l->order[l->order_count++] = waiting[next]; /* never overwrites `waiting`, which is node_count further on */
     }
 }

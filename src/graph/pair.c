@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A large weight's gradient and the optimizer that reads it, hand in hand. The gradient of VGG-16's first dense layer
- * is as large as its weight, 392 MiB, and lives from one step to the next. Where the operator can make it some rows at
- * a time, and the optimizer looks at each element on its own, both take turns: rows of the gradient, then their update,
- * out of the cache. Each element is computed as before, so no bit changes. */
+/* Pairs: a large weight's gradient and the optimiser that reads it run alternately. The gradient of VGG-16's first
+ * dense layer is as large as its weight, 392 MiB, and lives from one step to the next. If the operator can compute it
+ * some rows at a time, and the optimiser treats each element on its own, the two steps alternate: some rows of the
+ * gradient, then their update, out of the cache. Each element is computed as before, so no bit changes. */
 #include "graph/plan.h"
 
 enum { WORTH = 32 << 20 /* bytes of the gradient */, PART = 16 << 20 };
@@ -22,7 +22,7 @@ static bool reads_only_here(const fov_plan *plan, int storage, size_t maker, siz
     return true;
 }
 
-/* Rows of the gradient that the two steps exchange at a time; 0: they do not. */
+/* Rows of the gradient that steps s and s + 1 exchange at a time; 0: they cannot be a pair. */
 static size_t rows_together(const fov_plan *plan, size_t s)
 {
     const struct plan_step    *maker = &plan->steps[s], *reader = &plan->steps[s + 1];
@@ -62,7 +62,8 @@ void plan_find_pairs(fov_plan *plan)
     }
 }
 
-/* Lets the optimizer see `count` rows from `first` on of everything that has the gradient's shape. */
+/* Narrows every tensor of the optimiser that has the gradient's shape to `count` rows from `first` on. `before`: the
+ * first row of the previous call, at which the tensors' data begin now. */
 static void look_at(struct plan_step *step, const struct op_tensor *gradient, const fov_shape *whole, size_t before,
                     size_t first, size_t count)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins without copies. Where channels are stored last, a concatenation of channels is a set of strided writes: whoever
- * makes a part writes it where the join has it, and the join itself has nothing to do. This file decides, before any
- * step is made, which values lie in which join; lower.c puts them there as far as layouts allow, and a join copies the
- * rest. DenseNet's joins, each of which begins with the whole of the one before, so become one buffer. */
+/* Joins without copies. With channels stored last, a concatenation of channels is a set of strided writes: the step
+ * that computes a part writes it straight into the join's result, and the join itself has nothing to do. This file
+ * decides, before any step is made, which values lie in which join; tensors.c places them there as far as layouts
+ * allow, and a join copies the rest. DenseNet's joins, each of which begins with the whole of the one before, become
+ * one buffer. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
@@ -47,7 +48,7 @@ int lower_part_of(const struct lowering *l, const struct node *node, int output,
     return node->in[0];
 }
 
-/* Values that somebody wants to read densely: in a join they would have to be copied out again. */
+/* Marks values that some node reads densely: from within a join they would have to be copied out again. */
 static void find_dense(const struct lowering *l, bool *dense)
 {
     for (size_t n = 0; n < l->graph->node_count; n++) {
@@ -63,7 +64,7 @@ static void find_dense(const struct lowering *l, bool *dense)
     }
 }
 
-/* The node whose step makes a value as its first result. */
+/* The node whose step computes a value as its first result; -1: there is none. */
 static int maker_of(const struct lowering *l, int id)
 {
     int maker = graph_value(l->graph, id)->node;
@@ -89,7 +90,7 @@ static bool can_place(const struct lowering *l, int id, const bool *dense)
     return cpu_layout(node->op, node->options, in, node->in_count) == OP_WANTS_CHANNELS_LAST;
 }
 
-/* All inputs lie side by side in one join already: so does their own. */
+/* Whether all inputs already lie side by side in one join: then this join's result is that part of it. */
 static bool lies_in_order(const struct lowering *l, const struct node *node)
 {
     struct lower_place next = l->places[node->in[0]];

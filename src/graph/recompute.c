@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Less memory for more arithmetic. A training step keeps what the forward pass made until the backward pass reads it.
- * Where that does not fit the memory there is, some of it is dropped after its last reader in the forward pass and made
- * a second time just before its first reader in the backward pass (Chen, Xu, Zhang & Guestrin, "Training deep nets with
- * sublinear memory cost", 2016). The same step on the same inputs gives the same bits, so nothing else changes.
- *
- * Which? The draft of the plan without recomputation says what every step reads and writes. Over it, programs (the same
- * steps with some of them twice) are played through and their bytes alive are added up; at the place of most need, the
- * step that gives back most bytes for the least time is made twice, until all fits. Cheap ones (normalisation,
- * activations, pooling) go first by themselves. The arena of the chosen program is then placed exactly; if it is still
- * too large, the aim is set lower. */
+/* Rematerialisation: less memory for more arithmetic. A training step keeps results of the forward pass until the
+ * backward pass reads them. If they do not fit the memory limit, some of them are dropped after their last reader in
+ * the forward pass and computed a second time just before their first reader in the backward pass (Chen, Xu, Zhang &
+ * Guestrin, "Training deep nets with sublinear memory cost", 2016). The same step on the same inputs gives the same
+ * bits, so nothing else changes. * Which results? A draft of the plan without recomputation says what every step reads
+ * and writes. Candidate programs (the same steps, some of them twice) are simulated on it, and the bytes alive at each
+ * place are added up; at the peak, the step that frees most bytes per time of recomputing is repeated, until all fits.
+ * Cheap steps (normalisation, activations, pooling) so come first. The arena of the chosen program is then placed
+ * exactly; if it is still too large, the search is repeated with a lower aim. */
 #include "base/text.h"
 #include "graph/plan.h"
 
@@ -21,12 +20,12 @@ enum {
     LARGE_STEPS   = 4096,
     LARGE_ATTEMPTS = 3,
     MOST_TRIES    = 24,  /* of candidates at one place */
-    TOGETHER      = 256, /* results that are dropped at once are one in so many of all */
-    EFFORT        = 1 << 26 /* steps looked at in all trials of one plan: a few seconds. From then on all that may be is
-                               dropped at once, and nothing is taken back */
+    TOGETHER      = 256, /* of all steps, one in so many is dropped per trial */
+    EFFORT        = 1 << 26 /* steps simulated in all trials of one plan: a few seconds. Beyond that, all candidates are
+                               dropped at once, and none is restored */
 };
 
-/* A place in the program: a step of the draft, perhaps for the second time, and the step on whose behalf it runs. */
+/* One place in the program: a step of the draft, perhaps repeated, and the step `at` that needs it there. */
 struct entry {
     int  step, at;
     bool again;
@@ -34,7 +33,7 @@ struct entry {
 
 struct candidate {
     int    step;
-    double price; /* seconds per byte given back */
+    double price; /* seconds of recomputing per byte freed */
     size_t bytes;
 };
 
@@ -43,23 +42,23 @@ struct search {
     size_t    steps, storages;
     int      *maker;  /* per storage: the one step that writes it; -1: none or several */
     int      *writer; /* per storage outside the arena: the step that renews it; -1: none */
-    int      *last_before, *first_after; /* per step: the readers on both sides of the longest time without any */
-    size_t   *bytes;   /* per step: what dropping its results gives back; 0: they cannot be dropped */
+    int      *last_before, *first_after; /* per step: the readers at both ends of the longest gap between its readers */
+    size_t   *bytes;   /* per step: bytes freed by dropping its results; 0: they cannot be dropped */
     size_t   *scratch; /* per step */
     double   *price;
     bool     *dropped, *again, *refused;
     struct entry *program; /* at most 2 * steps */
     size_t        count;
-    bool          sound;   /* every repeated step still finds what it reads */
-    int          *first, *last; /* [2 * storages]: of the first making, then of the second */
-    bool         *second;       /* per storage: the second one is current */
-    int64_t      *change;       /* [2 * steps + 1] bytes that begin, less those that have ended */
+    bool          sound;   /* no repeated step reads a parameter that was renewed before it */
+    int          *first, *last; /* [2 * storages] lifetimes: of the original results, then of the recomputed ones */
+    bool         *second;       /* per storage: the recomputed result is current */
+    int64_t      *change;       /* per place: bytes that come alive there, less those whose life has ended */
     struct candidate *candidates;
     size_t        peak;
     size_t        peak_place;
-    int          *first_name, *next_name; /* per step: of those that only name its results anew, in order; -1: none */
-    size_t        effort; /* steps looked at */
-    bool          alone;  /* several at once have not helped: one at a time */
+    int          *first_name, *next_name; /* per step: list of the views and identities of its results; -1: end */
+    size_t        effort; /* steps simulated so far */
+    bool          alone;  /* dropping several at once did not help: drop one at a time */
 };
 
 static size_t aligned(size_t bytes)
@@ -96,7 +95,7 @@ static void find_makers(struct search *s)
         s->maker[i] = s->maker[i] == -2 ? -1 : s->maker[i];
 }
 
-/* Names for the same memory, from the last step to the first so that each chain is in order. */
+/* Lists each step's views and identities; walks from the last step to the first so that each list is in order. */
 static void find_names(struct search *s)
 {
     for (size_t n = 0; n < s->steps; n++)
@@ -135,7 +134,7 @@ static void find_gaps(struct search *s, int *seen)
     }
 }
 
-/* Bytes that making this step twice may give back; 0: it must not be. */
+/* Bytes that repeating step n may free; 0: it must not be repeated. */
 static size_t droppable(const struct search *s, size_t n)
 {
     const struct plan_step *step  = &s->draft->steps[n];
@@ -149,7 +148,7 @@ static size_t droppable(const struct search *s, size_t n)
         const struct plan_storage *storage = at < 0 ? NULL : &s->draft->storages[at];
 
         if (!storage || (port->updates && port->optional))
-            continue; /* what it renews, it renews the first time only */
+            continue; /* statistics are renewed only the first time the step runs */
         if (storage->fixed || storage->keep || storage->output || s->maker[at] != (int)n || port->updates)
             return 0;
         bytes += aligned(storage->bytes);
@@ -188,7 +187,7 @@ static void append(struct search *s, int step, int at, bool again)
     s->program[s->count++] = (struct entry){step, at, again};
 }
 
-/* Makes a step's results once more, on behalf of step `at`, after those it needs itself. */
+/* Appends a repetition of step n, needed by step `at`, after repetitions of the dropped results that n reads. */
 static void make_again(struct search *s, int n, int at)
 {
     const struct plan_step *step = &s->draft->steps[n];
@@ -199,7 +198,7 @@ static void make_again(struct search *s, int n, int at)
 
         if (maker >= 0 && s->dropped[maker] && !s->again[maker] && at > s->last_before[maker])
             make_again(s, maker, at);
-        /* A parameter that has been renewed by now is not what it was. */
+        /* A parameter that has been renewed by now would give other results. */
         if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at &&
             !(s->writer[from] == n && i < 32 && (step->compile.renewed_or_not >> i & 1U)))
             s->sound = false;
@@ -238,7 +237,7 @@ static void touch(struct search *s, int storage, int place)
     s->last[at] = place;
 }
 
-/* Bytes alive at each place of the program; returns how far all of them together are above `aim`. */
+/* Simulates the program: finds the peak of the bytes alive. Returns their excess over `aim`, summed over all places. */
 static double play(struct search *s, size_t aim)
 {
     double  above = 0;
@@ -298,7 +297,7 @@ static int by_price(const void *a, const void *b)
     return x->step - y->step;
 }
 
-/* Results that lie idle at the place of most need, cheapest first. */
+/* Steps whose results lie idle at the peak, the lowest price first. */
 static size_t find_candidates(struct search *s)
 {
     int    at    = s->program[s->peak_place].at;
@@ -311,8 +310,8 @@ static size_t find_candidates(struct search *s)
     return s->effort > EFFORT || count < MOST_TRIES ? count : MOST_TRIES;
 }
 
-/* How many of the candidates are dropped at once: of plans of thousands of steps more than one, so that these take no
- * longer than their steps' number times that of smaller ones. */
+/* How many candidates are dropped in one trial: in plans of thousands of steps more than one, so that the number of
+ * trials does not grow with the number of steps. */
 static size_t drop_together(const struct search *s, size_t count)
 {
     size_t part = s->effort > EFFORT ? count : s->alone ? 1 : s->steps / TOGETHER;
@@ -326,7 +325,7 @@ static void set_dropped(struct search *s, size_t first, size_t count, bool dropp
         s->dropped[s->candidates[c].step] = dropped;
 }
 
-/* Keeps again what need not have been dropped, the dearest first. */
+/* Keeps results after all that need not have been dropped, the most expensive first. */
 static void take_back(struct search *s, size_t aim)
 {
     size_t count = 0;
@@ -342,7 +341,7 @@ static void take_back(struct search *s, size_t aim)
     }
 }
 
-/* Drops until everything is at or below `aim`, or nothing helps any more. Leaves the program. */
+/* Drops results until no more than `aim` bytes are alive anywhere, or nothing helps any more. Leaves the program. */
 static void search(struct search *s, size_t aim)
 {
     double above;
@@ -368,12 +367,12 @@ static void search(struct search *s, size_t aim)
                 continue;
             }
             set_dropped(s, c, together, false);
-            s->alone = together > 1 && s->effort < EFFORT; /* one of them does not help: each by itself */
+            s->alone = together > 1 && s->effort < EFFORT; /* together they do not help: try each by itself */
             for (size_t end = c + together; !s->alone && c < end; c++)
                 s->refused[s->candidates[c].step] = true;
         }
         s->alone = false;
-        if (!better) { /* the last trial is undone */
+        if (!better) { /* no trial helped: simulate the program without the last one again */
             write_program(s);
             play(s, aim);
             better = count == MOST_TRIES && find_candidates(s) > 0;
@@ -436,7 +435,7 @@ static int open_search(struct search *s, fov_plan *draft)
 
 /* ---- a plan that fits -------------------------------------------------------------------------------------------- */
 
-/* The program as nodes: conversions between layouts are put in again where they are wanted. */
+/* The program as nodes. Conversions between layouts are left out: lowering inserts them again where needed. */
 static int take_nodes(const struct search *s, struct plan_program *program)
 {
     struct memory *memory = s->draft->graph->context->memory;
@@ -457,7 +456,7 @@ static int take_nodes(const struct search *s, struct plan_program *program)
     return FOV_OK;
 }
 
-/* The plan with part of it made twice, so that by the search's reckoning no more than `aim` bytes are alive. */
+/* A placed plan with recomputation, chosen so that by the simulation no more than `aim` bytes are alive. */
 static fov_plan *draft_with(struct search *s, size_t aim, const fov_value *outputs, int count)
 {
     fov_plan           *draft = s->draft, *plan = NULL;
@@ -473,9 +472,9 @@ static fov_plan *draft_with(struct search *s, size_t aim, const fov_value *outpu
 }
 
 struct room {
-    size_t all;       /* bytes that may be taken by the plan */
-    size_t structure; /* of that, by the arrays that describe it */
-    size_t whole_arena, kept; /* of the plan that makes everything once */
+    size_t all;       /* bytes that the plan may take */
+    size_t structure; /* of those, bytes of the arrays that describe it */
+    size_t whole_arena, kept; /* arena_bytes and kept_bytes of the plan without recomputation */
 };
 
 static size_t need_of(const fov_plan *plan)
@@ -492,7 +491,7 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
     double   aim;
     char     need[32], left[32], limit[32];
 
-    search(s, SIZE_MAX); /* drops nothing: what the reckoning says of the draft, against what its arena took */
+    search(s, SIZE_MAX); /* drops nothing: gives the simulated peak of the draft, to compare with its real arena */
     aim = (double)space - (double)room->whole_arena + (double)s->peak;
     for (int attempt = 0; attempt < few + more; attempt++) {
         bool      least = attempt < few && (attempt == few - 1 || aim <= 0);
@@ -518,12 +517,12 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             return NULL;
         }
         fov_plan_free(plan);
-        if (least || attempt >= few) { /* to recompute all is not always the least: something between may be */
+        if (least || attempt >= few) { /* recomputing everything does not always need least: try aims in between */
             attempt = attempt < few ? few - 1 : attempt;
             aim     = (double)space * (few + more - 1 - attempt) / (more + 1);
             continue;
         }
-        aim = s->peak <= (size_t)aim ? aim - (double)over * 1.02 : 0; /* cannot be reached: then the least there is */
+        aim = s->peak <= (size_t)aim ? aim - (double)over * 1.02 : 0; /* aim not reached: go for the minimum */
     }
     return NULL;
 }
@@ -533,13 +532,13 @@ fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
     fov_graph       *graph   = whole->graph;
     struct memory   *memory  = graph->context->memory;
     fov_plan_options options = whole->options;
-    const struct plan_program stored = {0}; /* what is made while it is read cannot be made again in its place */
+    const struct plan_program stored = {0}; /* no deferred steps and no producers: every result is stored */
     struct room      room    = {.whole_arena = whole->arena_bytes, .kept = whole->kept_bytes};
     size_t           limit   = memory_limit(memory), before;
     fov_plan        *draft, *plan = NULL;
     struct search    s;
 
-    fov_plan_free(whole); /* large networks have many steps, too */
+    fov_plan_free(whole); /* its arrays count against the limit, too */
     before   = memory_in_use(memory);
     room.all = limit > before ? limit - before : 0;
     draft    = plan_draft(graph, outputs, count, &options, &stored, false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One step by itself: what it is told of its inputs, what it takes in besides its own node, its compilation by its
- * operator, and whether one run is enough. What it does together with others is neighbours.c. Read lower.c first. */
+/* One step by itself: the description of its inputs, the nodes fused into it, its compilation by its operator, and
+ * whether it runs only once. What it does together with other steps is in neighbours.c. Read lower.c first. */
 #include "base/text.h"
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its elements do not change from run to run: a parameter or constant, or made of such. */
+/* A parameter or constant that this plan does not renew, or the result of a run-once step. */
 bool lower_is_constant(const struct lowering *l, int tensor)
 {
     const struct plan_storage *storage = &l->plan->storages[l->plan->tensors[tensor].storage];
@@ -16,7 +16,6 @@ bool lower_is_constant(const struct lowering *l, int tensor)
     return storage->once || (storage->fixed && !l->renewed[storage->parameter]);
 }
 
-/* A step that reads nothing else runs once; its results stay in the arena. */
 void lower_once(struct lowering *l, struct plan_step *step)
 {
     bool any = false;
@@ -41,7 +40,6 @@ void lower_keep_results(fov_plan *plan, const struct plan_step *step)
         }
 }
 
-/* What a step's inputs are besides their tensors. */
 void lower_describe_inputs(const struct lowering *l, const struct node *node, struct plan_step *step)
 {
     for (int i = 0; i < node->in_count; i++) {
@@ -58,7 +56,6 @@ void lower_describe_inputs(const struct lowering *l, const struct node *node, st
     }
 }
 
-/* Appends " + NAME". */
 void lower_name_part(struct plan_step *step, const struct node *node)
 {
     size_t length = strlen(step->operation);
@@ -66,7 +63,7 @@ void lower_name_part(struct plan_step *step, const struct node *node)
     text_append(step->operation, sizeof step->operation, length, "%s%s", length ? " + " : "", node->op->name);
 }
 
-/* Draws the parameters of what is folded: nothing is drawn while a plan runs. */
+/* Also loads the parameters of folded normalisations: a running plan loads and draws nothing. */
 int lower_take_in(struct lowering *l, const struct fusion *fusion, struct plan_step *step)
 {
     for (int k = 0; k < fusion->affine_count; k++) {
@@ -137,13 +134,12 @@ int lower_compile(fov_plan *plan, struct plan_step *step, const void *options)
     return FOV_OK;
 }
 
-/* An identity's result is its input: the tensors share memory and nothing runs. */
 void lower_alias(fov_plan *plan, struct plan_step *step)
 {
     const struct plan_tensor *in = &plan->tensors[step->in[0]];
     struct plan_tensor       *out = &plan->tensors[step->out[0]];
 
-    if (step->once) /* what was kept for it is not needed */
+    if (step->once) /* the result's own storage stays unused */
         plan->storages[out->storage].once = plan->storages[out->storage].keep = false;
     out->storage      = in->storage;
     out->begin        = in->begin;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Where lowering stores each value: in which order, in memory of its own, over what it replaces or within something
- * wider, and which steps bring it from one place into another. Addresses come later (arena.c). Read lower.c first. */
+/* Where lowering stores each value: in which layout, and whether in new memory, over its parameter or within a wider
+ * tensor; and which steps copy or convert it. Addresses come later (arena.c). Read lower.c first. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 #include "tensor/convert.h"
 
-/* Plain and channels-last are the same bytes when there is one channel or one pixel. */
+/* Plain and channels-last are the same bytes if there is one channel or one pixel. */
 static bool orders_agree(const fov_shape *shape)
 {
     return shape->rank < 3 || shape->dim[1] == 1 || shape_span(shape, 2, shape->rank) == 1;
@@ -31,7 +31,7 @@ int lower_new_tensor(struct lowering *l, int id)
     return new_tensor(l->plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], OP_PLAIN, -1);
 }
 
-/* A known result is a constant of the plan. */
+/* A known value becomes a constant that the plan owns. */
 static int own_known(fov_plan *plan, int id, int tensor)
 {
     struct fov_context  *context = plan->graph->context;
@@ -47,7 +47,7 @@ static int own_known(fov_plan *plan, int id, int tensor)
     return FOV_OK;
 }
 
-/* Inputs get memory of their own, parameters and constants lie in the graph. */
+/* Inputs get storage in the arena; parameters and constants stay in the graph's memory. */
 int lower_source(struct lowering *l, int id)
 {
     fov_plan           *plan  = l->plan;
@@ -76,7 +76,6 @@ int lower_source(struct lowering *l, int id)
     return tensor;
 }
 
-/* A step that brings a value from one tensor into another: a copy, or a change of order. */
 int lower_move(struct lowering *l, const struct op *op, int from, int to, const char *name)
 {
     int               number = plan_new_step(l->plan, op, -1, 1, 1);
@@ -94,7 +93,7 @@ int lower_move(struct lowering *l, const struct op *op, int from, int to, const 
     return FOV_OK;
 }
 
-/* A part of something wider for those who read densely. */
+/* A dense copy of a tensor that is some channels of a wider one, for operators that cannot read it strided. */
 static int dense_copy(struct lowering *l, int id, int have)
 {
     struct plan_tensor tensor = l->plan->tensors[have];
@@ -107,8 +106,6 @@ static int dense_copy(struct lowering *l, int id, int have)
     return l->dense_of[id];
 }
 
-/* The value's tensor in the wanted layout, put there by a conversion step if there is none yet. strided: it may be part
- * of a wider one. */
 int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided)
 {
     fov_plan          *plan = l->plan;
@@ -138,7 +135,7 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
     return made;
 }
 
-/* Whether groups of images fill the kernels' registers: then each may have an element of its own. */
+/* Whether the number of images is a multiple of a vector's floats, so that each image can have a lane (images-last). */
 static bool fills_registers(const struct lowering *l, const struct node *node, const struct op_tensor *in)
 {
     int64_t lanes = (int64_t)l->graph->context->kernel->vector_floats;
@@ -149,7 +146,7 @@ static bool fills_registers(const struct lowering *l, const struct node *node, c
     return false;
 }
 
-/* The order in which a value may be read without a conversion; not plain, if there is a choice. */
+/* A layout in which a value may be read without a conversion; if there are several, not plain. */
 static enum op_layout layout_at_hand(const fov_plan *plan, int tensor)
 {
     for (enum op_layout layout = OP_IMAGES_LAST; layout > OP_PLAIN; layout--)
@@ -158,7 +155,7 @@ static enum op_layout layout_at_hand(const fov_plan *plan, int tensor)
     return OP_PLAIN;
 }
 
-/* The order that a node's tensors will have: its operator's wish, or that of its first input with pixels. */
+/* The layout of a node's tensors: the one its operator wants, or that of its first input with pixels. */
 enum op_layout lower_layout(struct lowering *l, const struct node *node)
 {
     struct op_tensor    in[OP_MAX_PORTS];
@@ -175,7 +172,7 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
         return fills_registers(l, node, in) ? OP_IMAGES_LAST : OP_CHANNELS_LAST;
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
-    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts that lie in it decide */
+    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts placed in a join decide */
         if (l->places[node->in[i]].join >= 0 && in[i].layout == OP_CHANNELS_LAST)
             return OP_CHANNELS_LAST;
     for (int i = 0; i < node->in_count; i++)
@@ -190,7 +187,6 @@ static int64_t pixels_of(const fov_shape *shape)
     return shape->dim[0] * (int64_t)shape_span(shape, 2, shape->rank);
 }
 
-/* A tensor that is the channels from `channel` on of another one. */
 int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, size_t pixel_stride)
 {
     int tensor = new_tensor(l->plan, id, FOV_F32, &l->shapes[id], OP_CHANNELS_LAST, storage);
@@ -203,7 +199,7 @@ int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, siz
     return tensor;
 }
 
-/* In the join that it is a part of. */
+/* A tensor at the value's place in the result of its join, whose storage is made with the first part. */
 static int placed_tensor(struct lowering *l, int id)
 {
     fov_plan          *plan  = l->plan;
@@ -225,7 +221,6 @@ static int placed_tensor(struct lowering *l, int id)
                        (size_t)l->shapes[whole].dim[1]);
 }
 
-/* Where a result goes: over its parameter, into the memory of its input (views), or somewhere new. */
 int lower_result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
                          int first_input, bool once)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a finished plan computes its graph, as far as memory goes. The plan is walked in the order in which it runs,
- * over a memory of names: which tensor each byte holds. A step that reads a tensor of which something has been
- * overwritten since it was written, or nothing was ever written, a parameter that has been renewed, or a packed form of
- * one, is refused, whether it reads for itself or on a neighbour's behalf. Nothing here looks at lifetimes or asks why
- * something was placed where it is: arena.c and order.c decide, this only goes by addresses, by the graph, and by what
- * operators say of themselves (op_compile.overwrites, op_cpu.rows_done_with). */
+/* Checks that a finished plan computes its graph, as far as memory is concerned. Walks the plan in the order in which
+ * it runs and tracks which tensors are intact in memory. Refuses a step that reads a tensor which was never written, or
+ * part of which has been overwritten since; a parameter that has been renewed already; or a form packed once of such a
+ * parameter - whether the step reads it for itself or on behalf of a neighbour. This file does not use lifetimes:
+ * arena.c and order.c decide, this only looks at addresses, at the graph, and at what operators declare
+ * (op_compile.overwrites, op_cpu.rows_done_with). */
 #include "graph/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- saying what is wrong ---------------------------------------------------------------------------------------- */
+/* ---- error messages ---------------------------------------------------------------------------------------------- */
 
 static const char *step_name(const struct verifier *v, int step)
 {
@@ -24,7 +24,7 @@ static const char *value_name(const struct verifier *v, int tensor)
     return name ? name : "";
 }
 
-/* What `step` does, perhaps on behalf of step `other`, with a value; `by`: the step that the reason names, -1: none. */
+/* "step N "NAME" (for step `other`) DOES "WHAT", WHY (step `by`)". `by`: the step that the reason names, -1: none. */
 static int refuse(struct verifier *v, int step, int other, const char *does, const char *what, const char *why, int by)
 {
     char behalf[96] = "";
@@ -58,7 +58,7 @@ static bool is_packed(const struct plan_step *step, int i)
     return step->compile.pack && i < plan_op_inputs(step) && step->compile.packed[i];
 }
 
-/* The packed form of an input: made in this run, or once from what no run changes. */
+/* Checks the packed form of input i of step `other`: packed in this run, or once from data that no run changes. */
 static int check_packed(struct verifier *v, int step, int other, int i)
 {
     const struct plan_step *of = &v->plan->steps[other];
@@ -78,7 +78,7 @@ static int check_packed(struct verifier *v, int step, int other, int i)
 
 static int read_rows(struct verifier *v, int step, int maker);
 
-/* Input i of step `other`, read while `step` runs. */
+/* Checks input i of step `other`, read while `step` runs. */
 static int read_input(struct verifier *v, int step, int other, int i)
 {
     const struct plan_step *of = &v->plan->steps[other];
@@ -124,15 +124,15 @@ static int read_rows(struct verifier *v, int step, int maker)
     return status;
 }
 
-/* ---- what steps write, and what must not lie there --------------------------------------------------------------- */
+/* ---- what steps write, and what it must not overlap -------------------------------------------------------------- */
 
 enum { MOST_READ = 16 * OP_MAX_PORTS, MOST_WRITTEN = 2 * OP_MAX_PORTS };
 
-/* All that is touched while one step runs. */
+/* All things that are read and written while one step runs. */
 struct touched {
     int reads[MOST_READ]; /* things */
-    int own[MOST_READ];   /* 1 + the input of the step itself; 0: read on behalf of another */
-    int writes[MOST_WRITTEN], result; /* things; the first is output 0 where `result` is set */
+    int own[MOST_READ];   /* 1 + index of the step's own input; 0: read on behalf of another step */
+    int writes[MOST_WRITTEN], result; /* things; `result` is not used */
     int read_count, write_count;
 };
 
@@ -150,7 +150,7 @@ static void add_write(struct touched *touched, int thing)
         touched->writes[touched->write_count++] = thing;
 }
 
-/* `rows`: only what its rows are made from. */
+/* Adds what step `other` reads; `rows`: only the inputs from which its rows are computed. */
 static void collect_reads(const struct verifier *v, struct touched *touched, int other, bool rows, bool own)
 {
     const struct plan_step *of = &v->plan->steps[other];
@@ -186,7 +186,7 @@ static void collect_writes(const struct verifier *v, struct touched *touched, in
     }
 }
 
-/* Whether the operator says that output 0 may lie over this input of its own. */
+/* Whether the operator declares that output 0 may overwrite this input. */
 static bool may_lie_over(const struct plan_step *step, int input)
 {
     int operands = plan_op_inputs(step);
@@ -196,7 +196,7 @@ static bool may_lie_over(const struct plan_step *step, int input)
     return step->residual && input == operands ? step->compile.overwrites_residual : step->compile.overwrites_gate;
 }
 
-/* An input of a join that lies where the join has it. */
+/* Whether an input of a join lies at its place in the join's result. */
 static bool is_in_place(const struct verifier *v, const struct plan_step *step, int input)
 {
     const struct place *whole = &v->place[step->out[0]], *part = &v->place[step->in[input]];
@@ -207,7 +207,7 @@ static bool is_in_place(const struct verifier *v, const struct plan_step *step, 
     return part->space == whole->space && part->begin == begin && verify_lies_within(part, whole);
 }
 
-/* An input of a join that lies in it, or a part of one: what is there stays as it is. */
+/* Whether a thing is an input of a join that lies in its place, or a part of one: the join leaves those bytes alone. */
 static bool is_joined_in_place(const struct verifier *v, const struct plan_step *step, int thing)
 {
     for (int i = 0; step->op->as_join && i < step->in_count; i++)
@@ -216,7 +216,7 @@ static bool is_joined_in_place(const struct verifier *v, const struct plan_step 
     return false;
 }
 
-/* A step's outputs that renew an input lie over that. */
+/* Whether `thing` is an output that renews this input, and so may lie over it. */
 static bool renews(const struct verifier *v, const struct plan_step *step, int thing, int input)
 {
     for (int o = 0; o < step->out_count; o++)
@@ -258,8 +258,8 @@ static int check_overlaps(struct verifier *v, int s, const struct touched *touch
 
 /* ---- one step ---------------------------------------------------------------------------------------------------- */
 
-/* Is a value what an identity makes of another? It is taken into the step before it as any activation is, and leaves no
- * trace there. */
+/* Whether `value` is an identity's result of `from`. An identity is fused like any activation, but a step's fused nodes
+ * do not show it. */
 static bool is_handed_on(const struct verifier *v, int value, int from)
 {
     const struct value *made = graph_value(v->plan->graph, value);
@@ -270,7 +270,7 @@ static bool is_handed_on(const struct verifier *v, int value, int from)
            node->op->as_activation(node->options, &alpha, &beta) == UNARY_identity;
 }
 
-/* Its tensors are those of the values that its node has. */
+/* Checks that a step's tensors belong to the values of its node. */
 static int check_values(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -298,7 +298,7 @@ static int check_values(struct verifier *v, int s)
     return FOV_OK;
 }
 
-/* A step that runs nothing: its results are other names for what is there. */
+/* Checks a step that runs nothing: its results are other names for bytes that must be intact. */
 static int run_names(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -309,7 +309,7 @@ static int run_names(struct verifier *v, int s)
             status = check_tensor(v, s, s, "names", step->in[i]);
     if (status)
         return status;
-    if (step->op->as_join && step->in_count > 1) { /* parts side by side, which together are all of it */
+    if (step->op->as_join && step->in_count > 1) { /* the parts lie side by side and make up the whole result */
         size_t bytes = 0;
 
         for (int i = 0; i < step->in_count; i++) {
@@ -347,7 +347,8 @@ static int pack(struct verifier *v, int s)
     return status;
 }
 
-/* The first result is shown to another step: what that reads beside it is there, and its sums begin. */
+/* Step `by` shows its first result to its observer as it writes it, while `step` runs: checks that the observer's other
+ * inputs are intact by then, and notes that its sums, in its workspace, are written. */
 static int show(struct verifier *v, struct touched *touched, int step, int by)
 {
     int                     observer = v->plan->steps[by].observer, seen, status = FOV_OK;
@@ -370,7 +371,7 @@ static int show(struct verifier *v, struct touched *touched, int step, int by)
     return status;
 }
 
-/* What one step reads, its own and for those that run within it. */
+/* Checks all inputs of step `other` and of the steps that run within it, while step s runs. */
 static int read_all(struct verifier *v, int s, int other)
 {
     int status = FOV_OK;
@@ -380,7 +381,7 @@ static int read_all(struct verifier *v, int s, int other)
     return status;
 }
 
-/* What is folded into packed weights was computed once. */
+/* Checks that no parameter folded into packed weights is renewed by a run: folding happens once. */
 static int check_folded(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -399,7 +400,7 @@ static int check_folded(struct verifier *v, int s)
     return FOV_OK;
 }
 
-/* A join writes all of its result, but what lies in it already stays as it was: its inputs, and what is a part of them. */
+/* Marks as intact again what a join leaves alone: its inputs that lie in its result, and parts of these. */
 static void keep_joined(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -457,7 +458,7 @@ static int run(struct verifier *v, int s)
     return status;
 }
 
-/* What a step has written into a parameter's memory. */
+/* Notes which value a step has written into a parameter's memory. */
 static void note_renewed(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -468,12 +469,12 @@ static void note_renewed(struct verifier *v, int s)
         if (storage < 0 || !v->plan->storages[storage].fixed)
             continue;
         v->newest[storage] = v->plan->tensors[step->op == &plan_copy ? step->in[0] : tensor].value;
-        if (step->op == &plan_copy && v->state[v->twin[tensor]] == HELD) /* the old value is no more */
+        if (step->op == &plan_copy && v->state[v->twin[tensor]] == HELD) /* the copy overwrote the old value */
             verify_drop(v, v->twin[tensor], s);
     }
 }
 
-/* As run_step does it (plan.c). */
+/* Follows run_step (plan.c) for one step. */
 static int take_step(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -489,7 +490,7 @@ static int take_step(struct verifier *v, int s)
     status = run(v, s);
     if (!status)
         note_renewed(v, s);
-    if (!status && step->pair_rows) { /* the other one runs before this one has read all that it reads */
+    if (!status && step->pair_rows) { /* they alternate: the partner writes before this step's last reads */
         status = run(v, s + 1);
         if (!status)
             note_renewed(v, s + 1);
@@ -501,7 +502,7 @@ static int take_step(struct verifier *v, int s)
 
 /* ---- the whole plan ---------------------------------------------------------------------------------------------- */
 
-/* What a step keeps: state, factors, packed forms. */
+/* Bytes of plan->kept that belong to a step: state, folded factors, packed forms. */
 static size_t kept_bytes(const fov_plan *plan, const struct plan_step *step)
 {
     size_t bytes = step->packed_offset - step->state_offset;
@@ -518,7 +519,7 @@ static int by_state(const void *a, const void *b)
     return x->state_offset != y->state_offset ? (x->state_offset < y->state_offset ? -1 : 1) : x < y ? -1 : x > y;
 }
 
-/* What steps keep for the plan's life lies side by side. `order` [steps] is working room. */
+/* Checks that the steps' parts of plan->kept do not overlap. */
 static int check_kept(struct verifier *v)
 {
     const fov_plan *plan = v->plan;
@@ -542,7 +543,7 @@ static int check_kept(struct verifier *v)
     return FOV_OK;
 }
 
-/* Everything lies within what it lies in. */
+/* Fills places and twins; checks that tensors lie within their storages and storages within the arena. */
 static int check_places(struct verifier *v)
 {
     const fov_plan *plan = v->plan;
@@ -570,7 +571,7 @@ static int check_places(struct verifier *v)
     return check_kept(v);
 }
 
-/* Constants, parameters and known values are there from the beginning. */
+/* Constants, parameters and known values are intact from the beginning. */
 static void hold_fixed(struct verifier *v)
 {
     for (size_t t = 0; t < v->plan->tensor_count; t++) {
@@ -590,7 +591,7 @@ static void hold_inputs(struct verifier *v)
             verify_hold(v, v->twin[v->plan->tensor_of[id]]);
 }
 
-/* What runs when the plan is made. */
+/* Follows what runs once, when the plan is made. */
 static int take_once(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -613,7 +614,8 @@ static int take_once(struct verifier *v, int s)
     return run(v, s);
 }
 
-/* By the plan's options. Running statistics follow the steps that take them, if there are any. */
+/* Whether the plan's options require that parameter `id` is renewed. Running statistics are not required: they are
+ * renewed only if their node runs anyway. */
 static bool must_be_renewed(const fov_plan *plan, int id)
 {
     bool chosen = plan->options.updates && !plan->options.update;
@@ -623,7 +625,7 @@ static bool must_be_renewed(const fov_plan *plan, int id)
     return chosen && !graph_value(plan->graph, id)->follows;
 }
 
-/* Afterwards: what the caller reads, what the next run finds, and what parameters have become. */
+/* After the last step: checks what the caller reads, what the next run needs, and the new values of parameters. */
 static int check_end(struct verifier *v, const bool *once)
 {
     const fov_plan  *plan  = v->plan;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier's memory: places, and which of a plan's tensors are held where. verify.c walks a plan over it. */
+/* The verifier's model of memory: the bytes of every tensor and storage, and which are intact. verify.c walks a plan
+ * and updates it. */
 #include "graph/verify.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct place verify_place_of_tensor(const fov_plan *plan, int index)
         place.first = tensor->begin % place.period;
         place.last = place.first + (size_t)tensor->shape.dim[1] * pixel;
         place.end = place.begin + (pixels - 1) * place.period + (size_t)tensor->shape.dim[1] * pixel;
-    } else if (place.end > end && tensor->begin == 0) { /* of a pair: some rows at a time */
+    } else if (place.end > end && tensor->begin == 0) { /* exchanged by a pair: only some rows have memory */
         place.end = end;
     }
     return place;
@@ -47,7 +48,6 @@ bool verify_same_place(const struct place *a, const struct place *b)
     return a->space == b->space && a->begin == b->begin && a->end == b->end && a->period == b->period;
 }
 
-/* A and nothing but bytes of B. */
 bool verify_lies_within(const struct place *a, const struct place *b)
 {
     if (a->space != b->space || a->begin < b->begin || a->end > b->end)
@@ -56,7 +56,7 @@ bool verify_lies_within(const struct place *a, const struct place *b)
            (a->period == b->period && a->origin == b->origin && a->first >= b->first && a->last <= b->last);
 }
 
-/* ---- the memory of names ----------------------------------------------------------------------------------------- */
+/* ---- which things are intact ------------------------------------------------------------------------------------- */
 
 int verify_storage_thing(const struct verifier *v, int storage)
 {
@@ -101,7 +101,7 @@ int verify_sort(struct verifier *v)
     return FOV_OK;
 }
 
-/* The leaf of a thing: where it ends, 0 where it is not held. */
+/* Sets the leaf of a thing (its end if it is intact, else 0) and updates the maxima above it. */
 static void set_end(struct verifier *v, int thing, size_t end)
 {
     size_t at = v->leaves + (size_t)v->rank[thing];
@@ -124,7 +124,7 @@ void verify_hold(struct verifier *v, int thing)
     v->state[thing] = HELD;
 }
 
-/* The first of the sorted things that does not begin before `place`. */
+/* Index of the first of the sorted things that does not begin before `place`. */
 static size_t first_from(const struct verifier *v, const struct place *place)
 {
     size_t low = 0, high = v->things;
@@ -140,13 +140,13 @@ static size_t first_from(const struct verifier *v, const struct place *place)
     return low;
 }
 
-/* What is written, and the things [low, high) that begin before its end. */
+/* A write, and the range [low, high) of sorted things that begin before its end. */
 struct written {
     int    thing, step;
     size_t low, high;
 };
 
-/* Drops what it meets below `node` of the tree, which has the things [first, first + count). */
+/* Drops all things that the write overlaps below `node` of the tree, which covers things [first, first + count). */
 static void drop_below(struct verifier *v, const struct written *written, size_t node, size_t first, size_t count)
 {
     const struct place *place = &v->place[written->thing];
