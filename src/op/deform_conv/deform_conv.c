@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Deformable convolution: every tap of every window is read from a place of its own, which another tensor says, between
- * pixels by bilinear interpolation; a mask may weigh the taps. The definition is also the implementation: what is
- * sampled, is sampled once for all filters. The gradient is beside it, for image, weight, offset and mask. */
+/* Deformable convolution: an offset tensor moves every tap of every window to a position of its own, where x is
+ * interpolated bilinearly; an optional mask weighs the taps. The definition is also the implementation: each sample is
+ * taken once for all filters. The gradient with respect to image, weight, offset and mask is at the end of the file. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -43,7 +43,7 @@ static int resolve(struct window *window, const struct deform_options *options, 
                           error);
 }
 
-/** [x's samples, channels, the result's pixels] */
+/** Checks that input `index` is [x's samples, channels, the result's spatial sizes], of x's dtype. */
 static int check_maps(const struct op_infer *infer, int index, const char *name, int64_t channels,
                       const struct window *window)
 {
@@ -135,7 +135,7 @@ static void cost(struct op_cost *cost)
 
 enum { CORNERS = 4 };
 
-/** Four pixels around a place: their weights, and how these change with y and x. Pixels outside weigh nothing. */
+/** The four pixels around a position: their weights, and the weights' derivatives by y and x. All are 0 outside x. */
 struct place {
     size_t pixel[CORNERS];
     double weight[CORNERS], by_y[CORNERS], by_x[CORNERS];
@@ -145,7 +145,7 @@ static struct place place_at(double y, double x, int64_t height, int64_t width)
 {
     struct place place = {{0}, {0}, {0}, {0}};
     if (!(y > -1 && y < (double)height && x > -1 && x < (double)width)) {
-        return place; /* all four lie outside, or it is no number */
+        return place; /* all four pixels lie outside, or the position is NaN */
     }
     double top = floor(y), left = floor(x), v = y - top, h = x - left;
     for (int k = 0; k < CORNERS; k++) {
@@ -170,14 +170,14 @@ static double weigh(const struct place *place, const double weight[CORNERS], con
     return sum;
 }
 
-/** What one channel of one sample has under one tap of one window, and where the tensors' elements for it lie. */
+/** One channel of one sample under one tap of one window: its sampled value, and the indices of its elements. */
 struct tap {
     struct place  place;
     const double *plane;              /**< of x */
-    double        value, mask;        /**< sampled, before the mask */
+    double        value, mask;        /**< value: sampled from x, not masked yet */
     size_t        offset_y, offset_x; /**< indices into offset */
     size_t        mask_at, plane_at;  /**< into mask and x */
-    /** of the filters that read it, and of their results */
+    /** of the filters that read this channel: weight and result of the first, steps to the next, how many */
     size_t        weight_at, weight_step, y_at, y_step, filters;
 };
 
@@ -241,7 +241,7 @@ static const struct op_onnx onnx = {.type = "DeformConv", .since = 19};
 
 /* ---- cases ------------------------------------------------------------------------------------------------------- */
 
-/* Places lie well between pixels: at them the slope jumps. */
+/* Offsets that put positions well between pixels: at a pixel the derivative jumps. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; index == OFFSET && i < count; i++) {

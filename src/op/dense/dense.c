@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The fully connected layer: descriptor, definition, public builder. Its gradients are in gradients.c, the fast form in
- * product.c and outer.c, ONNX's Gemm in gemm.c. */
+/* The fully connected layer: descriptor, definition, public builder. Its gradients are in gradients.c, the fast forms
+ * in product.c, streamed.c and outer.c, ONNX's Gemm in gemm.c. */
 #include "op/dense/dense.h"
 #include "op/given.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The dense layer and its two gradients, which close under differentiation as convolution's do. Private to the folder.
- * Rows are all dimensions but the last; they lie one after the other in plain order. */
+/* The dense layer and its two gradients; the gradients of these three operators are made of the same three, as with
+ * convolution. Private to the folder. Rows are all dimensions but the last; they are contiguous in plain order. */
 #ifndef OP_DENSE_DENSE_H
 #define OP_DENSE_DENSE_H
 
@@ -14,12 +14,13 @@ struct dense_size {
 /** From x (features last) or y (units last) and the weight. */
 struct dense_size dense_size(const fov_shape *any_rows, const fov_shape *weight);
 
-/** How many multiply-adds are worth handing to a thread. */
+/** Multiply-adds that make a chunk worth handing to a thread. */
 enum { DENSE_CHUNK_WORK = 1 << 18 };
 
 /** y = x W^T (+ bias): forward; transposed: dx = dy W. */
 int dense_product_compile(struct op_compile *compile, bool transposed);
-/** The same for a weight that changes and few rows, in streamed.c. */
+/** Whether the weight changes from run to run and rows are few: then the weight is packed while multiplying
+ *  (streamed.c). */
 bool dense_streams(const struct op_compile *compile);
 int  dense_streamed_compile(struct op_compile *compile, bool transposed);
 int dense_outer_compile(struct op_compile *compile);

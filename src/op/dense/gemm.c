@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The dense layer's ONNX spelling. Out: Gemm with transB = 1 for matrices, else Transpose, MatMul and Add. In: the
- * three products of a dense layer (forward and both gradients) are the three ways in which Gemm may turn its
- * matrices, so every weight stays the parameter that it is in the file, and can be trained further. */
+/* The dense layer's ONNX spelling. Export: Gemm with transB = 1 for matrices, else Transpose, MatMul and Add. Import:
+ * the three products of a dense layer (forward and both gradients) are Gemm's products with at most one transposed
+ * operand, so every weight stays the parameter that it is in the file, and can be trained further. */
 #include "op/dense/dense.h"
 
 static fov_value scaled(const struct op_import *node, fov_value value, double factor)
@@ -17,7 +17,7 @@ int dense_import(struct op_import *node)
     const struct op_emitter *emitter = node->emitter;
     double alpha = node->number(node->reader, "alpha", 1), beta = node->number(node->reader, "beta", 1);
     bool turn_a = node->integer(node->reader, "transA", 0) != 0, turn_b = node->integer(node->reader, "transB", 0) != 0;
-    node->has(node->reader, "broadcast"); /* until opset 6; C is broadcast here as its shape allows */
+    node->has(node->reader, "broadcast"); /* an attribute until opset 6: C always broadcasts here as its shape allows */
     if (node->in_count < 2 || node->in[0].id == 0 || node->in[1].id == 0) {
         return node->fail(node->reader, FOV_E_INPUT, "Gemm needs 2 inputs");
     }
@@ -30,7 +30,7 @@ int dense_import(struct op_import *node)
         return 0;
     }
     fov_value in[2] = {node->in[0], node->in[1]};
-    if (turn_a && turn_b) { /* none of the three products turns both */
+    if (turn_a && turn_b) { /* none of the three products transposes both */
         in[0] = op_emit1(emitter, "transpose", in[0], NULL);
         turn_a = false;
     }

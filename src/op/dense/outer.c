@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The weight gradient of a dense layer on the CPU: outer products over all rows, units in tiles and features in
  * panels, so that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in
- * order. With few rows the time goes into writing the weight: then all of x is packed first, and whole lines of the
- * weight are written one after the other. A small weight is cut into parts (op/parts.h), for each of which x is
- * packed again. */
+ * order. With few rows most of the time goes into writing the weight: then all of x is packed first, and whole rows of
+ * the weight are written one after the other. A small weight is cut into parts (op/parts.h), and x is packed again for
+ * each part. */
 #include "op/dense/dense.h"
 #include "op/parts.h"
 
@@ -15,7 +15,7 @@ enum { FEW_ROWS = 256 };
 struct outer_plan {
     struct dense_size size;
     bool   lines;                  /**< few rows: chunks are blocks of units; else panels of features */
-    size_t parts;                  /**< or parts of the units; 1: not these */
+    size_t parts;                  /**< more than 1: chunks are parts of the units */
     size_t tile, panel;            /**< units and features of a piece */
     size_t blocks, panels, per_chunk; /**< blocks or panels */
     size_t panel_floats;           /**< of a packed panel of x; a narrow result follows it in a worker's memory */
@@ -48,7 +48,7 @@ static int prepare(const struct op_compile *compile, void *state)
 struct outer_job {
     const struct op_run     *run;
     const struct outer_plan *plan;
-    float                   *dy, *x; /**< packed, in scratch; x only where lines are written */
+    float                   *dy, *x; /**< packed, in scratch; x: NULL where chunks are panels */
 };
 
 /** dy in blocks of tile_rows units: [block][row][tile] in scratch. */
@@ -81,8 +81,8 @@ static void pack_panel_chunk(void *context, size_t panel, int worker)
     pack_panel(job, panel, job->x + panel * job->plan->panel_floats);
 }
 
-/** One piece of the weight: a block of units by a panel of features. `narrow` is for a panel wider than what is left.
- *  */
+/** One piece of the weight: a block of units by a panel of features. `narrow`: room for the result of a panel that is
+ *  wider than the features left. */
 static void outer_piece(const struct outer_job *job, size_t block, size_t panel, const float *packed, float *narrow)
 {
     const struct outer_plan *plan = job->plan;
@@ -130,7 +130,7 @@ static void panel_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** Blocks of the units that are asked for. */
+/** Blocks of the units that this run is asked for. */
 static size_t blocks_wanted(const struct outer_job *job)
 {
     return job->run->row_count ? op_chunks(job->run->row_count, job->plan->tile) : job->plan->blocks;
@@ -185,7 +185,7 @@ static void run_outer(const struct op_run *run)
         pool_run(run->pool, part_chunk, &job, job.plan->parts);
         return;
     }
-    if (run->row_first == 0) { /* later rows find it packed */
+    if (run->row_first == 0) { /* calls for later rows find dy packed */
         pool_run(run->pool, pack_chunk, &job, op_chunks(job.plan->size.rows, OP_CHUNK));
     }
     if (job.plan->lines) {

@@ -9,9 +9,9 @@ enum { BLOCK_TILES = 32, MAX_SEGMENTS = 64, FEW_ROWS = 4, FEW_ROWS_COLUMNS = 256
 
 struct product_plan {
     struct dense_size size;
-    size_t depth, columns; /**< of the product: features and units, or the other way round */
+    size_t depth, columns; /**< of the product: features and units; transposed: units and features */
     size_t panels, blocks, segments;
-    size_t room; /**< floats, for the kernel; it depends on the whole shape, so all blocks agree (kernel.h) */
+    size_t room; /**< floats of kernel workspace; by the whole shape, so that all blocks choose alike (kernel.h) */
     bool   transposed;
 };
 
@@ -26,11 +26,11 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
     plan.panels = (plan.columns + kernel->panel_columns - 1) / kernel->panel_columns;
     size_t target = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
-    /* Few rows: the panels are shared out, as far as each piece is worth a thread. */
+    /* With few rows the panels are divided among threads, as long as each piece is worth a thread. */
     double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns;
     double pieces = work / DENSE_CHUNK_WORK / (double)(plan.blocks == 0 ? 1 : plan.blocks);
     plan.segments = pieces < 1 ? 1 : pieces > MAX_SEGMENTS ? MAX_SEGMENTS : (size_t)pieces;
-    /* The product of few rows takes several panels at once, to have sums enough under way: they stay together. */
+    /* The kernel for few rows computes several panels at once, for enough independent sums: do not separate these. */
     size_t together = plan.size.rows > FEW_ROWS ? 1 : FEW_ROWS_COLUMNS / kernel->panel_columns;
     size_t most = plan.panels > together ? plan.panels / together : 1;
     if (plan.segments > most) {
@@ -63,7 +63,7 @@ struct product_job {
     const struct product_plan *plan;
 };
 
-/** Of the columns whose weights are at hand: all, or (not transposed) those of a part of the weight. */
+/** Packs one panel of the columns whose weights in[1] holds: all, or (not transposed) those of a part of the weight. */
 static void pack_panel(void *context, size_t panel, int worker)
 {
     (void)worker;
@@ -148,7 +148,7 @@ int dense_product_compile(struct op_compile *compile, bool transposed)
     compile->state = sizeof plan;
     compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);
     compile->scratch_per_worker = plan.room * sizeof(float);
-    compile->overwrites_residual = true; /* an element of it is added where the sum is stored */
+    compile->overwrites_residual = true; /* each of its elements is read just before the sum is stored there */
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s", compile->kernel->tile_rows,
              compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "");
     return 0;

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* A dense layer, or its input gradient, whose weight changes from run to run: in training. Packing the whole weight
- * first would write and read it once more, and for a small batch nothing else costs anything. So each thread packs a
- * block that fits its cache, multiplies, and goes on: the weight comes from memory once. Of a small weight each core
- * takes the units that are its own (op/parts.h), in both directions; going backward their sums are then added up. */
+/* A dense layer, or its input gradient, in training, where the weight changes from run to run. Packing the whole weight
+ * first would write and read it once more, and with a small batch this memory traffic dominates the cost. So each
+ * thread packs a block that fits its cache, multiplies, and goes on to the next: the weight is read from memory once. A
+ * small weight is split by units (op/parts.h): each core takes the same units in both directions, and the input
+ * gradient then adds up the cores' partial sums. */
 #include "op/dense/dense.h"
 #include "op/parts.h"
 
 #include <stdio.h>
 
 enum {
-    FORWARD_DEPTH = 1024, /* of a block: a few lines of each unit's weights */
-    BACKWARD_DEPTH = 64,  /* units, of which each gives a long piece of its row */
-    BACKWARD_RUN = 512,   /* floats of a row together */
-    MOST_ROWS = 256,      /* beyond, packing is nothing beside the products */
+    FORWARD_DEPTH = 1024, /* features per block: some cache lines of each unit's row */
+    BACKWARD_DEPTH = 64,  /* units per block, a long piece of each unit's row */
+    BACKWARD_RUN = 512,   /* floats of a row packed together */
+    MOST_ROWS = 256,      /* with more rows, packing is negligible beside the products */
     MOST_CHUNKS = 64,
     TOTAL_ROWS = 16
 };
 
 struct streamed_plan {
     struct dense_size size;
-    size_t depth, columns; /**< of the product: features and units, or the other way round */
-    size_t block;          /**< of the depth */
-    size_t chunks, panels, together; /**< panels: in all, and in one block */
-    size_t parts; /**< of the units: chunks are these; 1: chunks are panels */
+    size_t depth, columns; /**< of the product: features and units; transposed: units and features */
+    size_t block;          /**< depth of one block */
+    size_t chunks, panels, together; /**< panels: in all; together: panels in one block */
+    size_t parts; /**< of the units, one per chunk; 1: not split, a chunk is a run of panels */
     bool   transposed;
 };
 
@@ -75,7 +76,7 @@ struct streamed_job {
     const struct streamed_plan *plan;
 };
 
-/** Some columns of what some of the depth gives, block by block; to `out`, which has all columns. */
+/** Columns column .. column + columns - 1 of the product over depth begin .. end - 1; `out` has rows of all columns. */
 struct piece {
     size_t column, columns, begin, end;
     float *out;
@@ -90,7 +91,7 @@ static void multiply(const struct streamed_job *job, const struct piece *piece, 
     size_t column = piece->column, columns = piece->columns;
     for (size_t begin = piece->begin; begin < piece->end; begin += plan->block) {
         size_t depth = smaller(piece->end - begin, plan->block);
-        bool ends = begin + depth == plan->depth && piece->begin == 0; /* parts of the depth end in their total */
+        bool ends = begin + depth == plan->depth && piece->begin == 0; /* partial sums: see total_chunk */
         struct kernel_weights weights = {.filters = columns,
                                          .channels = depth,
                                          .taps = 1,
@@ -127,7 +128,7 @@ static float *worker_floats(const struct op_run *run, int worker)
     return op_worker_scratch(run, worker);
 }
 
-/** Columns first .. end - 1, some panels together. */
+/** Columns first .. end - 1, plan->together panels at a time. */
 static void multiply_columns(const struct streamed_job *job, size_t first, size_t end, int worker)
 {
     size_t together = job->plan->together * job->run->kernel->panel_columns;
@@ -147,7 +148,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
                      smaller(plan->panels * (chunk + 1) / plan->chunks * panel, plan->columns), worker);
 }
 
-/** chunk = a part of the units, which going forward are columns */
+/** chunk = a part of the units, which are the columns of the forward product */
 static void forward_part(void *context, size_t part, int worker)
 {
     const struct streamed_job *job = context;
@@ -157,7 +158,7 @@ static void forward_part(void *context, size_t part, int worker)
                      op_row_part(kernel, plan->columns, plan->parts, part + 1), worker);
 }
 
-/** chunk = a part of the units: what it gives to each feature, the first one's at once where the sum will be */
+/** chunk = a part of the units: its partial sums for all features, in the result for part 0, else in scratch */
 static void backward_part(void *context, size_t part, int worker)
 {
     const struct streamed_job *job = context;
@@ -176,7 +177,7 @@ static void backward_part(void *context, size_t part, int worker)
     }
 }
 
-/** chunk = some rows: their sums in the order of the parts, the residual behind them, and the activation */
+/** chunk = some rows: adds up partial sums in the order of the parts, then the residual, then applies the activation */
 static void total_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -227,7 +228,7 @@ int dense_streamed_compile(struct op_compile *compile, bool transposed)
         compile->scratch = (plan.parts - 1) * plan.size.rows * plan.columns * sizeof(float);
     }
     compile->scratch_per_worker = plan.together * compile->kernel->panel_columns * depth * sizeof(float);
-    /* Sums over blocks of the depth are kept in the result, and what they are added to is read with the last block. */
+    /* Sums over several blocks accumulate in the result, and the residual is only read with the last block. */
     compile->overwrites_residual = !transposed && plan.depth <= plan.block;
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, weights packed in passing",
              compile->kernel->tile_rows, compile->kernel->panel_columns);

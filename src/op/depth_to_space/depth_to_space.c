@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Depth to space: channels become pixels, a block of b x b from b * b channels (sub-pixel convolution); and space to
- * depth, its inverse and gradient. Two orders of the channels: DCR, the block's place first, CRD, the channel first. */
+ * depth, its inverse and gradient. Deep channels are counted in one of two orders: DCR, place in the block first, CRD,
+ * channel first. */
 #include "op/index.h"
 
 #include <fovea/operators.h>

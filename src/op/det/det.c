@@ -31,7 +31,7 @@ static int infer_gradient(const struct op_infer *infer)
     return check(infer, 1);
 }
 
-/** Determinant of the rows and columns that the masks still have. */
+/** Determinant of the rows and columns whose bits are set in the masks. */
 static double minor_of(const double *x, int size, unsigned rows, unsigned columns)
 {
     int row = 0, sign = 1;
@@ -62,7 +62,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* d det / d x[r][c] is the cofactor of that place. */
+/* d det / d x[r][c] is the cofactor of row r, column c. */
 static void textbook_gradient(const struct op_textbook *textbook)
 {
     const fov_shape *x = &textbook->in[1].shape;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Quotient of two tensors; of integers it is cut towards zero.
- * All but the formula and the gradient is the family's: op/binary.h. */
+/* Quotient of two tensors; quotients of integers are truncated towards zero.
+ * Everything but the formula and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"
@@ -40,7 +40,7 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
-/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+/* With one divisor per channel this is a scale, often part of a normalisation, that the producer of x may fold in. */
 static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dropout, inverted form: in training each element is zeroed with probability `rate` and the rest is scaled up, so that
- * nothing is left to do in inference. Whether an element stays is a pure function of (seed, node, step, its index in
+ * inference needs no scaling. Whether an element stays is a pure function of (seed, node, step, its index in
  * plain order): neither threads nor layout can change it. */
 #include "op/common.h"
 
@@ -26,7 +26,7 @@ static double rate_of(const void *options)
     return ((const struct dropout_options *)options)->rate;
 }
 
-/* The rest is scaled so that the expected value stays; at rate 1 nothing is left to scale. */
+/* Kept elements are scaled so that the expected value stays the same; at rate 1 no element is kept. */
 static double scale_of(const void *options)
 {
     double rate = rate_of(options);
@@ -76,7 +76,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* Elements that one random number decides on. */
+/* How many elements share one random number. */
 static size_t elements_together(const void *options, const fov_shape *x)
 {
     bool per_sample = ((const struct dropout_options *)options)->per_sample && x->rank > 0;
@@ -145,7 +145,7 @@ static void drop_samples_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* Elements are visited in plain order, in which they are numbered; `at` is where one lies in memory. */
+/* Elements are numbered and visited in plain order; `at` is an element's index in memory. */
 static void drop_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -195,7 +195,7 @@ static void run(const struct op_run *run)
     pool_run(run->pool, drop_chunk, &work, op_chunks(work.count, OP_CHUNK));
 }
 
-/* Inference, but somebody reads the mask: everything stays. */
+/* Inference where the mask is read: every element is kept. */
 static void run_inference(const struct op_run *run)
 {
     op_copy(run, run->out[0].data, run->in[0].data, op_count(&run->in[0].shape) * sizeof(float));
@@ -264,7 +264,7 @@ static const struct op_cpu gradient_cpu = {
 static int import_dropout(struct op_import *node)
 {
     struct dropout_options options = {.rate = 0.5};
-    /* Whether anything is dropped is the plan's decision here, and which numbers are drawn the context's seed. */
+    /* Without effect here: the plan decides whether elements are dropped, and the context has the seed. */
     node->has(node->reader, "seed");
     node->has(node->reader, "is_test");
     node->has(node->reader, "consumed_inputs");

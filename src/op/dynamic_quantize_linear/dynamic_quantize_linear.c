@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Quantisation to u8 whose scale and zero point follow from the values: their range, zero included, becomes 0 .. 255.
- * */
+/* Quantisation to u8 whose scale and zero point follow from the values: their range, extended to include zero, becomes
+ * 0 .. 255. */
 #include "op/onnx.h"
 #include "op/quantise.h"
 

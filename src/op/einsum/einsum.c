@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Einsum: a sum of products written by naming dimensions, as physicists do. Each dimension of an operand has a letter;
  * letters that the result does not name are summed over. "..." stands for dimensions that broadcast; here it is one
- * letter, '.'. The options hold letters as numbers; text is ONNX's. */
+ * letter, '.'. The options hold letters as ASCII codes; only ONNX writes the equation as text. */
 #include "op/index.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { MOST_OPERANDS = 6, LABELS = 128, ELLIPSIS = '.', MOST_DIMS = 16 };
-static const double MOST_PRODUCTS = 1e12; /* hours: more is a slip, or malice */
+static const double MOST_PRODUCTS = 1e12; /* hours of work: more is a mistake, or malice */
 
 struct einsum_options {
     struct op_list result;
@@ -31,18 +31,18 @@ static const struct op_attribute attributes[] = {
 
 /* ---- the index space --------------------------------------------------------------------------------------------- */
 
-/** Every letter, and every dimension behind an ellipsis (aligned at the last), is a loop. */
+/** Every letter is a loop, and so is every dimension that an ellipsis stands for (these are aligned at the last). */
 struct space {
-    int     letter[LABELS]; /**< loop of a letter + 1; 0: none yet */
-    int     loops, ellipsis; /**< loops in all; dimensions behind the ellipsis, which are loops 0 .. ellipsis - 1 */
+    int     letter[LABELS]; /**< 1 + the letter's loop; 0: none yet */
+    int     loops, ellipsis; /**< loops in all; dimensions of the ellipsis, which are loops 0 .. ellipsis - 1 */
     int64_t size[MOST_DIMS * MOST_OPERANDS];
 };
 
-/* Loops of an operand's dimensions; false when letters and rank do not agree. */
+/* The loop of each dimension of an operand; false when its letters and its rank do not agree. */
 static bool loops_of(const struct space *space, const struct op_list *letters, int rank, int loop[MOST_DIMS])
 {
     int count = 0,
-        behind = rank - letters->count; /* dimensions behind the ellipsis: one of the letters stands for them */
+        behind = rank - letters->count; /* dimensions that the ellipsis stands for, less 1: it is a letter, too */
     for (int i = 0; i < letters->count; i++) {
         if (letters->at[i] != ELLIPSIS) {
             if (count >= MOST_DIMS) {
@@ -118,7 +118,7 @@ static int make_space(const struct einsum_options *options, const fov_shape *sha
     return FOV_OK;
 }
 
-/* How many products the definition adds up: that of all loops' sizes. An open batch counts once. */
+/* How many products the definition adds up: all loops' sizes multiplied. An open batch counts as 1. */
 static double products_of(const struct space *space)
 {
     double products = 1;
@@ -242,12 +242,12 @@ static void gradient_of(struct op_gradient *gradient, int t)
     }
     turned.operand[count] = options->result;
     in[count++] = gradient->out_gradient[0];
-    /* Letters that only this operand has were summed over: a factor of ones brings them, and its shape, back. */
+    /* Letters that only this operand has were summed over: a factor of ones, of its shape, brings them back. */
     turned.operand[count] = options->operand[t];
     in[count++] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, 1), gradient->in[t], NULL);
     fov_value dx = op_emit(emitter, "einsum", in, count, &turned);
     fov_shape full = fov_value_shape(emitter->graph, dx);
-    /* What broadcast in the operand has been repeated: add it up. */
+    /* Dimensions of 1 that were broadcast now have their full size: sum over them. */
     gradient->in_gradient[t] = op_emit_sum_to(emitter, dx, &full, gradient->in[t], &gradient->in_tensor[t].shape);
 }
 
@@ -267,7 +267,7 @@ static void gradient(struct op_gradient *gradient)
 
 /* ---- ONNX: "ij, jk -> ik" ---------------------------------------------------------------------------------------- */
 
-/* One term, up to a comma, an arrow or the end; NULL when it is none. */
+/* Reads one term, up to a comma, an arrow or the end; returns where it ends, NULL when it is not a term. */
 static const char *read_term(const char *text, struct op_list *letters)
 {
     for (; *text != '\0' && *text != ',' && *text != '-'; text++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A rectifier that goes down smoothly to -alpha.
- * All but the formula and the options is the family's: op/elementwise.h. */
+/* A rectifier that falls smoothly to -alpha below zero.
+ * Everything but the formula and the options is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
@@ -37,7 +37,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_elu;
 }
 
-/* The kernels' derivative tells the two halves apart by the sign of y, so a negative alpha is several nodes. */
+/* The kernels' derivative tells the two halves apart by the sign of y, so a negative alpha becomes several nodes. */
 static int import_elu(struct op_import *node)
 {
     struct elu_options options = {node->number(node->reader, "alpha", 1)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The error function: the share of a normal distribution within x sqrt(2) deviations.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -64,7 +64,7 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-/* Channels-last counts dimensions from the first: it means the same to both where the ranks are equal. */
+/* Channels-last order counts dimensions from the first, broadcasting from the last: with equal ranks the two agree. */
 static enum op_layout_rule layout_for(const void *options, const struct op_tensor *in, int in_count)
 {
     (void)options;
@@ -87,7 +87,7 @@ fov_value fov_expand(fov_graph *graph, fov_value x, fov_shape shape)
     return op_build(graph, "expand", in, 2, NULL, NULL);
 }
 
-/* The last dimensions of 2 x 3 x 1 x 5 ... */
+/* The input `shape`: as many of the last sizes of 2 x 3 x 1 x 5 as it has elements. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     static const double shape[] = {2, 3, 1, 5};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* EyeLike: ones on a diagonal of a matrix as large as another. */
+/* EyeLike: a matrix of the shape of another, with ones on one diagonal. */
 #include "op/index.h"
 
 struct eye_options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Flatten: images become rows, for the dense layers. At no cost: the result is the input's memory. */
+/* Flatten: images become rows, for the dense layers. It costs nothing: the result is the input's memory. */
 #include "op/common.h"
 
 #include "op/onnx.h"

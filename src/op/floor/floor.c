@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The next whole number below. Flat almost everywhere: nothing flows back.
- * All but the formula is the family's: op/elementwise.h. */
+/* The largest whole number not above x. Flat almost everywhere, so no gradient flows back.
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

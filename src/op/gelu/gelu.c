@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rectifier of transformers and of ConvNeXt: x times the share of a normal distribution below x, exactly or by
  * a tanh.
- * All but the formula and the option is the family's: op/elementwise.h. */
+ * Everything but the formula and the option is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* 1 at the largest element along an axis (the first of equals), 0 elsewhere: the decision that softmax softens.
- * Piecewise constant, so nothing flows back. How lines along an axis are found is the family's: op/lines.h. */
+ * Piecewise constant, so nothing flows back. op/lines.h finds the lines along an axis. */
 #include "op/lines.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a tensor is not a number.
- * The walk over elements is the family's: op/elementwise.h. */
+ * The loop over elements is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

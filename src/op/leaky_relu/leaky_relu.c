@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rectifier with a small slope below zero, so that no unit can die. An example of an operator with an option;
- * all but the formula and the option is the family's: op/elementwise.h. */
+ * everything but the formula and the option is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

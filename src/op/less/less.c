@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where one tensor is less than another. False where either is NaN.
- * All but the formula is the family's: op/binary.h. */
+ * Everything but the formula is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The logarithm of softmax, computed without ever forming the softmax: small probabilities keep all their digits.
- * And its gradient. How lines along an axis are found in memory is the family's: op/lines.h. */
+ * And its gradient. op/lines.h finds the lines along an axis in memory. */
 #include "op/lines.h"
 
 #include "op/onnx.h"

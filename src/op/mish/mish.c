@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A smooth rectifier that dips below zero once: x times the tanh of its softplus.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Product of two tensors: gates, attention over channels, scaling by a constant.
- * All but the formula and the gradient is the family's: op/binary.h. */
+ * Everything but the formula and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"
@@ -38,7 +38,7 @@ static void make(const struct op_run *run, const struct op_lines *lines, float *
     binary_make(run, lines, to, BINARY_mul);
 }
 
-/* A gate's product with its image is often read by a convolution alone, which may have it made on the way. */
+/* The product of an image and its gate often has one reader, a convolution, which can have it made line by line. */
 static int compile(struct op_compile *compile)
 {
     compile->make = binary_by_lines(compile) ? make : NULL;
@@ -46,7 +46,7 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
-/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+/* With one factor per channel this is a scale, often part of a normalisation, that the producer of x may fold in. */
 static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Adagrad as ONNX's training domain defines it: an element's step shrinks with the squares of all its gradients so far.
- * All but the formula is the family's: op/onnx_optimiser.h. */
+ * Everything but the formula is shared by the family: op/onnx_optimiser.h. */
 #include "op/onnx_optimiser.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Powers. The exponent may have another type than the base, whose type the result has.
- * All but the formula, the types and the gradient is the family's: op/binary.h. */
+ * Everything but the formula, the types and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A rectifier whose slope below zero is learned: one for all, or one per channel. The slope repeats to x's shape.
- * All but the formula, the shape rule and the gradient is the family's: op/binary.h. */
+ * Everything but the formula, the shape rule and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"
