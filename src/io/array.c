@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays as files, for programs: io/npy.c with a context's error. */
+/* The public functions for arrays as files: io/npy.c with errors reported on a context. */
 #include "device/context.h"
 #include "io/npy.h"
 #include <fovea/array.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A .cfg as text: sections in brackets, "key = value" below them. */
+/* Reads a .cfg as text: sections in brackets, "key = value" lines below them. */
 #include "io/darknet.h"
 #include "base/text.h"
 #include <string.h>
 
-/* Without blanks at both ends, in place. */
+/* Removes blanks at both ends, in place. */
 static char *trim(char *text, size_t length)
 {
     while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL) {
@@ -129,7 +129,7 @@ int darknet_numbers(const struct darknet *net, const struct darknet_section *sec
     return count;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole file ---------------------------------------------------------------------------------------------- */
 
 static int read_net(struct darknet *net, struct error *error)
 {
@@ -157,7 +157,7 @@ static int build(struct darknet *net, struct error *error)
         fov_input(net->graph, .name = "images", .shape = {4, {FOV_BATCH, net->channels, net->height, net->width}});
     for (int i = 0; i + 1 < net->section_count && status == FOV_OK; i++) {
         status = darknet_layer(net, i, x, error);
-        status = status == FOV_OK ? (int)error->status : status; /* the graph's own failures */
+        status = status == FOV_OK ? (int)error->status : status; /* failures that graph calls left on the context */
         x = net->layers[i];
         if (status != FOV_OK && error->status != FOV_OK) {
             error_prefix(error, "layer %d, [%s]", i, net->sections[1 + i].name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Darknet's layers as nodes: what each section means. Of [yolo] the boxes are decoded here, so that the model's output is
- * whole: [N, rows, 5 + classes], x, y, width and height in pixels of the input, probabilities. */
+/* Darknet's layers as nodes of the graph, one builder for each kind of section. [yolo] also decodes its boxes, so that
+ * the model's output is final: [N, rows, 5 + classes], a row being x, y, width and height in pixels of the input, the
+ * objectness and the class probabilities. */
 #include "io/darknet.h"
 #include <math.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ static int connected(struct darknet *net, const struct darknet_section *section,
     return activate(net, section, index, fov_dense(net->graph, x, .units = units, .name = name), error);
 }
 
-/* Windows begin half of the padding before the map; the other half, or one more, lies behind it. */
+/* Half of the padding (rounded down) lies before the map, the rest behind it. */
 static int maxpool(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
                    struct error *error)
 {
@@ -108,7 +109,7 @@ static int avgpool(struct darknet *net, const struct darknet_section *section, i
     return FOV_OK;
 }
 
-/* The layer that a number names: below 0 counted back from this one. */
+/* The layer that a number names; a negative number counts back from layer `index`. */
 static int layer_at(const struct darknet *net, const struct darknet_section *section, int index, double number,
                     fov_value *layer, struct error *error)
 {
@@ -190,7 +191,7 @@ static int softmax(struct darknet *net, const struct darknet_section *section, i
     return status;
 }
 
-/* Of training alone. */
+/* Sections that matter in training only: the result is the input. */
 static int passed(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
                   struct error *error)
 {
@@ -201,9 +202,9 @@ static int passed(struct darknet *net, const struct darknet_section *section, in
 
 /* ---- boxes ------------------------------------------------------------------------------------------------------- */
 
-/* What [yolo] says of its rows. */
+/* The options of a [yolo] section. */
 struct yolo {
-    int classes, count; /* boxes for each place */
+    int classes, count; /* count: boxes per cell of the map */
     double anchor[64][2], scale;
 };
 
@@ -231,7 +232,7 @@ static int read_yolo(const struct darknet *net, const struct darknet_section *se
                               : FOV_OK;
 }
 
-/* Columns and lines of the places, and the anchors, of all rows: [1, rows, 2] each. */
+/* For each row of the output: the cell's column and line (tables[0]), the anchor's size (tables[1]); [1, rows, 2]. */
 static int add_tables(const struct darknet *net, const struct yolo *yolo, const fov_shape *map, fov_value tables[2],
                       struct error *error)
 {
@@ -293,7 +294,7 @@ static int yolo(struct darknet *net, const struct darknet_section *section, int 
     return FOV_OK;
 }
 
-/* ---- by name ----------------------------------------------------------------------------------------------------- */
+/* ---- builders by section name ------------------------------------------------------------------------------------ */
 
 int darknet_layer(struct darknet *net, int index, fov_value x, struct error *error)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A .weights file: three numbers of a version, how many pictures were seen, then float32 of each layer in order: biases,
- * the norm's scales, means and variances where it has one, weights. */
+/* A .weights file: a version of three numbers, how many pictures were seen in training, then the float32 parameters of
+ * each layer in order: biases; scales, means and variances where it has a batch norm; weights. */
 #include "io/darknet.h"
 #include <stdio.h>
 #include <string.h>
 
-/* What is left of the file. */
+/* The part of the file that has not been read yet. */
 struct stream {
     const uint8_t *at;
     size_t left;
@@ -72,7 +72,7 @@ int darknet_read_weights(const struct darknet *net, const char *path, const uint
     }
     uint32_t major = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8, minor = (uint32_t)bytes[4] | (uint32_t)bytes[5] << 8;
     size_t header =
-        major * 10 + minor >= 2 && major < 1000 && minor < 1000 ? 20 : 16; /* what was seen has 8 bytes or 4 */
+        major * 10 + minor >= 2 && major < 1000 && minor < 1000 ? 20 : 16; /* pictures seen: 8 bytes from 0.2 on */
     struct stream stream = {.at = bytes + header, .left = size >= header ? size - header : 0, .path = path};
     int status = FOV_OK;
     for (int i = 0; i + 1 < net->section_count && status == FOV_OK; i++) {

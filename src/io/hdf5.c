@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5 through libhdf5, which reads from the bytes that are in memory already and makes no copy of them. Links that
- * lead elsewhere, data in other files, virtual data and filters that would have to be loaded are refused before
- * anything of them is opened; so are heaps of texts that libhdf5 would read beyond. Debian's libhdf5 is made for one
- * thread: a lock is around each file. */
+/* HDF5 through libhdf5, which reads from the bytes that are in memory already and makes no copy of them. Soft and
+ * external links, data in other files, virtual datasets and filters that would need a plugin are refused before they
+ * are opened; so are global heaps whose lengths would make libhdf5 read past their end. Debian's libhdf5 is not
+ * thread-safe: a lock is held while a file is read. */
 #include "io/hdf5.h"
 #include "base/library.h"
 #include "base/text.h"
@@ -34,7 +34,7 @@ void hdf5_free(struct hdf5_content *content)
 #include <pthread.h>
 #include <stdio.h>
 
-/* What is called of libhdf5, and three of its numbers, which are variables. */
+/* The functions of libhdf5 that are called, and one of its constants, which the library keeps in a variable. */
 struct hdf5_library {
     herr_t (*open)(void);
     herr_t (*free_memory)(void *);
@@ -80,10 +80,10 @@ struct hdf5_library {
     hid_t (*text_space)(hid_t);
     herr_t (*text_read)(hid_t, hid_t, void *);
     herr_t (*text_close)(hid_t);
-    hid_t *file_access; /* the class of lists that describe how files are opened */
+    hid_t *file_access; /* the class of property lists that say how a file is opened */
 };
 
-/* Some names are macros for the newest version of a function: what is looked up is what the header makes of them. */
+/* Some names are macros for the newest version of a function: the name that the macro expands to is looked up. */
 #define HDF5_FUNCTION(member, function) LIBRARY_FUNCTION(struct hdf5_library, member, function)
 
 static const struct library_function hdf5_functions[] = {
@@ -145,8 +145,8 @@ struct reading {
     const char *const *left_out;
     struct memory *memory;
     struct error *error;
-    size_t visited; /* groups and datasets; links may lead round in circles */
-    size_t bytes;   /* of all data, each at a multiple of HDF5_ALIGNMENT */
+    size_t visited; /* groups and datasets so far: limited, as hard links may form a cycle */
+    size_t bytes;   /* of all datasets together, each padded to a multiple of HDF5_ALIGNMENT */
 };
 
 static int damaged(const struct reading *r, const char *path)
@@ -163,7 +163,7 @@ static int refuse(const struct reading *r, const char *path, const char *what)
                      what);
 }
 
-/* ---- the bytes as a file: libhdf5 asks for a copy of them, and gets themselves --------------------------------- */
+/* ---- the bytes as a file: libhdf5 asks for a copy, and is handed the original bytes ---------------------------- */
 
 struct image {
     void *bytes;
@@ -207,7 +207,7 @@ static herr_t image_forget(void *unused)
     return 0;
 }
 
-/* ---- heaps of texts ------------------------------------------------------------------------------------------- */
+/* ---- global heaps: where libhdf5 keeps strings of variable length ---------------------------------------------- */
 
 /* A number of `count` bytes, at most 8, little-endian. */
 static uint64_t number_at(const uint8_t *bytes, size_t count)
@@ -219,9 +219,9 @@ static uint64_t number_at(const uint8_t *bytes, size_t count)
     return number;
 }
 
-/* Do the texts of a heap of `size` bytes end within it? Behind a head of 16 bytes lie texts, each with a head of 16 (its
- * number, 2 bytes; its length, from byte 8 on) and filled up to a multiple of 8; number 0 is the room that is left, and
- * its length is that of its head, too. */
+/* Whether all objects of a heap of `size` bytes end within it. The heap has a header of 16 bytes; then come objects
+ * (strings), each with a header of 16 bytes (index, 2 bytes; length, from byte 8 on) and padded to a multiple of 8.
+ * Index 0 is the free space, whose length includes its header. */
 static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_bytes)
 {
     enum { HEAD = 16 };
@@ -237,16 +237,16 @@ static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_byte
     return size >= HEAD;
 }
 
-/* libhdf5 1.10.8 believes these lengths: one that goes beyond its heap ends the process, a room of length 0 is an endless
- * loop. So every heap that the file has is looked at before. A heap is known by its first 8 bytes, wherever they lie;
- * that numbers look the same by chance has a probability of 2^-64 for each byte. */
+/* libhdf5 1.10.8 trusts these lengths: one that reaches past its heap crashes the process, and free space of length 0
+ * is an endless loop. So every heap of the file is checked first. A heap is found by its first 8 bytes at any offset;
+ * at each offset, data look like that by chance with a probability of 2^-64. */
 static bool heaps_are_whole(const uint8_t *bytes, size_t size)
 {
     static const uint8_t head[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
     enum { LEAST = 24, VERSION_AT = 8 };
-    size_t length_bytes = size < LEAST ? 0 : bytes[VERSION_AT] < 2 ? bytes[14] : bytes[10]; /* by the file's own head */
+    size_t length_bytes = size < LEAST ? 0 : bytes[VERSION_AT] < 2 ? bytes[14] : bytes[10]; /* from the superblock */
     if (length_bytes != 2 && length_bytes != 4 && length_bytes != 8) {
-        return size < LEAST; /* a file of fewer bytes is refused by libhdf5, which needs its head whole */
+        return size < LEAST; /* libhdf5 itself refuses a file too short for its superblock */
     }
     for (size_t at = 0; at + LEAST <= size; at++) {
         const uint8_t *found = memchr(bytes + at, head[0], size - LEAST + 1 - at);
@@ -266,14 +266,14 @@ static bool heaps_are_whole(const uint8_t *bytes, size_t size)
 
 static hid_t open_image(const struct reading *r, struct image *image)
 {
-    static const char nowhere[] = "/dev/null/bytes"; /* libhdf5 wants a name, and no file of that name */
+    static const char nowhere[] = "/dev/null/bytes"; /* libhdf5 needs a name; no file can have this one */
     H5FD_file_image_callbacks_t callbacks = {image_allocate, image_copy,   image_resize, image_release,
                                              image_same,     image_forget, image};
     hid_t list = r->call.list_create(*r->call.file_access), file = -1;
     if (list >= 0 && r->call.list_core(list, 1 << 16, 0) >= 0 && r->call.list_callbacks(list, &callbacks) >= 0 &&
         r->call.list_image(list, image->bytes, image->size) >= 0) {
         file =
-            r->call.file_open(nowhere, 0, list); /* for reading alone; the header's constants call into the library */
+            r->call.file_open(nowhere, 0, list); /* 0 is H5F_ACC_RDONLY, a macro that would call into the library */
     }
     if (list >= 0) {
         r->call.list_close(list);
@@ -281,9 +281,9 @@ static hid_t open_image(const struct reading *r, struct image *image)
     return file;
 }
 
-/* ---- texts ----------------------------------------------------------------------------------------------------- */
+/* ---- string attributes ----------------------------------------------------------------------------------------- */
 
-/* A single text, of fixed length or not, as the attribute that is open has it. */
+/* Copies the single string, of fixed or variable length, that an open attribute holds. */
 static int copy_text(const struct reading *r, hid_t attribute, hid_t type, const char *path, char **text)
 {
     char *varying = NULL, *found = NULL;
@@ -291,7 +291,7 @@ static int copy_text(const struct reading *r, hid_t attribute, hid_t type, const
     bool varies = r->call.type_varies(type) > 0;
     int status = FOV_OK;
     if (r->call.type_class(type) != H5T_STRING || (!varies && size > HDF5_MOST_TEXT)) {
-        return FOV_OK; /* not a text: as if it were not there */
+        return FOV_OK; /* not a string: treated as if the attribute were absent */
     }
     if (varies) {
         hid_t native = r->call.type_native(type, H5T_DIR_DEFAULT);
@@ -317,7 +317,7 @@ static int copy_text(const struct reading *r, hid_t attribute, hid_t type, const
     return status;
 }
 
-/* The attribute `key` of an open object; NULL where it has none. */
+/* Sets *text to the string attribute `key` of an open object; NULL where it has none. */
 static int read_text(const struct reading *r, hid_t object, const char *key, const char *path, char **text)
 {
     *text = NULL;
@@ -343,7 +343,8 @@ static int read_text(const struct reading *r, hid_t object, const char *key, con
 
 /* ---- datasets -------------------------------------------------------------------------------------------------- */
 
-/* IEEE 754's half, single and double, and whole numbers; NULL: another type. */
+/* The safetensors name of a type: little-endian integers, IEEE 754's half, single and double, and bfloat16; NULL:
+ * another type. */
 static const char *type_name(const struct reading *r, hid_t type)
 {
     size_t size = r->call.type_size(type), sign = 0, exponent = 0, exponent_bits = 0, mantissa = 0, bits = 0;
@@ -378,7 +379,7 @@ static const char *type_name(const struct reading *r, hid_t type)
                                                      : NULL;
 }
 
-/* Where and how the numbers are stored: within the file, and packed with what every libhdf5 has built in. */
+/* Refuses datasets stored outside the file, or with filters other than those built into every libhdf5. */
 static int check_storage(const struct reading *r, hid_t data, const char *path)
 {
     hid_t list = r->call.data_list(data);
@@ -404,7 +405,7 @@ static int check_storage(const struct reading *r, hid_t data, const char *path)
     return status;
 }
 
-/* Shape and type of a dataset; its path and label go to the list. */
+/* Appends a dataset to the list: its path, label, type, shape and size; its elements are read later (read_numbers). */
 static int add_dataset(struct reading *r, hid_t data, const char *path, const char *label)
 {
     struct hdf5_content *content = r->content;
@@ -476,7 +477,7 @@ static bool is_left_out(const struct reading *r, const char *name)
 
 static int walk(struct reading *r, hid_t group, int depth, const char *path, const char *label);
 
-/* What the link `name` of a group leads to: a dataset, or a group again. */
+/* Follows the link `name` of a group: adds a dataset, or walks through a group. `label` is that of the group around. */
 static int follow(struct reading *r, hid_t group, int depth, const char *name, const char *path, const char *label)
 {
     H5L_info_t link;
@@ -597,7 +598,7 @@ int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *byt
     if (status == FOV_OK && (r.call.open() < 0 || r.call.error_get(0, &print, &user) < 0)) {
         status = error_set(error, FOV_E_UNSUPPORTED, "%s: libhdf5 does not start", name);
     } else if (status == FOV_OK) {
-        r.call.error_set(0, NULL, NULL); /* it would print */
+        r.call.error_set(0, NULL, NULL); /* by default libhdf5 prints errors to stderr */
         status = read_file(&r, &image);
         r.call.error_set(0, print, user);
     } else {

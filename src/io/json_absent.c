@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where there is no jansson: the files that are JSON, or have a header of it, are refused. What is in an ONNX file's
- * metadata is read all the same (json_walk.h). */
+/* Stands in for the readers that need jansson in a build without it: files that are JSON, or have a JSON header, are
+ * refused. JSON in an ONNX file's metadata is read all the same (json_walk.h). */
 #include "io/keras_file.h"
 
 static int refuse(const char *path, const char *what, struct error *error)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory a JSON text becomes, before a parser that nobody can limit is let loose on it. */
+/* How much memory a parsed JSON text takes: asked before jansson runs, whose memory cannot be limited. */
 #ifndef IO_JSON_SIZE_H
 #define IO_JSON_SIZE_H
 
 #include <stddef.h>
 
-/** Bytes that jansson takes for `json` at most, whatever it says: an object or a list of 3 characters is more than 200
- *  bytes. To be held against a limit (memory_hold) while the parsed text lives. */
+/** The most bytes that jansson can take for `json`, whatever its content: an object or a list of 3 characters takes
+ *  more than 200 bytes. Hold them against the limit (memory_hold) while the parsed text lives. */
 size_t json_size(const char *json, size_t length);
 
 #endif

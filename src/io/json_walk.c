@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The grammar of RFC 8259, a function for each of its parts. A terminating 0 is no part of any, so nothing reads past it. */
+/* The grammar of RFC 8259, one function for each of its parts. No part contains the terminating 0, so no function reads
+ * past it. */
 #include "io/json_walk.h"
 #include "base/utf8.h"
 #include <stdint.h>
@@ -38,7 +39,7 @@ static uint32_t read_hex(struct json_walk *walk)
     return value;
 }
 
-/* Behind a backslash. */
+/* Reads an escape; the backslash has been read. */
 static void read_escape(struct json_walk *walk)
 {
     static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -66,7 +67,7 @@ static void read_escape(struct json_walk *walk)
     }
 }
 
-/* Behind the opening quote. */
+/* Reads a string; the opening quote has been read. */
 static void read_string(struct json_walk *walk)
 {
     walk->text.length = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* From the paths of an HDF5 file to "LAYER/VARIABLE". Keras has written its weights in several ways:
+/* Translates the paths of an HDF5 file to "LAYER/VARIABLE". Keras has written its weights in several ways:
  *   Keras 1   conv1/conv1_W:0, conv1/conv1_W_1:0
- *   Keras 2   conv1/conv1/kernel:0, in a whole model below model_weights/
- *   Keras 3   layers/conv2d_4/vars/0, a number for each kind of layer in their order; newer ones give the layer's name
- *             as an attribute beside, and of a .keras file config.json has the layers' names in that order. */
+ *   Keras 2   conv1/conv1/kernel:0; in a whole model below model_weights/
+ *   Keras 3   layers/conv2d_4/vars/0: layers of one kind are numbered in order. Newer versions also store the layer's
+ *             name as an attribute, and config.json in a .keras file lists the layers' names in that order. */
 #include "io/keras_file.h"
 #include "base/text.h"
 #include "io/hdf5.h"
@@ -17,7 +17,7 @@
 
 enum { MOST_DEPTH = 16 }; /* of models in models */
 
-/* Adds to a name; false where it does not fit. */
+/* Appends text to a name; false where it does not fit. */
 static bool add(char name[HDF5_MOST_PATH], const char *text, size_t length)
 {
     size_t used = strlen(name);
@@ -31,7 +31,8 @@ static bool add(char name[HDF5_MOST_PATH], const char *text, size_t length)
 
 /* ---- Keras 3 --------------------------------------------------------------------------------------------------- */
 
-/* Its variables have numbers: what they are follows from the kind of layer, unless it leaves one out. */
+/* Variables of a layer have numbers. What they mean follows from the kind of layer and how many variables it has; a
+ * combination that is not in this table (a batch norm without gamma, say) keeps the numbers. */
 static const struct {
     const char *kind;
     int count;
@@ -48,8 +49,8 @@ static const struct {
     {"batch_normalization", 4, {"gamma", "beta", "moving_mean", "moving_variance"}},
 };
 
-/* A class's name as a path has it: BatchNormalization, batch_normalization; ReLU, re_lu. (Keras does it by two regular
- * expressions: a capital with small letters behind it, and a capital behind a small letter, get a line in front.) */
+/* A class's name as paths spell it: BatchNormalization becomes batch_normalization, ReLU re_lu. (Keras uses two regular
+ * expressions: a capital before a small letter, and a capital after a small letter, get an underscore in front.) */
 static void snake_case(const char *class, char out[HDF5_MOST_PATH])
 {
     size_t used = 0;
@@ -65,13 +66,13 @@ static void snake_case(const char *class, char out[HDF5_MOST_PATH])
     out[used] = '\0';
 }
 
-/* The layers of a model in config.json; NULL: it has none. */
+/* The list of layers of a model in config.json; NULL: there is none. */
 static const json_t *layers_of(const json_t *model)
 {
     return json_object_get(json_object_get(model, "config"), "layers");
 }
 
-/* The layer that a group such as "conv2d_4" stands for: the fifth of its class. NULL: there is none. */
+/* The entry in config.json that a group stands for: "conv2d_4" is the fifth layer of class Conv2D. NULL: none is. */
 static const json_t *find_layer(const json_t *layers, const char *group, size_t length)
 {
     char kind[HDF5_MOST_PATH], numbered[HDF5_MOST_PATH + 32];
@@ -97,7 +98,8 @@ static const json_t *find_layer(const json_t *layers, const char *group, size_t 
     return NULL;
 }
 
-/* The name of variable `number` of a layer whose group is called "batch_normalization_3" and has `count` of them. */
+/* Appends the name of variable `number` of a layer that has `count` variables and whose group is, for example,
+ * "batch_normalization_3". */
 static bool add_variable(char name[HDF5_MOST_PATH], const char *group, size_t length, const char *number, int count)
 {
     while (length > 0 && isdigit((unsigned char)group[length - 1])) {
@@ -116,7 +118,7 @@ static bool add_variable(char name[HDF5_MOST_PATH], const char *group, size_t le
 
 static const char *const roots[] = {"layers/", "_layer_checkpoint_dependencies/"};
 
-/* What stands behind "layers/"; NULL: the path does not begin so. */
+/* The part of a path after "layers/"; NULL: the path does not begin so. */
 static const char *behind_root(const char *path)
 {
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
@@ -127,7 +129,7 @@ static const char *behind_root(const char *path)
     return NULL;
 }
 
-/* How many variables the layer of set `i` has: those with the same path up to the last slash. */
+/* How many variables the layer of dataset `i` has: datasets with the same path up to the last slash. */
 static int count_variables(const struct hdf5_content *content, size_t i)
 {
     const char *path = content->datasets[i].path;
@@ -141,7 +143,8 @@ static int count_variables(const struct hdf5_content *content, size_t i)
     return (int)(end - begin + 1);
 }
 
-/* "layers/conv2d_4/vars/0" or, of a model in the model, "layers/functional/layers/conv2d/vars/0". False: too long. */
+/* Names a dataset of Keras 3: "layers/conv2d_4/vars/0" or, in a nested model, "layers/functional/layers/conv2d/vars/0".
+ * False: the name is too long. */
 static bool name_numbered(const struct hdf5_content *content, size_t i, const json_t *model, char name[HDF5_MOST_PATH])
 {
     const struct hdf5_dataset *set = &content->datasets[i];
@@ -169,7 +172,7 @@ static bool name_numbered(const struct hdf5_content *content, size_t i, const js
 
 /* ---- Keras 1 and 2 --------------------------------------------------------------------------------------------- */
 
-/* Keras 1 put the layer's name before that of the variable. */
+/* Keras 1 prefixed variables with the layer's name: "conv1_W". The part after the layer's name, and what it means. */
 static const struct {
     const char *end, *variable;
 } first_names[] = {
@@ -183,7 +186,8 @@ static const struct {
     {"_running_std", "moving_variance"}, /* it held the variance */
 };
 
-/* "conv1/conv1/kernel:0": a group of the layer's name, in which variables begin with that name again. */
+/* Names a dataset of Keras 1 or 2: "conv1/conv1/kernel:0", where the group has the layer's name, and the variable's
+ * name begins with the layer's name again. */
 static bool name_named(const char *path, char name[HDF5_MOST_PATH])
 {
     static const char whole[] = "model_weights/";
@@ -211,7 +215,7 @@ static bool name_named(const char *path, char name[HDF5_MOST_PATH])
 
 /* ---- all of a file --------------------------------------------------------------------------------------------- */
 
-/* Is it one of the numbers that a layer keeps for itself, such as where its random numbers stand? */
+/* Whether a dataset is internal state of a layer (the position of its random generator) and no weight. */
 static bool is_state(const char *path)
 {
     return strstr(path, "/seed_generator/") != NULL || strstr(path, "/seed_generator_state") != NULL;
@@ -233,7 +237,7 @@ static int gather(struct safetensors *file, const char *name, struct hdf5_conten
         struct hdf5_dataset *set = &content->datasets[i];
         char found[HDF5_MOST_PATH] = "";
         if (is_state(set->path) || (is_numbered && behind_root(set->path) == NULL)) {
-            continue; /* metrics, an optimiser's state */
+            continue; /* such as metrics and optimiser state */
         }
         has_names |= set->label != NULL;
         const struct safetensors_type *type = safetensors_type_named(set->type);
@@ -269,7 +273,8 @@ static int gather(struct safetensors *file, const char *name, struct hdf5_conten
     return status;
 }
 
-/* The numbers of an HDF5 file, by the names that `config` has for layers, [length] characters; NULL: its own. */
+/* Reads the weights of an HDF5 file. `config`: config.json, [length] characters, which names the layers; NULL: the
+ * names are those in the HDF5 file. */
 static int parse_hdf5(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size, const char *config,
                       size_t length, struct memory *memory, struct error *error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks of Keras' applications (github.com/keras-team/keras, keras/src/applications) that are ours, too: VGG,
- * ResNet as first printed, DenseNet. Their layers' names say which it is; each tensor gets our name, and its
- * dimensions our order. Keras' networks of other names compute something else than ours of that name, and are refused
- * with the reason. */
+/* Networks of Keras' applications (github.com/keras-team/keras, keras/src/applications) that fovea has too: VGG,
+ * ResNet as first printed, DenseNet. The layers' names identify the network; each tensor gets fovea's name and order of
+ * dimensions. Keras' other known networks compute something else than fovea's networks of that name, and are refused
+ * with the reason. ("Ours" in this file: fovea's.) */
 #include "base/text.h"
 #include "io/hdf5.h"
 #include "io/keras_file.h"
@@ -12,11 +12,11 @@
 
 enum { NAME_SIZE = 128 };
 
-/* A file's tensors on their way to a network's. */
+/* The conversion of a Keras file's tensors to those of a fovea network. */
 struct renaming {
     const struct safetensors *file;
     struct safetensors_tensor *tensors; /* ours; names are allocated */
-    float *numbers;                     /* all of their elements */
+    float *numbers;                     /* the elements of all of `tensors` */
     struct error *error;
 };
 
@@ -29,7 +29,7 @@ static bool has_layer(const struct safetensors *file, const char *layer)
     return safetensors_find(file, name) != NULL;
 }
 
-/* The largest i for which "FORMAT of i" is a layer. */
+/* The largest i for which the layers FRONT 1 END to FRONT i END all exist; 0: not even the first does. */
 static int last_layer(const struct safetensors *file, const char *front, const char *end)
 {
     char layer[NAME_SIZE];
@@ -40,7 +40,8 @@ static int last_layer(const struct safetensors *file, const char *front, const c
     return i - 1;
 }
 
-/* "conv4_block6_2_conv" in parts: a stage, a block, a number in it; `kind` is 'c' for a convolution, 'b' for a norm. */
+/* Splits "conv4_block6_2_conv" into stage, block and number within the block; `kind` is 'c' for a convolution, 'b' for
+ * a batch norm. */
 static bool split_block(const char *layer, int *stage, int *block, int *number, char *kind)
 {
     int end = 0;
@@ -48,7 +49,7 @@ static bool split_block(const char *layer, int *stage, int *block, int *number, 
             (strcmp(layer + end, "conv") == 0 || strcmp(layer + end, "bn") == 0) && (*kind = layer[end], true));
 }
 
-/* ResNet of Keras before 2.2.5: "res4b_branch2a" and "bn4b_branch2a"; branch1 is the shortcut. */
+/* The same for ResNet of Keras before 2.2.5: "res4b_branch2a" and "bn4b_branch2a"; branch1 is the shortcut. */
 static bool split_letters(const char *layer, int *stage, int *block, int *number, char *kind)
 {
     char letter = 0, branch[3] = "";
@@ -113,7 +114,7 @@ static bool densenet_name(const struct safetensors *file, const char *layer, cha
     if (sscanf(layer, "pool%1d_%n", &stage, &end) == 1 && end > 0 && is_any(layer + end, "conv", "bn", "bn")) {
         return snprintf(out, NAME_SIZE, "features.transition%d.%s", stage - 1, layer[end] == 'c' ? "conv" : "norm") > 0;
     }
-    /* A layer is norm 0, convolution 1, norm 1, convolution 2. */
+    /* A dense layer is called norm 0, convolution 1, norm 1, convolution 2 by Keras. */
     return split_block(layer, &stage, &block, &number, &kind) &&
            snprintf(out, NAME_SIZE, "features.denseblock%d.denselayer%d.%s%d", stage - 1, block,
                     kind == 'c' ? "conv" : "norm", kind == 'c' ? number : number + 1) > 0;
@@ -131,7 +132,7 @@ static bool vgg_name(const struct safetensors *file, const char *layer, char out
     if (sscanf(layer, "block%1d_conv%1d%n", &block, &conv, &end) != 2 || layer[end] != '\0') {
         return false;
     }
-    for (int i = 1; i < block; i++) { /* each convolution with its ReLU, and a pooling */
+    for (int i = 1; i < block; i++) { /* places: two for each convolution and its ReLU, one for the block's pooling */
         char front[NAME_SIZE];
         snprintf(front, sizeof front, "block%d_conv", i);
         place += 2 * last_layer(file, front, "") + 1;
@@ -145,7 +146,7 @@ static void resnet_network(const struct safetensors *file, char out[NAME_SIZE])
 {
     int blocks = last_layer(file, "conv4_block", "_1_conv");
     if (blocks == 0) {
-        blocks = 6; /* only ResNet50 was there when blocks had letters */
+        blocks = 6; /* when blocks had letters, Keras had ResNet50 only */
     }
     snprintf(out, NAME_SIZE, "resnet%d@v1", blocks == 6 ? 50 : blocks == 23 ? 101 : 152);
 }
@@ -161,14 +162,14 @@ static void vgg_network(const struct safetensors *file, char out[NAME_SIZE])
     snprintf(out, NAME_SIZE, "vgg%d", has_layer(file, "block3_conv4") ? 19 : 16);
 }
 
-/* A network of Keras' applications, known by two of its layers; the first that fits is it. */
+/* A network of Keras' applications, recognised by two of its layers; the first entry whose layers exist is taken. */
 static const struct application {
     const char *name, *layer, *other;
-    const char *unlike; /* how it differs from ours; NULL: it does not, and what follows is set */
+    const char *unlike; /* how it differs from fovea's network; NULL: not at all, and the members below are set */
     bool (*rename)(const struct safetensors *file, const char *layer, char out[NAME_SIZE]);
     void (*network)(const struct safetensors *file, char out[NAME_SIZE]);
     const char *preset;
-    double epsilon_more; /* its norms' epsilon less ours */
+    double epsilon_more; /* the epsilon of Keras' norms minus that of ours */
 } applications[] = {
     {.name = "ResNet V2",
      .layer = "conv2_block1_0_conv",
@@ -267,7 +268,7 @@ static const struct {
     {"moving_variance", "running_var"},
 };
 
-/* Ours for "conv1_conv/kernel"; false where it is none of the network's. */
+/* Our name for a tensor such as "conv1_conv/kernel"; false where the tensor does not belong to the network. */
 static bool rename_tensor(const struct application *known, const struct safetensors *file, const char *name,
                           char out[NAME_SIZE])
 {
@@ -287,8 +288,8 @@ static bool rename_tensor(const struct application *known, const struct safetens
     return false;
 }
 
-/* [pixels, in, out] becomes [out, in, pixels]: a filter's, or a dense layer's of a map that was flattened, which Keras does
- * with channels last. A line of cache is read as a whole. */
+/* Transposes [pixels, in, out] to [out, in, pixels]: the weights of a filter, or of a dense layer after a flattened map
+ * (Keras flattens maps channels-last). Works on 16 outputs at a time, so that whole cache lines are read. */
 static void transpose(const float *from, int64_t pixels, int64_t in, int64_t out, float *to)
 {
     enum { LINE = 16 };
@@ -302,7 +303,7 @@ static void transpose(const float *from, int64_t pixels, int64_t in, int64_t out
     }
 }
 
-/* One tensor as floats in our order; `room` has as many elements. */
+/* Converts one tensor to floats in our order of dimensions. `room`: workspace for as many elements. */
 static int convert_tensor(const struct renaming *r, const struct safetensors_tensor *from, float *room,
                           struct safetensors_tensor *to, float *numbers)
 {
@@ -338,7 +339,7 @@ static const struct safetensors_tensor *find_ours(const struct renaming *r, size
     return NULL;
 }
 
-/* Adds to the numbers of a tensor, in double; `what` NULL: `more` to each. */
+/* Subtracts `what`, element by element, from a tensor; `what` NULL: adds `more` to each element. Sums are in double. */
 static void add_to(const struct safetensors_tensor *tensor, const float *what, double more)
 {
     float *numbers = (float *)(uintptr_t)tensor->data;
@@ -347,8 +348,8 @@ static void add_to(const struct safetensors_tensor *tensor, const float *what, d
     }
 }
 
-/* Of the bias of a convolution ("layer1.0.conv2.bias", "layer1.0.downsample.0.bias"): the mean of the norm behind it.
- * */
+/* For the bias of a convolution ("layer1.0.conv2.bias", "layer1.0.downsample.0.bias"): the name of the running mean of
+ * the norm that follows. False: the tensor is no such bias. */
 static bool norm_behind(const char *name, char out[NAME_SIZE])
 {
     const char *end = strrchr(name, '.'), *conv = strstr(name, "conv"), *down = strstr(name, "downsample.0.");
@@ -364,8 +365,8 @@ static bool norm_behind(const char *name, char out[NAME_SIZE])
     return true;
 }
 
-/* ResNet's convolutions have a bias in Keras, and a norm takes the mean off behind it: gamma (x + b - m) / s + beta.
- * So the bias goes into the norm's mean, and is no tensor any more. */
+/* Keras' ResNet convolutions have a bias, and the norm that follows subtracts its mean: gamma (x + b - m) / s + beta.
+ * Subtracts each bias from that mean and removes the bias from the list of tensors. */
 static int fold_biases(struct renaming *r, size_t *count)
 {
     size_t kept = 0;
@@ -410,7 +411,7 @@ static int rename_all(struct renaming *r, const struct application *known, float
         }
         ++*count;
         size_t elements;
-        shape_count(&from->shape, &elements); /* has been counted */
+        shape_count(&from->shape, &elements); /* cannot fail: count_elements has checked it */
         to->data = (const uint8_t *)(r->numbers + used);
         to->bytes = elements * sizeof *r->numbers;
         to->shape = from->shape;
@@ -427,7 +428,7 @@ static int rename_all(struct renaming *r, const struct application *known, float
     return known->rename == resnet_name ? fold_biases(r, count) : FOV_OK;
 }
 
-/* Elements of all tensors, and of the largest. */
+/* Counts the elements of all tensors together, and of the largest one. */
 static int count_elements(const struct renaming *r, size_t *all, size_t *most)
 {
     *all = *most = 0;
@@ -471,7 +472,7 @@ static int rename_as(struct safetensors *file, const struct application *known, 
     memory_free(memory, r.numbers);
     memory_free(memory, room);
     if (status == FOV_OK) {
-        made.map = file->map; /* and the name that goes with it */
+        made.map = file->map; /* the mapping also owns the file's name, which `made` uses */
         made.mapped = file->mapped;
         file->mapped = false;
         safetensors_close(file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading and writing .npy. The header is a Python literal; only the one form of it that NumPy writes is understood
- * here, with a parser that goes forward over at most NPY_MAX_HEADER bytes, nests nothing and evaluates nothing. */
+/* Reading and writing .npy. The header is a Python literal; only the form that NumPy writes is understood, by a parser
+ * that makes one pass over at most NPY_MAX_HEADER bytes, nests nothing and evaluates nothing. */
 #include "io/npy.h"
 #include "base/text.h"
 #include "io/sniff.h"
@@ -71,7 +71,7 @@ static bool take_word(struct header *header, const char *word)
     return true;
 }
 
-/** A string in either kind of quotes, without escapes: no name that NumPy writes has any. */
+/** A string in either kind of quotes, without escapes: NumPy writes none in its keys and type names. */
 static int read_string(struct header *header, char *text, size_t room)
 {
     char quote = take(header, '\'') ? '\'' : take(header, '"') ? '"' : '\0';
@@ -159,7 +159,7 @@ static int read_dimension(struct header *header, int64_t *dimension)
     return 0;
 }
 
-/** A Python tuple: "()", "(3,)", "(3, 4)"; a single number without its comma is none. */
+/** A Python tuple: "()", "(3,)", "(3, 4)"; "(3)" without its comma is none. */
 static int read_shape(struct header *header)
 {
     fov_shape *shape = &header->npy->shape;
@@ -239,7 +239,7 @@ static int read_dict(struct header *header)
 
 /* ---- the whole file ---------------------------------------------------------------------------------------------- */
 
-/** Magic, version and header length; header->at and ->end enclose the text then. */
+/** Reads magic, version and header length; sets header->at and ->end to the begin and end of the header's text. */
 static int read_prefix(struct header *header, size_t size)
 {
     const uint8_t *bytes = header->bytes;
@@ -327,7 +327,7 @@ void npy_copy(const struct npy *npy, void *data)
     int64_t  index[FOV_MAX_RANK] = {0};
     int64_t  stride[FOV_MAX_RANK]; /* elements, in the file */
     int64_t  step = 1, place = 0;
-    if (npy->count == 0) { /* beside a dimension of 0, strides may be anything */
+    if (npy->count == 0) { /* the product of the other dimensions, computed below, might overflow */
         return;
     }
     shape_strides(&npy->shape, stride);
@@ -343,7 +343,7 @@ void npy_copy(const struct npy *npy, void *data)
         if (npy->dtype == FOV_BOOL) {
             to[k] = to[k] != 0;
         }
-        /* The next index in plain order, and where it lies. */
+        /* Advances to the next index in plain order, and `place` to its position in the file. */
         for (int axis = npy->shape.rank - 1; axis >= 0; axis--) {
             place += stride[axis];
             if (++index[axis] < npy->shape.dim[axis]) {

@@ -25,9 +25,9 @@ struct npy {
 /** Reads the header and checks that exactly its elements follow. `name` is for messages; `npy` points into `bytes`. */
 int npy_parse(struct npy *npy, const char *name, const uint8_t *bytes, size_t size, struct error *error);
 /** Copies the elements out: dense, plain order (last dimension contiguous), this machine's byte order, bools 0 or 1.
- *  `data` has room for npy->bytes. */
+ *  `data` must have room for npy->bytes bytes. */
 void npy_copy(const struct npy *npy, void *data);
-/** Writes an array of a known shape; `data` is dense and in plain order. `system` NULL: the real one. */
+/** Writes an array of a known shape; `data` is dense and in plain order. `system` NULL: the real file system. */
 int npy_write(const char *path, fov_dtype dtype, const fov_shape *shape, const void *data,
               const struct file_system *system, struct error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An open safetensors file: its types, its tensors by name, their numbers as floats. The header is read by
- * safetensors_header.c, files are written by safetensors_write.c. */
+/* An open safetensors file: element types, tensors by name, elements as floats. safetensors_header.c reads the header,
+ * safetensors_write.c writes files. */
 #include "io/safetensors.h"
 #include "base/text.h"
 #include "io/safetensors_types.h"
@@ -62,7 +62,7 @@ int safetensors_open(struct safetensors *file, const char *path, struct memory *
     if (status) {
         return status;
     }
-    /* The name lives as long as the file is open, whatever the caller does with his string. */
+    /* The file keeps its own copy of the name, so the caller may free the path. */
     char *name = memory_copy_text(memory, path, error);
     status = name == NULL ? FOV_E_MEMORY : safetensors_parse(file, name, map.bytes, map.size, memory, error);
     if (status) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tensors that other formats' readers found (torch_file.c, keras_file.c), as an open safetensors file: whoever asks for
- * weights knows one kind of them. */
+/* Presents the tensors that readers of other formats found (torch_file.c, keras_file.c) as an open safetensors file, so
+ * that code that loads weights handles one kind of file. */
 #include "base/text.h"
 #include "io/safetensors.h"
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static const char *keep(struct safetensors *file, size_t *used, const char *text
     return kept;
 }
 
-/* Names and metadata move into one block of the file's own. */
+/* Copies names and metadata into one block that the file owns. */
 static int keep_texts(struct safetensors *file, struct error *error)
 {
     size_t bytes = 1, used = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The header of a safetensors file, which is JSON. Every rule of the reference implementation is checked before a tensor
- * can be seen: the offsets cover the data from its first byte to its last without holes or overlaps, and every tensor has
- * exactly the bytes its shape needs. Without jansson there is json_absent.c in its place. */
+/* The header of a safetensors file, which is JSON. Every rule of the reference implementation is checked before a
+ * caller sees a tensor: the offsets cover the data from its first byte to its last without holes or overlaps, and every
+ * tensor has exactly the bytes that its shape needs. Builds without jansson use json_absent.c instead. */
 #include "base/text.h"
 #include "io/json_size.h"
 #include "io/safetensors.h"
@@ -60,7 +60,8 @@ static int check_json_size(const char *file, const uint8_t *json, size_t size, s
     return 0;
 }
 
-/** *held: bytes that are held against the limit for *root, also where it fails. */
+/** Parses the header into *root. Sets *held to the bytes that it holds against the memory limit, after failures too;
+ *  the caller releases them. */
 static int parse_header(const char *file, const uint8_t *bytes, size_t size, json_t **root, size_t *data_start,
                         size_t *held, struct memory *memory, struct error *error)
 {
@@ -122,7 +123,7 @@ static int parse_header(const char *file, const uint8_t *bytes, size_t size, jso
 
 /* ---- one entry --------------------------------------------------------------------------------------------------- */
 
-/** A whole number >= 0; 1.0, 1e3 and -1 are none. */
+/** Reads a whole number >= 0; refuses 1.0, 1e3 and -1. */
 static bool whole_number(const json_t *json, int64_t *value)
 {
     *value = json_is_integer(json) ? (int64_t)json_integer_value(json) : -1;
@@ -175,7 +176,7 @@ static int read_offsets(struct entry_reader *entry, const json_t *offsets)
     return 0;
 }
 
-/** The bytes that the shape asks for are the bytes that the offsets give. */
+/** Checks that the shape needs exactly as many bytes as the offsets span. */
 static int check_extent(struct entry_reader *entry, size_t bits)
 {
     char   shape[SHAPE_TEXT_SIZE];
@@ -251,7 +252,7 @@ static int compare_offset(const void *a, const void *b)
     if (left->offset != right->offset) {
         return left->offset < right->offset ? -1 : 1;
     }
-    /* Empty tensors stand before the one that starts where they lie. */
+    /* Empty tensors sort before the tensor that starts at the same offset. */
     if (left->bytes != right->bytes) {
         return left->bytes < right->bytes ? -1 : 1;
     }
@@ -298,7 +299,7 @@ static int read_metadata(struct safetensors *file, const json_t *metadata, struc
     return 0;
 }
 
-/** Room for all names, keys and values, and for the arrays. */
+/** Allocates the arrays, and one block for all names, metadata keys and values. */
 static int allocate_tables(struct safetensors *file, const json_t *root, struct error *error)
 {
     size_t      text_bytes = 1;
@@ -372,7 +373,7 @@ static int read_tables(struct safetensors *file, const json_t *root, size_t data
     }
     qsort(file->metadata, texts, sizeof *file->metadata, compare_key);
     qsort(file->tensors, tensors, sizeof *file->tensors, compare_offset);
-    /* Offsets were within the data so far; from here on they are within the file. check_cover has yet to bless them. */
+    /* All data pointers begin at the start of the data; check_cover adds the offsets once it has checked them. */
     for (size_t i = 0; i < tensors; i++) {
         file->tensors[i].data = bytes + data_start;
     }

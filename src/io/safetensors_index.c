@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tensors in several safetensors files, with the index beside them that says which is where (Hugging Face's
- * "model.safetensors.index.json"): one list of all of them. Index and files have to agree in full, as a file that was left
- * behind by another download would otherwise go unnoticed. */
+/* Tensors spread over several safetensors files, with an index that says which file holds which tensor (Hugging Face's
+ * "model.safetensors.index.json"), as one list. Index and files must agree in full; otherwise a file left over from
+ * another download would go unnoticed. */
 #include "base/text.h"
 #include "io/json_size.h"
 #include "io/safetensors.h"
@@ -15,7 +15,7 @@ enum { NAME_TEXT = 120, PATH_SIZE = 4096, MOST_SHARDS = 10000, MOST_INDEX = 64 <
 struct indexing {
     struct safetensors *file;
     const char *path;
-    char folder[PATH_SIZE]; /* of the index, and of all files */
+    char folder[PATH_SIZE]; /* the folder of the index and of all files, with its slash */
     struct error *error;
 };
 
@@ -25,9 +25,10 @@ static int compare_name(const void *a, const void *b)
                   (*(const struct safetensors_tensor *const *)b)->name);
 }
 
-/* ---- the files ---------------------------------------------------------------------------------------------------- */
+/* ---- the files
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* A name of a file in the index's own folder, nowhere else. */
+/* Accepts only the name of a file in the index's own folder: no path, nothing that begins with a dot. */
 static int check_name(const struct indexing *x, const char *name)
 {
     char shown[NAME_TEXT];
@@ -69,7 +70,8 @@ static int open_shard(struct indexing *x, const char *name)
     return status;
 }
 
-/* ---- the list ----------------------------------------------------------------------------------------------------- */
+/* ---- the list
+ * ----------------------------------------------------------------------------------------------------- */
 
 static int read_map(struct indexing *x, const json_t *map)
 {
@@ -94,7 +96,7 @@ static int read_map(struct indexing *x, const json_t *map)
     return FOV_OK;
 }
 
-/* Each tensor of each file stands in the index as that file's. */
+/* Lists the tensors of all files; the index must assign each tensor to the file that holds it. */
 static int gather(struct indexing *x, const json_t *map)
 {
     struct safetensors *file = x->file;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The element types of safetensors, shared by its reader and its writer. Nobody else needs this header. */
+/* The element types of safetensors, shared by its reader and writer and by the readers of PyTorch's and Keras'
+ * files. */
 #ifndef IO_SAFETENSORS_TYPES_H
 #define IO_SAFETENSORS_TYPES_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing safetensors, and the seal: a SHA-256 of the content inside the file's own metadata, which finds a flipped bit
- * that no rule of the format would notice. The tensors stream from where they lie; nothing is held twice. */
+ * that no rule of the format would notice. Tensors are written straight from the caller's memory, without a copy. */
 #include "base/hash.h"
 #include "base/text.h"
 #include "io/safetensors.h"
@@ -13,7 +13,7 @@ enum { PREFIX_BYTES = 8, NAME_TEXT = 160 };
 
 /* ---- the seal ---------------------------------------------------------------------------------------------------- */
 
-/** Lengths stand before texts, so that no two contents read the same. */
+/** Lengths are hashed before texts, so that different contents never give the same byte sequence. */
 static void hash_number(struct hash_state *state, uint64_t number)
 {
     uint8_t bytes[8];
@@ -51,7 +51,7 @@ static int compare_text(const void *a, const void *b)
     return strcmp((*left)->key, (*right)->key);
 }
 
-/** Metadata in order of key, so that the seal does not depend on the order in which it was given. */
+/** Hashes metadata sorted by key, so that the seal does not depend on the order in which they were given. */
 static int hash_metadata(struct hash_state *state, const struct safetensors_text *metadata, size_t count,
                          struct memory *memory, struct error *error)
 {
@@ -113,7 +113,7 @@ static int fail_memory(const struct header_writer *writer)
     return error_set(writer->error, FOV_E_MEMORY, "%s: out of memory for the header", writer->path);
 }
 
-/** Adds `value` under a new key; takes the reference. Names must be UTF-8 and differ. */
+/** Adds `value` to an object under a new key and takes over the reference to it. Keys must be UTF-8 and differ. */
 static int add_entry(const struct header_writer *writer, json_t *object, const char *key, json_t *value)
 {
     char escaped[NAME_TEXT];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* First bytes of the formats people hand over by mistake. Nothing here parses: it only chooses words. */
+/* First bytes of the formats that people hand over by mistake. Nothing is parsed: the result only chooses the words of
+ * an error message. */
 #include "io/sniff.h"
 #include <stdbool.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static bool is_text(const uint8_t *bytes, size_t size)
 static bool is_keras(const uint8_t *bytes, size_t size)
 {
     static const char *const entries[] = {"metadata.json", "config.json", "model.weights.h5"};
-    enum { LENGTH = 26, NAME = 30 }; /* of a local header: two bytes, and where the name begins */
+    enum { LENGTH = 26, NAME = 30 }; /* offsets in a local header: the name's length (two bytes), the name */
     for (size_t i = 0; size >= NAME && i < sizeof entries / sizeof entries[0]; i++) {
         size_t length = strlen(entries[i]);
         if (bytes[LENGTH] == length && bytes[LENGTH + 1] == 0 &&

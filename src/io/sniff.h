@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file that is not what it should be looks like instead, by its first bytes: for helpful error sentences. */
+/* Guesses from its first bytes what a file of the wrong kind is instead: for helpful error messages. */
 #ifndef IO_SNIFF_H
 #define IO_SNIFF_H
 
@@ -11,7 +11,7 @@ enum sniff_kind {
     SNIFF_EMPTY,
     SNIFF_GZIP,
     SNIFF_ZIP,
-    SNIFF_KERAS, /**< a zip archive, too */
+    SNIFF_KERAS, /**< a zip archive with Keras' entries */
     SNIFF_PICKLE,
     SNIFF_SAFETENSORS,
     SNIFF_NPY,
@@ -21,9 +21,9 @@ enum sniff_kind {
     SNIFF_TFLITE
 };
 
-enum { SNIFF_BYTES = 64 /**< of a file that are looked at */ };
+enum { SNIFF_BYTES = 64 /**< how many bytes of a file sniff_content looks at */ };
 enum sniff_kind sniff_content(const uint8_t *bytes, size_t size);
-/** A clause to put after the error: "; it looks like gzip: decompress it first". "" for SNIFF_UNKNOWN. */
+/** A clause to append to an error message: "; it looks like gzip: decompress it first". "" for SNIFF_UNKNOWN. */
 const char *sniff_hint(enum sniff_kind kind);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A PyTorch file as an opened safetensors file: the pickle says what the tensors are, the archive where their bytes lie,
- * and here each is checked to lie within its storage, in plain order. Nothing is copied. */
+/* Presents a PyTorch file as an opened safetensors file: the pickle describes the tensors, the archive holds their
+ * bytes, and this file checks that each tensor lies within its storage, in plain order. Nothing is copied. */
 #include "io/torch_file.h"
 #include "base/text.h"
 #include "io/safetensors_types.h"
@@ -13,7 +13,7 @@ struct opened {
     struct safetensors *file;
     struct torch_archive archive;
     struct torch_pickle pickle;
-    const char *folder; /* of all entries, with its slash; not terminated */
+    const char *folder; /* the folder in the archive that holds all entries, with its slash; not terminated */
     size_t folder_length;
     const uint8_t *bytes;
     struct error *error;
@@ -32,7 +32,7 @@ static const struct torch_entry *find(const struct opened *o, const char *path, 
     return torch_archive_find(&o->archive, name, (size_t)length);
 }
 
-/* The folder that the pickle lies in, which all entries share. */
+/* Finds the pickle, and the folder that it shares with all other entries. */
 static int find_pickle(struct opened *o, const struct torch_entry **pickle)
 {
     static const char wanted[] = "data.pkl";
@@ -59,7 +59,7 @@ static int check_byte_order(const struct opened *o)
     return big ? error_set(o->error, FOV_E_UNSUPPORTED, "%s: its numbers are big-endian", o->file->file) : FOV_OK;
 }
 
-/* Whether elements lie one behind the other, the last dimension fastest; dimensions of one element may claim anything. */
+/* Whether a tensor is dense and in plain order; the stride of a dimension of size 1 does not matter. */
 static bool is_plain(const struct torch_tensor *tensor)
 {
     int64_t step = 1;
@@ -67,7 +67,7 @@ static bool is_plain(const struct torch_tensor *tensor)
         if (tensor->size[i] != 1 && tensor->stride[i] != step) {
             return false;
         }
-        step *= tensor->size[i]; /* the shape has been counted: this does not overflow */
+        step *= tensor->size[i]; /* cannot overflow: shape_count has accepted the shape */
     }
     return true;
 }

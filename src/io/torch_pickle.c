@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The pickle of a PyTorch file, read without running it. A pickle is a program for a machine with a stack: its
- * instructions push numbers, texts, tuples and dicts, and call what they name. Here those that a state dict is made of
- * are known, and five names that it may call. What any other name would have made is opaque: nobody knows what it is, and
- * nobody needs to, as long as it lies beside the tensors (the options of a training script, say) and is none of them.
- * Values are nodes of an arena, containers are lists of cells; nothing recurses.
+/* The pickle of a PyTorch file, read without running it. A pickle is a program for a stack machine: its instructions
+ * push numbers, texts, tuples and dicts, and call functions by name. This reader knows the instructions that a state
+ * dict needs, and five kinds of callables. The result of calling any other name is an opaque value: harmless as long as
+ * it only stands beside the tensors (the options of a training script, say), refused where a tensor is wanted.
+ * Values are nodes of an array, containers are linked lists of cells; nothing recurses.
  * Instructions are described in Python's pickletools. */
 #include "io/torch_file.h"
 #include "base/text.h"
@@ -14,15 +14,15 @@ enum { MOST_NODES = 4000000, MOST_STACK = 1000000, NAME_TEXT = 160 };
 
 enum kind {
     KIND_NONE,
-    KIND_NUMBER, /* whole, or a flag */
-    KIND_OTHER,  /* what state dicts have beside tensors: fractions */
+    KIND_NUMBER, /* an integer or a boolean */
+    KIND_OTHER,  /* a value whose content does not matter: a fraction, bytes */
     KIND_TEXT,
     KIND_SEQUENCE, /* tuple or list */
     KIND_DICT,     /* cells: key, value, key, value */
-    KIND_NAME,     /* what it may call */
+    KIND_NAME,     /* a known callable */
     KIND_STORAGE,
     KIND_TENSOR,
-    KIND_OPAQUE, /* a name that is not known, and whatever would have come of it; .first and .last: its two texts */
+    KIND_OPAQUE, /* an unknown name, or a result of calling it; .first and .last: nodes of its module and its name */
     KIND_MARK
 };
 
@@ -31,10 +31,10 @@ enum called { CALL_DICT, CALL_TENSOR, CALL_PARAMETER, CALL_SIZE, CALL_STORAGE };
 struct node {
     enum kind   kind;
     enum called called;       /* of a name */
-    const char *type;         /* of a name that is a storage's, and of a storage: "F32" */
-    int64_t     number;       /* of a storage: its elements; of a tensor: its place among the tensors */
-    const char *text;         /* of a text, and of a storage: its key */
-    size_t      length;
+    const char *type;         /* of a storage, and of a name that makes storages: "F32" */
+    int64_t     number;       /* of a storage: its elements; of a tensor: its index in reader.tensors */
+    const char *text;         /* of a text; of a storage: its key. Points into the pickle */
+    size_t      length;       /* of `text` */
     uint32_t    first, last;  /* cells of a container; 0: none */
     uint32_t    count;
 };
@@ -46,18 +46,18 @@ struct cell {
 struct reader {
     const char    *file;
     const uint8_t *bytes;
-    size_t         size, at, instruction; /* where the current one began */
+    size_t         size, at, instruction; /* instruction: offset of the current one, for messages */
     struct memory *memory;
     struct error  *error;
-    struct node   *nodes; /* nodes[0] is none */
+    struct node   *nodes; /* nodes[0] stands for "none" */
     size_t         node_count, node_capacity;
-    struct cell   *cells; /* cells[0] is none */
+    struct cell   *cells; /* cells[0] stands for "none" */
     size_t         cell_count, cell_capacity;
     uint32_t      *stack;
     size_t         stack_count, stack_capacity;
-    uint32_t      *memo; /* 0: nothing is kept there */
+    uint32_t      *memo; /* the pickle's memo: nodes kept by number for later; 0: nothing is kept there */
     size_t         memo_count, memo_capacity;
-    struct torch_tensor *tensors; /* as they are rebuilt, without names */
+    struct torch_tensor *tensors; /* in the order in which the pickle rebuilds them; names are not known yet */
     size_t               tensor_count, tensor_capacity;
 };
 
@@ -66,7 +66,7 @@ static int refuse(const struct reader *r, const char *what)
     return error_set(r->error, FOV_E_INPUT, "%s: pickle, byte %zu: %s", r->file, r->instruction, what);
 }
 
-/* ---- the arena and the stack ------------------------------------------------------------------------------------- */
+/* ---- nodes, cells and the stack ---------------------------------------------------------------------------------- */
 
 static uint32_t add_node(struct reader *r, struct node node)
 {
@@ -110,7 +110,7 @@ static int append(struct reader *r, uint32_t container, uint32_t item)
     return FOV_OK;
 }
 
-/* The i-th of a sequence; 0: there is none, or it is no sequence. Sequences that are looked at are short. */
+/* The i-th item of a sequence; 0: it has none, or the node is no sequence. Linear, but only called for short ones. */
 static uint32_t item(const struct reader *r, uint32_t sequence, uint32_t i)
 {
     uint32_t cell = r->nodes[sequence].kind == KIND_SEQUENCE ? r->nodes[sequence].first : 0;
@@ -141,7 +141,7 @@ static int push_new(struct reader *r, struct node node)
     return push(r, add_node(r, node));
 }
 
-/* The top of the stack, taken; 0 and an error where there is none, or a mark. */
+/* Pops the top of the stack; 0 and an error where the stack is empty or a mark is on top. */
 static uint32_t pop(struct reader *r)
 {
     if (r->stack_count == 0 || r->nodes[r->stack[r->stack_count - 1]].kind == KIND_MARK) {
@@ -158,7 +158,7 @@ static uint32_t top(struct reader *r)
     return node;
 }
 
-/* The place behind the last mark; 0: there is no mark. */
+/* The stack index of the first value above the last mark; 0 and an error: there is no mark. */
 static size_t behind_mark(struct reader *r)
 {
     size_t at = r->stack_count;
@@ -216,7 +216,7 @@ static int push_text(struct reader *r, int length_bytes)
     return push_new(r, (struct node){.kind = KIND_TEXT, .text = (const char *)text, .length = (size_t)length});
 }
 
-/* Whole numbers of any length: eight bytes are as many as a size has. */
+/* LONG1, an integer of any length: more than eight bytes are refused, as no size needs them. */
 static int push_long(struct reader *r)
 {
     int64_t length;
@@ -226,7 +226,7 @@ static int push_long(struct reader *r)
     return length <= 8 ? push_number(r, (int)length, true) : refuse(r, "a number is too large");
 }
 
-/* ---- what it may call -------------------------------------------------------------------------------------------- */
+/* ---- names and calls --------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name; /* "MODULE NAME" */
@@ -266,13 +266,13 @@ static int push_name(struct reader *r, const char *module, size_t module_length,
                      : push_new(r, (struct node){.kind = KIND_OPAQUE, .first = first, .last = last});
 }
 
-/* What comes of something opaque is so, too. */
+/* Pushes the result of using an opaque value: opaque as well, with the same name for messages. */
 static int push_opaque(struct reader *r, uint32_t node)
 {
     return push_new(r, (struct node){.kind = KIND_OPAQUE, .first = r->nodes[node].first, .last = r->nodes[node].last});
 }
 
-/* Something opaque stands where a tensor is wanted, as the entry of that name, or (NULL) in place of all of them. */
+/* Refuses an opaque value where a tensor is wanted: as the value of the key `entry`, or (NULL) as the whole file. */
 static int refuse_opaque(const struct reader *r, uint32_t node, const struct node *entry)
 {
     char full[2 * NAME_TEXT], shown[NAME_TEXT], of[NAME_TEXT] = "", where[NAME_TEXT + 16] = "";
@@ -307,7 +307,7 @@ static int read_name(struct reader *r)
     return push_name(r, part[0], length[0], part[1], length[1]);
 }
 
-/* ("storage", its type, its key, where it was, its elements) */
+/* BINPERSID: pops a storage's description, ("storage", type, key, device, number of elements). */
 static int read_storage(struct reader *r)
 {
     uint32_t id = pop(r);
@@ -437,7 +437,8 @@ static int make_marked_tuple(struct reader *r)
     return from > 0 ? make_sequence(r, from, true) : (int)r->error->status;
 }
 
-/* Puts what lies from `from` on into the container in front of it; `kept`: places between (a mark). */
+/* Moves the values from stack index `from` on into the container below them; `kept`: stack entries between the two (1:
+ * a mark). */
 static int fill(struct reader *r, enum kind kind, size_t from, size_t kept)
 {
     if (from >= kept + 1 && r->nodes[r->stack[from - kept - 1]].kind == KIND_OPAQUE) {
@@ -468,7 +469,7 @@ static int fill_with(struct reader *r, enum kind kind, size_t count)
     return count <= r->stack_count ? fill(r, kind, r->stack_count - count, 0) : refuse(r, "a value is missing");
 }
 
-/* A state beside the entries, such as an OrderedDict's "_metadata", or of something opaque: nothing here needs it. */
+/* BUILD: drops the state of a dict or an opaque value (an OrderedDict's "_metadata", say), which is not needed. */
 static int drop_state(struct reader *r)
 {
     uint32_t state = pop(r), owner = state != 0 ? top(r) : 0;
@@ -511,7 +512,7 @@ static int keep_or_recall(struct reader *r, int bytes, int (*then)(struct reader
     return take_number(r, bytes, false, &place) ? then(r, place) : (int)r->error->status;
 }
 
-/* STACK_GLOBAL: the two texts lie on the stack. */
+/* STACK_GLOBAL: module and name are texts on the stack. */
 static int read_stacked_name(struct reader *r)
 {
     uint32_t name = pop(r), module = name != 0 ? pop(r) : 0;
@@ -530,14 +531,14 @@ static int skip(struct reader *r, size_t bytes)
     return take(r, bytes) != NULL ? FOV_OK : (int)r->error->status;
 }
 
-/* NEWOBJ_EX: a class, its arguments and those by name. */
+/* NEWOBJ_EX: a class, its positional arguments, and its named arguments, which are dropped. */
 static int call_by_name(struct reader *r)
 {
     uint32_t named = pop(r);
     return named != 0 ? call(r) : (int)r->error->status;
 }
 
-/* Bytes, as numpy's numbers have them. */
+/* Bytes, as in pickled NumPy scalars; their content is skipped. */
 static int skip_bytes(struct reader *r, int length_bytes)
 {
     int64_t length;
@@ -663,8 +664,8 @@ static int take_tensors(struct reader *r, uint32_t dict, struct torch_pickle *pi
     return FOV_OK;
 }
 
-/* How usual a name is for the tensors among others (training scripts, PyTorch Lightning, BasicSR): 1 is the most usual; 0:
- * it is not. */
+/* How common a key is for the state dict in a checkpoint (of training scripts, PyTorch Lightning, BasicSR): 1 is the
+ * most common; 0: not a common one. */
 static int rank_of(const struct node *name)
 {
     static const char *const usual[] = {"state_dict", "model_state_dict", "model", "params_ema", "params", "net"};
@@ -677,8 +678,9 @@ static int rank_of(const struct node *name)
     return 0;
 }
 
-/* The dict that holds the tensors: the whole, or the one in it that is called a state dict, or the only one that has any.
- * What a script keeps beside it may be tensors, too (the best accuracy), but fewer. 0: there is none, or several. */
+/* Finds the dict that holds the tensors: an inner dict with a common key (rank_of), else the whole if it holds tensors
+ * itself, else the only inner dict that holds any. Inner dicts count only if they hold more tensors than the whole does
+ * directly: a script may keep a few beside the state dict (the best accuracy). 0: there is none, or several. */
 static uint32_t find_state(const struct reader *r, uint32_t whole)
 {
     uint32_t found = 0, named = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The archive of a PyTorch file. It is read in place by its central directory, which PyTorch writes with entries that
- * are stored, not compressed, so that tensors can be mapped. Sizes beyond 4 GB stand in zip64's fields (APPNOTE 4.3.14
- * to 4.3.16 and 4.5.3). Every offset is checked against the file before it is followed. */
+/* The archive of a PyTorch file, read in place through its central directory. PyTorch stores entries uncompressed, so
+ * that tensors can be mapped. Sizes beyond 4 GB are in zip64's fields (APPNOTE 4.3.14 to 4.3.16 and 4.5.3). Every
+ * offset is checked against the file's size before it is followed. */
 #include "io/torch_file.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static bool has_mark(const struct zip *zip, uint64_t where, uint64_t count, uint
     return inside(zip, where, count) && number(zip->bytes + where, 4) == mark;
 }
 
-/* Where the list of entries begins, and how many there are. */
+/* Finds where the central directory begins, and how many entries it has. */
 static int find_directory(const struct zip *zip, uint64_t *where, uint64_t *count)
 {
     size_t back = END_BYTES;
@@ -79,7 +79,8 @@ static int find_directory(const struct zip *zip, uint64_t *where, uint64_t *coun
     return FOV_OK;
 }
 
-/* Sizes and place that do not fit 32 bits stand in the extra field of zip64, in this order. */
+/* Replaces sizes and the local header's offset that do not fit 32 bits (all bits set) by those in the zip64 extra
+ * field, where they come in this order. False: that field is cut off. */
 static bool read_large(const uint8_t *extra, size_t length, uint64_t *size, uint64_t *packed, uint64_t *local)
 {
     uint64_t *wanted[] = {size, packed, local};
@@ -107,7 +108,7 @@ static bool read_large(const uint8_t *extra, size_t length, uint64_t *size, uint
     return true;
 }
 
-/* One entry of the directory; *next: where the one behind it begins. */
+/* Reads one entry of the directory; sets *next to the offset of the entry after it. */
 static int read_entry(const struct zip *zip, uint64_t where, struct torch_entry *entry, uint64_t *next)
 {
     if (!has_mark(zip, where, CENTRAL_BYTES, 0x02014b50)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The arena: blocks of 64 KiB or of what was asked for, in a list; and a table of names with open addressing. */
+/* The arena: a list of blocks of 64 KiB each, or of the requested size where that is large; and a hash table of names
+ * with open addressing. */
 #include "io/onnx/arena.h"
 #include <string.h>
 
@@ -29,7 +30,7 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
         }
         block->size = room;
         if (room == bytes && arena->block != NULL) {
-            /* A piece of its own goes behind the block that is being filled. */
+            /* A large piece gets a block of its own, linked behind the block that is being filled. */
             block->used = bytes;
             block->before = arena->block->before;
             arena->block->before = block;
@@ -55,7 +56,7 @@ const char *arena_text(struct arena *arena, const void *text, size_t length)
 void *arena_grow(struct arena *arena, void *array, size_t count, size_t size)
 {
     if (count != 0 && (count < 4 || (count & (count - 1)) != 0)) {
-        return array; /* there is room up to the next power of two */
+        return array; /* the capacity, 4 or the next power of two, is not used up */
     }
     size_t capacity = count < 4 ? 4 : 2 * count;
     void  *grown = arena_take(arena, capacity, size);
@@ -70,7 +71,7 @@ void *arena_reserve(struct arena *arena, void *array, size_t *capacity, size_t c
     if (more <= *capacity - count && array != NULL) {
         return array;
     }
-    /* The first lot gets exactly its room: most lists come in one piece. */
+    /* The first elements get exactly the room that they need: most lists come in one piece. */
     size_t wanted = count == 0 ? more : 2 * (count + more);
     void  *grown = arena_take(arena, wanted, size);
     if (grown != NULL) {
@@ -105,7 +106,7 @@ int arena_table_make(struct arena *arena, struct arena_table *table, size_t coun
     return table->names == NULL || table->numbers == NULL ? FOV_E_MEMORY : 0;
 }
 
-/** Where `name` is, or the free place where it would be (FNV-1a, linear probing). */
+/** The place of `name`, or the free place where it belongs (FNV-1a, linear probing). */
 static size_t find_place(const struct arena_table *table, const char *name)
 {
     uint64_t hash = 14695981039346656037u;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoding an ONNX file with nanopb. Each message type has one function that takes all its fields which are not plain
- * numbers. A stream runs over the file's bytes where they lie, so that the address of a weight is simply remembered;
- * what it looks at is asked for first (file_need), so that of a large file the weights are not read here. The one
- * message that can contain itself is a graph, in an attribute of a node; how deep is limited. */
+/* Decoding an ONNX file with nanopb. For each message type, one callback takes all fields that are not plain numbers.
+ * The stream runs over the file's bytes in place: of a weight, only the address is kept. Bytes are requested
+ * (file_need) before they are looked at, so that the weights of a large file are not read here. The one message that
+ * can contain itself is a graph, in an attribute of a node; the depth is limited. */
 #include "base/text.h"
 #include "io/onnx/message.h"
 #include "io/sniff.h"
@@ -16,14 +16,14 @@ struct decoder {
     size_t         size;
     struct arena  *arena;
     struct error  *error;
-    const struct file_map *map; /**< what `bytes` are, where they are not all there; else NULL */
-    /** how far all streams over the file have come: they are nested, so one place will do */
+    const struct file_map *map; /**< the map behind `bytes`, where not all of them have been read; else NULL */
+    /** the read position, shared by all streams over the file: they are nested, so one is enough */
     const uint8_t *at;
     int            depth;          /**< of the graph that is being decoded; the model's own: 1 */
     size_t         nodes, tensors; /**< in all graphs together */
 };
 
-/** What a field function is handed: the decoder, and the struct of message.h that is being filled. */
+/** The argument of a field callback: the decoder, and the struct of message.h that it fills. */
 struct frame {
     struct decoder *decoder;
     void           *target;
@@ -54,7 +54,8 @@ static bool read_file(pb_istream_t *stream, pb_byte_t *to, size_t count)
     return true;
 }
 
-/** nanopb hands numbers over in a small buffer of its own; everything else lies in the file. */
+/** Whether a stream reads from the file. For single numbers in repeated fields, nanopb passes a stream over a small
+ *  buffer of its own instead. */
 static bool in_file(const struct decoder *decoder, const pb_istream_t *stream)
 {
     return stream->callback == read_file &&
@@ -73,7 +74,7 @@ static bool fail(const struct decoder *decoder, const pb_istream_t *stream, cons
     return false;
 }
 
-/** Decodes one message; the innermost failure is the one that is told. */
+/** Decodes one message. The error that is reported is that of the innermost message. */
 static bool decode(const struct decoder *decoder, pb_istream_t *stream, const pb_msgdesc_t *fields, void *message,
                    const char *name)
 {
@@ -92,7 +93,7 @@ static bool decode(const struct decoder *decoder, pb_istream_t *stream, const pb
 
 /* ---- lists and texts --------------------------------------------------------------------------------------------- */
 
-/** The rest of a stream, where it lies; it has not been read yet. */
+/** Takes the rest of a stream as a pointer into the file; of a map, these bytes may not have been read yet. */
 static const uint8_t *take_bytes(struct decoder *decoder, pb_istream_t *stream, size_t *size, const char *field)
 {
     if (!in_file(decoder, stream)) {
@@ -144,7 +145,7 @@ static bool add_name(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     return take_name(decoder, stream, &names->at[names->count++], field);
 }
 
-/** Packed or single varints. How many there are is counted first: a varint ends at a byte without its high bit. */
+/** Appends packed or single varints. Counts them first: each varint ends at a byte whose high bit is clear. */
 static bool add_integers(const struct decoder *decoder, pb_istream_t *stream, struct onnx_integers *list,
                          const char *field)
 {
@@ -174,7 +175,7 @@ static bool add_integers(const struct decoder *decoder, pb_istream_t *stream, st
     return true;
 }
 
-/** Packed or single fixed-size numbers, `width` bytes each, copied as they lie (little-endian). */
+/** Appends packed or single fixed-size numbers, `width` bytes each, copied as they are (little-endian). */
 static bool add_fixed(const struct decoder *decoder, pb_istream_t *stream, void **at, size_t *count, size_t *capacity,
                       size_t width, const char *field)
 {
@@ -394,7 +395,7 @@ static bool add_node(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     return decode(decoder, stream, onnx_NodeProto_fields, &message, "NodeProto");
 }
 
-/* ---- ValueInfoProto and what is in it ---------------------------------------------------------------------------- */
+/* ---- ValueInfoProto and its parts -------------------------------------------------------------------------------- */
 
 static bool dimension_name(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
@@ -437,7 +438,7 @@ static bool tensor_type_field(pb_istream_t *stream, const pb_field_t *field, voi
     return decode(frame->decoder, stream, onnx_TensorShapeProto_fields, &message, "TensorShapeProto");
 }
 
-/** What a type is that is no tensor. */
+/** The name of a type that is no tensor. */
 static const char *other_type(uint32_t tag)
 {
     switch (tag) {
@@ -538,7 +539,7 @@ static bool graph_field(pb_istream_t *stream, const pb_field_t *field, void **ar
     }
 }
 
-/** Sets `graph`, whatever was in it. */
+/** Decodes a graph into `graph`, whose old content is overwritten. */
 static bool decode_graph(struct decoder *decoder, pb_istream_t *stream, struct onnx_graph *graph)
 {
     *graph = (struct onnx_graph){.name = ""};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An ONNX file becomes a graph: versions are checked, every name finds what it stands for, nodes are sorted, what no
- * operator can read is listed all at once, and only then is anything added. Next: import_node.c. */
+/* Turns an ONNX file into a graph: checks versions, resolves all names, sorts the nodes, reports all nodes that no
+ * operator can read in one message, and only then adds anything to the graph. Next: import_node.c. */
 #include "base/text.h"
 #include "io/onnx/external.h"
 #include "io/onnx/import.h"
@@ -9,7 +9,7 @@
 
 /* ---- versions ---------------------------------------------------------------------------------------------------- */
 
-/** A file of training operators alone need not state a version of the standard ones. */
+/** A file that has training operators only need not state a version of the standard domain. */
 static bool uses_standard_domain(const struct onnx_model *model)
 {
     bool uses = model->graph.node_count == 0;
@@ -70,7 +70,7 @@ static bool is_constant_node(const struct onnx_node *node)
     return strcmp(node->type, "Constant") == 0 && (node->domain[0] == '\0' || strcmp(node->domain, "ai.onnx") == 0);
 }
 
-/** A Constant node's value in any of its spellings, as a tensor. */
+/** The value of a Constant node as a tensor, whichever attribute holds it. NULL: an unsupported kind of value. */
 static const struct onnx_tensor *constant_tensor(struct importer *importer, const struct onnx_node *node)
 {
     if (node->attribute_count != 1 || node->out.count != 1 || node->in.count != 0) {
@@ -166,7 +166,7 @@ static int gather_names(struct importer *importer)
     return status;
 }
 
-/** Tensors that will be used are checked before anything is built. */
+/** Checks all tensors that will be used before anything is built, and opens external data. */
 static int check_tensors(struct importer *importer, const char *directory)
 {
     const struct onnx_places places = {directory, importer->graph->context->external};
@@ -189,9 +189,9 @@ static int check_tensors(struct importer *importer, const char *directory)
     return status;
 }
 
-/* ---- what cannot be read ----------------------------------------------------------------------------------------- */
+/* ---- nodes that cannot be read ----------------------------------------------------------------------------------- */
 
-/** Every node without an operator, in one message: "Foo (opset 17): "a", "b"; Bar ...". */
+/** Reports all nodes that no operator can read in one message: "Foo (opset 17) at "a", "b"; Bar ...". */
 static int check_operators(struct importer *importer)
 {
     const struct onnx_model *model = importer->model;
@@ -210,7 +210,7 @@ static int check_operators(struct importer *importer)
             continue;
         }
         nodes++;
-        /* Nodes of one type stand together; this one's may have been listed already. */
+        /* Nodes of one type are listed together; those of this type may have been listed already. */
         for (size_t k = i; k < model->graph.node_count && !listed[importer->order[i]]; k++) {
             const struct onnx_node *other = &model->graph.nodes[importer->order[k]];
             if (!importer->needed[importer->order[k]] || other->guard != NULL || strcmp(other->type, node->type) != 0 ||
@@ -227,7 +227,7 @@ static int check_operators(struct importer *importer)
                                         text_escape(type, sizeof type, node->type),
                                         (int)importer_opset(importer, node->domain), label)
                           : text_append(list, sizeof list, used, ", \"%s\"", label);
-            if (used == sizeof list - 1) { /* full: half a name is none */
+            if (used == sizeof list - 1) { /* full: drop the entry that was cut off */
                 used = before;
                 list[used] = '\0';
                 break;
@@ -261,7 +261,8 @@ static int check_operators(struct importer *importer)
 
 /* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
-/** An input whose tensor is at hand: its shape is that tensor's, or it is that tensor. */
+/** Adds an input for which the caller supplied a tensor: an input of that tensor's shape or, if it is fixed, a
+ *  constant. */
 static int add_given(struct importer *importer, const struct onnx_port *port, const struct onnx_given *given,
                      fov_value *value)
 {
@@ -291,7 +292,7 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
                                                   : onnx_type_name(port->type));
     }
     fov_shape shape = {.rank = (int)port->rank};
-    /* Where the last dimension alone can be that of channels, height and width stand before it. */
+    /* Channels-last input: only the last dimension can be channels, so height and width are dimensions 1 and 2. */
     bool   is_last = port->rank == 4 && port->dim[1] < 0 && port->dim[3] >= 1 && port->dim[3] <= 4;
     size_t first = is_last ? 1 : 2;
     for (size_t i = 0; i < port->rank; i++) {
@@ -366,7 +367,8 @@ static int find_outputs(struct importer *importer, struct onnx_imported *importe
                              i);
         }
         if (strcmp(graph_value(importer->graph, value.id)->name, model->graph.outputs[i].name) != 0) {
-            /* something that has a name of its own: a branch's result, a cast to the type that it has */
+            /* the value is an alias that kept another name: a branch's result, a cast to the type that it has
+             * already */
             value = importer->emitter.node(importer->emitter.graph, "identity", &value, 1, NULL,
                                            model->graph.outputs[i].name);
         }
@@ -392,7 +394,7 @@ static int check_outputs(const struct importer *importer)
     return 0;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- the whole import -------------------------------------------------------------------------------------------- */
 
 static int build(struct importer *importer, struct onnx_imported *imported)
 {
@@ -421,7 +423,7 @@ static bool is_made(const struct onnx_graph *graph, const char *name)
     return false;
 }
 
-/* Does a suppression read boxes by middle and size? */
+/* Whether a NonMaxSuppression reads boxes as centre and size instead of corners. */
 static bool has_centres(const struct onnx_node *node)
 {
     for (size_t i = 0; i < node->attribute_count; i++) {
@@ -432,7 +434,8 @@ static bool has_centres(const struct onnx_node *node)
     return false;
 }
 
-/* How many boxes a suppression leaves follows from the picture, and so do the shapes of all that comes after it. */
+/* Makes the boxes and scores that a NonMaxSuppression reads the outputs of the graph. How many boxes it keeps depends
+ * on the picture, and so do the shapes of everything after it. */
 static int end_before_suppression(struct importer *importer)
 {
     struct onnx_graph *graph = &importer->model->graph;

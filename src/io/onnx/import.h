@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The importer's state, shared by import.c (the file as a whole), branch.c (graphs inside nodes), order.c (which node
- * after which) and import_node.c (one node). */
+/* The importer's state, shared by import.c (the file as a whole), branch.c (graphs inside nodes), order.c (the order of
+ * nodes) and import_node.c (one node). */
 #ifndef IO_ONNX_IMPORT_H
 #define IO_ONNX_IMPORT_H
 
@@ -18,19 +18,19 @@ struct onnx_slot {
     bool                      checked;     /**< dtype and shape are set */
     fov_dtype                 dtype;
     fov_shape                 shape;
-    size_t                    node; /**< SLOT_RESULT: who makes it */
-    bool                      used; /**< by a node or as an output of the graph */
-    /** Its value in the graph; 0: not yet. Tensors become values when an operator takes them, because only then is
-     *  it known whether they are weights or, say, a shape: until then, id -(slot + 1) stands for them. */
+    size_t                    node; /**< SLOT_RESULT: the node that computes it */
+    bool                      used; /**< read by a node, or an output of the graph */
+    /** The value in the graph; 0: none yet. A tensor becomes a value only when an operator reads it, because only then
+     *  is it known whether it is a weight or, say, a shape; until then the id -(slot + 1) stands for it. */
     fov_value value;
 };
 
-/** One branch of an If, whose nodes stand among the others. */
+/** One branch of an If. Its nodes are merged into the main graph; the guard says when they are wanted. */
 struct onnx_guard {
     const char        *condition; /**< the name of the value that decides */
-    bool               when;      /**< taken where it is true; else where it is false */
-    struct onnx_guard *outer;     /**< the branch that the If itself stands in; NULL: none */
-    /** shut: the condition is known, and the branch not taken. Its nodes are left out */
+    bool               when;      /**< the value of the condition for which this branch is taken */
+    struct onnx_guard *outer;     /**< the branch that contains the If itself; NULL: none */
+    /** open: the branch is taken or may be; shut: it is known not to be taken, and its nodes are left out */
     enum { GUARD_UNASKED, GUARD_OPEN, GUARD_SHUT } state;
 };
 
@@ -40,70 +40,74 @@ struct importer {
     struct arena       *arena;
     struct error       *error; /**< the context's */
     const struct onnx_import_options *options;
-    const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
+    const fov_value    *inputs; /**< the graph's inputs, in the file's order: entry i belongs to options->given[i] */
     int                 input_count;
     int                 halves; /**< tensors of 16-bit floats, which are read as float32 */
-    bool                sized;  /**< options->open_size stands for an open height or width */
-    /** the number of samples that the file states and options->open_batch ignores; 0: none */
+    bool                sized;  /**< an open height or width was set from options->open_size */
+    /** the number of samples that the file states but options->open_batch replaced by an open one; 0: none */
     int64_t             opened;
     struct onnx_slot   *slots;
     size_t              slot_count;
     struct arena_table  table; /**< name -> slot */
-    size_t             *order; /**< nodes, producers first */
-    bool               *needed;
+    size_t             *order; /**< indices of nodes, producers before consumers */
+    bool               *needed; /**< per node: an output of the graph depends on it */
     int                 opset;
-    bool                ours;   /**< written by fovea: its initializers are parameters without guessing */
-    /** the file, kept open for weights that stay there; NULL: not wanted yet, or impossible */
+    bool                ours;   /**< the file was written by fovea: float initializers are parameters, no guessing */
+    /** the file, kept open for weights that stay in it; NULL: not opened yet, or impossible */
     struct file_source *source;
-    int                 fresh;  /**< counts names made up */
-    struct op_emitter   emitter; /**< the graph's, but knows the ids of tensors that are not values yet */
+    int                 fresh;  /**< counts generated names */
+    struct op_emitter   emitter; /**< wraps the graph's emitter: also accepts ids of tensors that are not values yet */
     /* the node being read */
     struct onnx_node *node;
     const char       *node_label;
-    size_t            first_value; /**< values from here on were made by this node */
+    size_t            first_value; /**< value ids from here on were added for this node */
     fov_value         in[OP_MAX_PORTS], result[OP_MAX_PORTS];
     int               in_count;
-    bool              asked[OP_MAX_PORTS]; /**< inputs whose elements the operator asked for in vain */
-    bool              beside_weights; /**< the node adds to, or multiplies, the result of one with weights */
+    bool              asked[OP_MAX_PORTS]; /**< per input: the operator asked for its elements, which are not known */
+    bool              beside_weights; /**< the node adds to, or multiplies, the result of a node with weights */
     bool              failed;
 };
 
-/** The slot behind an id of a tensor that is no value yet; NULL for other ids. */
+/** The slot that the id of a tensor without a value stands for; NULL for ids of values. */
 struct onnx_slot *importer_slot(const struct importer *importer, fov_value value);
 
 /* branch.c */
-/** Lays the nodes of all If branches out among those of the graph, under names of their own. */
+/** Merges the nodes of all If branches into the main graph and makes their names unique. */
 int  importer_merge_branches(struct importer *importer);
-/** Whether nodes of this branch are wanted; true without a guard. What the condition follows from must be there. */
+/** Whether the branch is taken or may be, so that its nodes must be read; true without a guard. The nodes that the
+ *  condition depends on must have been read. */
 bool importer_is_taken(struct importer *importer, struct onnx_guard *guard);
-/** Sets `result` to what the branches of an If give: those of the one that is taken, or a choice made at each run. */
+/** Sets `result` to the outputs of an If: those of the branch that is taken or, where only a run can tell which, a
+ *  choice (where) between both. */
 int  importer_read_choice(struct importer *importer, const struct onnx_node *node);
 
 /* order.c */
-/** Fills `order` and `needed`; refuses cycles and inputs that nobody makes. */
+/** Fills `order` and `needed`; refuses cycles and inputs that nothing produces. */
 int importer_sort(struct importer *importer);
 
 /* batch.c */
-/** Where the first dimension is left open although the file has a number there: a Reshape to that number of samples
- *  becomes one to as many as come in. */
+/** Where options->open_batch has opened the first dimension: turns a Reshape to the file's number of samples into one
+ *  that keeps its input's number of samples. */
 void importer_open_reshape(struct importer *importer);
 
 /* wanted.c */
-/** The elements of a value of the graph as doubles, where they are known; NULL where they are not, or hold the open
- *  number of samples. */
+/** The elements of a value of the graph as doubles; NULL where they are not known, or one of them is the open number of
+ *  samples. */
 const double *importer_known(struct importer *importer, fov_value value);
-/** Something cannot be read, or has no shape, without this value's elements: notes the given inputs they depend on. */
+/** To be called when a node cannot be read, or a shape cannot be computed, without this value's elements: sets `wanted`
+ *  of the given inputs that these elements depend on. */
 void importer_want(struct importer *importer, fov_value value);
 
 /* import_node.c */
 /** The version of the operators of a domain in this file; 0: none is stated. */
 int64_t importer_opset(const struct importer *importer, const char *domain);
-/** Who reads this node; NULL: nobody does. *op: its operator, NULL where it becomes nodes of others. */
+/** The spelling that can read this node; NULL: none can. *op: its operator, NULL where the spelling emits nodes of
+ *  other operators. */
 const struct op_onnx *importer_find(const struct importer *importer, const struct onnx_node *node,
                                     const struct op **op);
 int              importer_read_node(struct importer *importer, struct onnx_node *node);
 void             importer_make_emitter(struct importer *importer);
-/** Makes a tensor a value: a parameter where `op` takes it as a weight, else a constant. */
+/** Turns a tensor into a value of the graph: a parameter where `op` reads it as a weight at `port`, else a constant. */
 fov_value importer_make_value(struct importer *importer, fov_value value, const struct op *op, int port);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An ONNX file as it was decoded: texts and lists in an arena, tensors as pointers into the file. Nothing is judged
- * here beyond being well-formed; that is the importer's part (import.c). */
+/* A decoded ONNX file: texts and lists in an arena, tensors as pointers into the file. The decoder checks only that the
+ * file is well-formed; the importer (import.c) checks the rest. */
 #ifndef IO_ONNX_MESSAGE_H
 #define IO_ONNX_MESSAGE_H
 
@@ -13,7 +13,7 @@ enum {
     ONNX_MAX_NODES = 100000,
     ONNX_MAX_TENSORS = 100000,
     ONNX_MAX_NAME = 4096,
-    ONNX_MAX_DEPTH = 8, /**< of graphs inside the nodes of graphs */
+    ONNX_MAX_DEPTH = 8, /**< of graphs nested in nodes; the model's own graph counts as 1 */
     ONNX_NAME_TEXT = 120 /**< room for an escaped name in a sentence */
 };
 
@@ -77,13 +77,13 @@ struct onnx_names {
     size_t       count;
 };
 
-/** A file beside the model, with weights in it. */
+/** An open file beside the model that contains weights (external data). */
 struct onnx_outside {
-    const char          *location; /**< as the model says it */
-    dev_t                device;   /**< with inode: one file, whatever its names */
+    const char          *location; /**< as the model spells it */
+    dev_t                device;   /**< with inode: identifies the file whatever its name */
     ino_t                inode;
     struct file_map      map;
-    struct file_source  *source; /**< kept open for weights that stay there; NULL: not wanted yet, or impossible */
+    struct file_source  *source; /**< kept open for weights that stay in it; NULL: not opened yet, or impossible */
     struct onnx_outside *next;
 };
 
@@ -91,8 +91,8 @@ struct onnx_tensor {
     const char          *name; /**< "" where there is none */
     int32_t              type; /**< enum onnx_type, unchecked */
     struct onnx_integers dims;
-    const uint8_t       *raw; /**< in the file, or in `outside`, not aligned; NULL: no raw_data */
-    struct onnx_outside *outside; /**< where its bytes lie if not in the model's own file; else NULL */
+    const uint8_t       *raw; /**< raw_data in the file, or the bytes in `outside`; not aligned; NULL: no raw_data */
+    struct onnx_outside *outside; /**< the file that holds the bytes if not the model's own; else NULL */
     size_t               raw_size;
     struct onnx_floats   floats;
     struct onnx_doubles  doubles;
@@ -116,7 +116,7 @@ struct onnx_attribute {
     struct onnx_floats   numbers;
     struct onnx_integers integers;
     bool                 has_number, has_integer, has_other, has_reference;
-    bool                 used; /**< somebody has read it */
+    bool                 used; /**< an import function has read it; unused attributes are refused */
 };
 
 struct onnx_guard;
@@ -128,15 +128,15 @@ struct onnx_node {
     size_t                 attribute_count;
     size_t                 offset;
     /* set by branch.c */
-    struct onnx_guard *guard;     /**< the branch that it came from; NULL: none */
-    bool               is_choice; /**< an If without its branches: the condition, what one gives, what the other does */
+    struct onnx_guard *guard;     /**< the If branch that contained it; NULL: none */
+    bool               is_choice; /**< an If whose branches were merged; inputs: condition, then's and else's outputs */
 };
 
 /** A graph's input or output. */
 struct onnx_port {
     const char *name;
     int32_t     type;      /**< 0: not a tensor */
-    const char *other;     /**< what it is if it is no tensor: "a sequence", "an optional value"...; else NULL */
+    const char *other;     /**< the kind of a port that is no tensor: "a sequence", "an optional value"...; else NULL */
     bool        has_shape;
     size_t      rank;
     int64_t     dim[FOV_MAX_RANK]; /**< -1: open */
@@ -164,8 +164,8 @@ struct onnx_opset {
 struct onnx_model {
     const char         *file;
     struct arena       *arena;
-    const struct file_map *map; /**< what the tensors' raw data lie in, where it is read piece by piece; else NULL */
-    struct onnx_outside *outside;  /**< the files beside it that are open */
+    const struct file_map *map; /**< the map that the tensors' raw data lie in, if read piece by piece; else NULL */
+    struct onnx_outside *outside;  /**< list of open files with external data */
     int64_t             ir_version;
     const char         *producer, *producer_version;
     const char         *doc; /**< the model's doc_string */
@@ -178,12 +178,12 @@ struct onnx_model {
     bool                has_functions;
 };
 
-/** Decodes a whole file. Pointers into `bytes` stay in `model`. `map`: what `bytes` are, where not all of them need be
- *  there yet; NULL: they are. */
+/** Decodes a whole file. `model` keeps pointers into `bytes`. `map`: the map behind `bytes`, where parts of them may
+ *  not have been read yet; NULL: all of them are in memory. */
 int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size,
                 const struct file_map *map, struct arena *arena, struct error *error);
-/** Decodes a file that holds one TensorProto. Pointers into `bytes` stay in `tensor`. `model` is filled as far as
- *  messages need it: for onnx_tensor_check. */
+/** Decodes a file that holds one TensorProto. `tensor` keeps pointers into `bytes`. Of `model`, only what
+ *  onnx_tensor_check needs for messages is set. */
 int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
                        size_t size, struct arena *arena, struct error *error);
 
@@ -192,12 +192,12 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
 /** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
 int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
-/** Writes a checked tensor, dense and in plain order, with the elements that onnx_tensor_check said. Raw data in
- *  model->map (NULL: none) go from the file to where they are wanted without a copy in between; only that can fail. */
+/** Copies a checked tensor to `data`, dense and in plain order, with the dtype and number of elements that
+ *  onnx_tensor_check found. Raw data in model->map are read from the file straight into `data`; only that can fail. */
 int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
                      void *data, struct error *error);
 
-/** FOV_DTYPE_COUNT: no counterpart. */
+/** FOV_DTYPE_COUNT: fovea has no such dtype. */
 fov_dtype   onnx_type_dtype(int32_t type);
 int32_t     onnx_type_of(fov_dtype dtype);
 const char *onnx_type_name(int32_t type);
