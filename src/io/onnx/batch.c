@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks are exported for one picture, or eight; here they are to run, and to be trained, with any number. Most
- * nodes do not mind. One that does is the Reshape in front of the classifier, to [1, 2048]: it means [samples, 2048].
- * Whether the whole then fits any number of samples is checked by who asked for it (model/load.c). */
+/* Networks are often exported for a fixed number of pictures, one or eight; fovea runs and trains them with any number.
+ * Most nodes work with any number as they are. An exception is the Reshape in front of the classifier, to [1, 2048]: it
+ * means [samples, 2048]. The caller (model/load.c) checks whether the whole network then works with any number. */
 #include "io/onnx/import.h"
 #include <string.h>
 
-/** Elements of one sample; 0 where that is not known. */
+/** Elements of one sample (all dimensions but the first); 0: not known. */
 static int64_t sample_elements(const fov_shape *shape)
 {
     int64_t count = 1;
@@ -18,8 +18,8 @@ static int64_t sample_elements(const fov_shape *shape)
     return count;
 }
 
-/** Are these the dimensions of `opened` samples of `elements` elements each? 0 repeats x's dimension, -1 is the
- *  rest. */
+/** Whether a Reshape's target means `opened` samples of `elements` elements each. In it, 0 copies x's dimension and -1
+ *  stands for the rest. */
 static bool is_same_sample(const int64_t *target, size_t count, const fov_shape *x, int64_t opened, int64_t elements)
 {
     int64_t product = 1;
@@ -49,11 +49,11 @@ void importer_open_reshape(struct importer *importer)
     int64_t                 dims[FOV_MAX_RANK];
     size_t                  count;
     if (importer->opened == 0 || strcmp(node->type, "Reshape") != 0 || importer->in_count != 2) {
-        return; /* with the shape as an attribute, in opset 1, the number of samples stays what it is */
+        return; /* opset 1 has the shape as an attribute: that form is left unchanged */
     }
     for (size_t i = 0; i < node->attribute_count; i++) {
         if (strcmp(node->attributes[i].name, "allowzero") == 0 && node->attributes[i].integer != 0) {
-            return; /* 0 means no elements there */
+            return; /* with allowzero, 0 means a dimension of size 0 */
         }
     }
     const struct onnx_slot *slot = importer_slot(importer, importer->in[1]);
@@ -68,7 +68,7 @@ void importer_open_reshape(struct importer *importer)
     }
     int64_t elements = sample_elements(&x);
     if (elements > 0 && is_same_sample(dims, count, &x, importer->opened, elements)) {
-        dims[0] = 0; /* as many as x has */
+        dims[0] = 0; /* copies x's number of samples */
         importer->in[1] = importer->emitter.constant(importer->emitter.graph, FOV_I64, slot->shape, dims);
     }
 }

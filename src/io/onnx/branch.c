@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* If nodes. Operators have no effects beside their results, so the nodes of both branches may as well stand among the
- * others, and the If becomes a choice between what the two give. Where the condition follows from constants and shapes,
- * as exporters write it around a Squeeze, the branch that cannot be taken is not even read. Loop and Scan are not
- * handled here: nothing is repeated in a plan. Next: import.c. */
+/* If nodes. Operators have no side effects, so the nodes of both branches are merged into the main graph, and the If
+ * becomes a choice between the outputs of the two. Where the condition follows from constants and shapes, as in the If
+ * that exporters write around a Squeeze, the branch that cannot be taken is not even read. Loop and Scan are not
+ * supported: a plan has no loops. Next: import.c. */
 #include "base/text.h"
 #include "graph/known.h"
 #include "io/onnx/import.h"
@@ -13,21 +13,21 @@
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/** The names that one graph of the file defines, and what they are called once all graphs are one. */
+/** The names that one graph of the file defines, and their new names in the merged graph. */
 struct scope {
-    struct arena_table table;
-    const char **now;
+    struct arena_table table; /* name -> index in `now` */
+    const char **now;         /* the new names */
     const struct scope *outer;
     struct onnx_guard *guard;
 };
 
-/** All graphs of the file as one. */
+/** Merges the main graph and all branches into one graph. `taken`: the names used in it so far. */
 struct merger {
     struct importer *importer;
     struct arena_table taken;
     size_t taken_count;
     struct onnx_graph merged;
-    int fresh; /**< counts names made up, so that none is tried twice */
+    int fresh; /**< counts generated names, so that none is tried twice */
 };
 
 static bool is_standard(const struct onnx_node *node)
@@ -50,7 +50,7 @@ static struct onnx_attribute *branch_of(const struct onnx_node *node, const char
     return NULL;
 }
 
-/** Names that a graph defines, without those of its branches. */
+/** How many names a graph defines, without those of its branches. */
 static size_t count_own(const struct onnx_graph *graph)
 {
     size_t count = graph->initializer_count + graph->input_count;
@@ -71,7 +71,7 @@ static size_t count_all(const struct onnx_graph *graph)
     return count;
 }
 
-/** A name of a branch: its own, unless another graph has it, too. */
+/** A name in the merged graph for a name of a branch: the same, unless it is taken; NULL: out of memory. */
 static const char *free_name(struct merger *merger, const char *name)
 {
     const char *chosen = name;
@@ -90,7 +90,7 @@ static const char *free_name(struct merger *merger, const char *name)
 static bool define(struct merger *merger, struct scope *scope, const char *name, size_t *count)
 {
     if (name[0] == '\0' || !arena_table_add(&scope->table, name, *count)) {
-        return true; /* given twice: that is found out where all names are gathered, and refused */
+        return true; /* defined twice: import.c refuses that when it gathers all names */
     }
     bool is_whole = scope->outer == NULL;
     if (is_whole) {
@@ -120,7 +120,7 @@ static int make_scope(struct merger *merger, struct scope *scope, const struct o
     return good ? 0 : FOV_E_MEMORY;
 }
 
-/** NULL: no graph from here outwards defines it. */
+/** The new name for `name` as this scope sees it; NULL: neither its graph nor an outer one defines it. */
 static const char *find_name(const struct scope *scope, const char *name)
 {
     for (; name[0] != '\0' && scope != NULL; scope = scope->outer) {
@@ -132,7 +132,7 @@ static const char *find_name(const struct scope *scope, const char *name)
     return name[0] == '\0' ? name : NULL;
 }
 
-/* ---- all graphs become one --------------------------------------------------------------------------------------- */
+/* ---- merging all graphs into one --------------------------------------------------------------------------------- */
 
 static int refuse(struct merger *merger, const struct onnx_node *node, fov_status status, const char *what,
                   const char *name)
@@ -143,7 +143,7 @@ static int refuse(struct merger *merger, const struct onnx_node *node, fov_statu
                      node->type, what, text_escape(escaped, sizeof escaped, name));
 }
 
-/** Copies names as they are now called. */
+/** Copies names, translated to those of the merged graph. */
 static int take_names(struct merger *merger, const struct scope *scope, const struct onnx_node *node,
                       const struct onnx_names *from, const char **to)
 {
@@ -170,7 +170,7 @@ static struct onnx_node *add_node(struct merger *merger, const struct onnx_node 
 
 static int merge_graph(struct merger *merger, const struct onnx_graph *graph, const struct scope *scope);
 
-/** Merges one branch of an If; its results' names go to `results`. */
+/** Merges one branch of an If; stores the new names of its outputs in `results`. */
 static int merge_branch(struct merger *merger, const struct onnx_node *node, const struct scope *outer,
                         const char *condition, bool when, const char **results)
 {
@@ -310,7 +310,7 @@ int importer_merge_branches(struct importer *importer)
 
 /* ---- conditions -------------------------------------------------------------------------------------------------- */
 
-/** Whether the open number of samples is among a value's elements. */
+/** Whether the open number of samples is among the known elements of a value. */
 static bool holds_batch(const struct known *known, int id)
 {
     const struct value *value = graph_value(known->graph, id);
@@ -326,8 +326,8 @@ static bool holds_batch(const struct known *known, int id)
     return false;
 }
 
-/** Whether a yes or no was found by comparing with the open number of samples: "one sample?" is not known then. Goes
- *  back from it through all that is yes or no. */
+/** Whether a known boolean results from a comparison with the open number of samples: "is there one sample?" must then
+ *  count as not known. Searches backwards through all boolean values that it depends on. */
 static bool asks_for_batch(struct importer *importer, int id)
 {
     const fov_graph *graph = importer->graph;
@@ -340,7 +340,7 @@ static bool asks_for_batch(struct importer *importer, int id)
     if (graph_value(graph, id)->node >= 0) {
         marked[graph_value(graph, id)->node] = true;
     }
-    for (size_t n = graph->node_count; n-- > 0;) { /* who makes a value stands before who reads it */
+    for (size_t n = graph->node_count; n-- > 0;) { /* producers come before consumers */
         const struct node *node = &graph->nodes[n];
         for (int i = 0; marked[n] && i < node->in_count; i++) {
             const struct value *value = graph_value(graph, node->in[i]);
@@ -357,7 +357,7 @@ static bool asks_for_batch(struct importer *importer, int id)
     return false;
 }
 
-/** What a name stands for, as a value of the graph; 0: nothing that was computed. */
+/** The value of the graph that a name stands for; id 0: it has not been computed. */
 static fov_value value_of(struct importer *importer, const char *name)
 {
     size_t index = arena_table_find(&importer->table, name);
@@ -366,7 +366,7 @@ static fov_value value_of(struct importer *importer, const char *name)
     return importer_make_value(importer, value, NULL, 0);
 }
 
-/** 1: holds, 0: does not, -1: only a run can tell. */
+/** Whether a condition is true: 1 yes, 0 no, -1 only a run can tell. */
 static int condition_holds(struct importer *importer, const char *name)
 {
     fov_value value = value_of(importer, name);
@@ -394,7 +394,7 @@ bool importer_is_taken(struct importer *importer, struct onnx_guard *guard)
 
 /* ---- the choice -------------------------------------------------------------------------------------------------- */
 
-/** What the branch that is taken gives, under the If's own name for it. */
+/** The output of the taken branch, under the name that the If gives to it. */
 static fov_value take(struct importer *importer, const char *from, const char *name)
 {
     fov_value value = value_of(importer, from);
@@ -402,7 +402,7 @@ static fov_value take(struct importer *importer, const char *from, const char *n
     bool is_inner = importer->slots[index].kind == SLOT_RESULT &&
                     importer->model->graph.nodes[importer->slots[index].node].guard != NULL;
     if (value.id > 0 && is_inner && strcmp(graph_value(importer->graph, value.id)->name, from) == 0) {
-        /* made in the branch, where nobody else knows it */
+        /* computed in the branch, so nothing outside refers to its name: rename it */
         return graph_rename(importer->graph, value.id, name) == 0 ? value : (fov_value){0};
     }
     return value.id > 0 ? importer->emitter.node(importer->emitter.graph, "identity", &value, 1, NULL, name)

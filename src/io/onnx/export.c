@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* A graph becomes an ONNX file. Protobuf wants the length of a message before the message, so the small
- * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is
- * copied. */
+/* Writes a graph as an ONNX file. In protobuf, a message's length precedes the message; so the small parts are encoded
+ * in memory first, the bytes that the weights will take are computed, and then everything is streamed to the file: no
+ * weight is copied. */
 #include "io/onnx/export.h"
 #include "graph/custom.h"
 #include "onnx.pb.h"
 #include <string.h>
 
-/* Protobuf's own limit on a message is 2 GiB; larger models keep their weights outside the file. */
+/* Protobuf limits a message to 2 GiB. (ONNX allows weights outside the file for larger models; that is not written.) */
 static const size_t largest_file = 0x7fffffff;
 
 /* ---- encoding the parts ------------------------------------------------------------------------------------------ */
 
-/** An input or output of the graph: name, type, shape; an open first dimension is called "batch". */
+/** Writes an input or output of the graph: name, type, shape; an open dimension is called "batch". */
 static void write_port(struct exporter *exporter, uint32_t field, fov_value value)
 {
     struct memory      *memory = exporter->arena.memory;
@@ -56,7 +56,8 @@ static void mark_used(struct exporter *exporter)
     }
 }
 
-/** Whatever is read must have been made: not every operator can write all its outputs in every opset. */
+/** Checks that every result that is read has been written: not every operator can write all its outputs in every
+ *  opset. */
 static int check_written(const struct exporter *exporter)
 {
     char name[ONNX_NAME_TEXT];
@@ -128,7 +129,7 @@ static void write_opset(struct exporter *exporter, struct text *out, const char 
     text_free(&opset);
 }
 
-/** ONNX's domain of a node's operator where it is not the standard one (optimisers); else NULL. */
+/** The ONNX domain of a node's operator where it must be imported (optimisers, custom operators); else NULL. */
 static const char *domain_of(const fov_graph *graph, size_t node)
 {
     const struct op_onnx *onnx = graph->nodes[node].op->onnx;
@@ -137,10 +138,10 @@ static const char *domain_of(const fov_graph *graph, size_t node)
     return other ? onnx->domain : NULL;
 }
 
-/** All that stands before the graph, and its metadata, in order of field number around it. */
+/** Writes the model's fields with numbers below the graph's to `head` and those above it to `tail`. */
 static void write_model_head(struct exporter *exporter, struct text *head, struct text *tail)
 {
-    /* The format versions that came with these opsets: a reader that knows the one knows the other. */
+    /* The IR version that came with the opset: a reader that knows the one knows the other. */
     write_integer(head, onnx_ModelProto_ir_version_tag, exporter->opset <= 18 ? 8 : exporter->opset <= 20 ? 9 : 10);
     write_text(head, onnx_ModelProto_producer_name_tag, "fovea");
     write_text(head, onnx_ModelProto_producer_version_tag, FOVEA_VERSION);
@@ -176,7 +177,7 @@ static bool is_initializer(const struct exporter *exporter, size_t id)
     return exporter->used[id] && graph_value(exporter->graph, (int)id)->kind == VALUE_PARAMETER;
 }
 
-/** Bytes that the parameters will take as initializers, tags and lengths included. */
+/** Computes the bytes that the parameters will take as initializers, tags and lengths included. */
 static int measure_weights(struct exporter *exporter, size_t *total)
 {
     struct text head = {.memory = exporter->arena.memory};
@@ -240,7 +241,7 @@ static int stream_weights(struct exporter *exporter, struct file_writer *file)
     return status;
 }
 
-/** The model: head, graph { nodes, name, initializers, ports }, tail. */
+/** Writes the model to the file: head, graph { nodes, name, initializers, ports }, tail. */
 static int stream_model(struct exporter *exporter, struct text *head, const struct text *tail, const struct text *name,
                         size_t weights, struct file_writer *file)
 {
@@ -361,7 +362,7 @@ int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const ch
         status = export_as(graph, exported, opset, path, system);
     }
     if (status == FOV_E_UNSUPPORTED) {
-        *error = first; /* what the usual opset lacks; the later ones lack it as well */
+        *error = first; /* report what the default opset lacks; later opsets lack it as well */
     }
     return status;
 }

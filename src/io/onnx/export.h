@@ -15,16 +15,16 @@ struct exporter {
     struct error               *error;
     int                         opset; /**< to write */
     bool                       *needed;   /**< per node */
-    bool                       *used;     /**< per value: stands in the file */
-    bool                       *written;  /**< per value: an ONNX node makes it */
+    bool                       *used;     /**< per value: read in the file, or one of its outputs */
+    bool                       *written;  /**< per value: an ONNX node in the file produces it */
     struct text                 nodes;    /**< encoded NodeProto fields of the graph */
-    struct text                 tensors;  /**< encoded small initializers that operators asked for */
+    struct text                 tensors;  /**< encoded small initializers that export functions asked for */
     struct text                 ports;    /**< encoded inputs and outputs */
-    struct text                 node_body; /**< the node being written; empty between nodes */
-    const struct node          *node;
-    int                         begun; /**< ONNX nodes begun for this node */
-    bool                        is_open;
-    int                         fresh;
+    struct text                 node_body; /**< the ONNX node being written; empty between nodes */
+    const struct node          *node; /**< the graph's node being written */
+    int                         begun; /**< how many ONNX nodes have been begun for `node` */
+    bool                        is_open; /**< an ONNX node has been begun, but not ended */
+    int                         fresh; /**< counts generated names */
     bool                        failed;
 };
 
@@ -33,7 +33,7 @@ int exporter_write_node(struct exporter *exporter, const struct node *node);
 /** Writes a Constant node. */
 void exporter_write_constant(struct exporter *exporter, const char *name, fov_dtype dtype, const fov_shape *shape,
                              const void *data, size_t bytes);
-/** A TensorProto up to, not including, the bytes of its raw data. */
+/** Writes a TensorProto up to, but not including, the bytes of its raw data. */
 void exporter_tensor_head(struct text *out, const char *name, fov_dtype dtype, const fov_shape *shape, size_t bytes);
 
 #endif

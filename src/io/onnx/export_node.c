@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A node of the graph in ONNX's words: one to one by its table of attributes, or as its operator's own export function
- * says, through the small interface of op/onnx.h. */
+/* Writes a node of the graph as ONNX nodes: one to one by the operator's table of attributes, or by the operator's own
+ * export function, which uses the small interface of op/onnx.h. */
 #include "base/text.h"
 #include "graph/known.h"
 #include "graph/names.h"
@@ -23,7 +23,7 @@ static int write_fail(void *writer, fov_status status, const char *format, ...)
     return (int)status;
 }
 
-/** A name that the graph does not have: "NODE.1", "NODE.2"... The counter is never reused. */
+/** Makes up a name that the graph does not use: "NODE.1", "NODE.2"... The counter never goes back. */
 static const char *fresh_name(struct exporter *exporter)
 {
     char made[280];
@@ -58,7 +58,7 @@ static void write_begin(void *writer, const char *type, const char *domain)
         write_fail(exporter, FOV_E_UNSUPPORTED, "%s needs opset %d, not %d", type, onnx->since, exporter->opset);
     }
     exporter->is_open = true;
-    /* The first keeps the node's name; helpers beside it get names of their own. */
+    /* The first ONNX node keeps the node's name; the others get generated names. */
     const char *name = exporter->begun++ == 0 ? exporter->node->name : fresh_name(exporter);
     write_text(&exporter->node_body, onnx_NodeProto_name_tag, name);
     write_text(&exporter->node_body, onnx_NodeProto_op_type_tag, type);
@@ -246,8 +246,8 @@ static const char *write_integers(void *writer, const int64_t *values, int64_t c
     return name;
 }
 
-/** A Constant node, not an initializer: on reading, float initializers of our own files are parameters. It stands
- *  before the node that is being written, which is still in a buffer of its own. */
+/** Writes a Constant node, not an initializer: float initializers in fovea's own files are read as parameters. The
+ *  Constant comes before the node being written, which is still in node_body. */
 static const char *write_number(void *writer, float value)
 {
     struct exporter *exporter = writer;
@@ -257,7 +257,7 @@ static const char *write_number(void *writer, float value)
     return name;
 }
 
-/* Constants that spell an operator out (a matrix of pooling windows) may be large, but not as large as networks. */
+/* Limit for constants with which an operator is spelled by others (a matrix of pooling windows). */
 enum { LARGEST_CONSTANT = 1 << 24 /* elements */ };
 
 static const char *write_constant(void *writer, fov_dtype dtype, const fov_shape *shape, op_element *element,
@@ -340,7 +340,7 @@ static void write_option(struct exporter *exporter, const struct op_attribute *a
     }
 }
 
-/** Is an option at its default, so that a file without it means the same? */
+/** Whether an option has its default value, so that a file without it means the same. */
 static bool is_standard_option(const struct op_attribute *attribute, const void *options)
 {
     const char    *place = (const char *)options + attribute->offset;
@@ -384,7 +384,8 @@ static int write_one_to_one(struct exporter *exporter, const struct node *node)
     for (int i = 0; i < inputs; i++) {
         write_input(exporter, i);
     }
-    /* Outputs that nobody reads are notes for a gradient, which ONNX's operator may not have at all. */
+    /* Leave out trailing outputs that are not read: they only serve gradients, and ONNX's operator may not have
+     * them. */
     int outputs = node->out_count;
     while (outputs > 1 && (node->out[outputs - 1] == 0 || !exporter->used[node->out[outputs - 1]])) {
         outputs--;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* External data. A location in a model is somebody else's text: it must be relative, without "..". Links are followed,
- * as caches of models are made of them, but what they lead to must lie in a tree that the user has named himself: the
- * folder of the model, the folder of the file that the model's own name leads to, or the one that was allowed. The real
- * path is then opened part by part from that tree's root without following anything, so that nothing can be exchanged
- * between the check and the use. */
+/* External data. A location in a model is untrusted text: it must be relative, without "..", unless the user allowed a
+ * folder. Links are followed, as caches of models consist of them, but their target must lie in a tree that the user
+ * has named: the folder of the model, the folder of the file that the model's name leads to, or the allowed folder. The
+ * real path is then opened component by component from that tree's root without following links, so that nothing can be
+ * exchanged between the check and the use. */
 #include "io/onnx/external.h"
 #include "base/text.h"
 #include <errno.h>
@@ -21,7 +21,7 @@ struct place {
     bool        has_length;
 };
 
-/* The longest sentence about a tensor: two names and some words. */
+/* Room for the longest error message about a tensor: two names and some words. */
 enum { REASON_TEXT = 2 * ONNX_NAME_TEXT + 300 };
 
 static int fail(const struct onnx_model *model, const struct onnx_tensor *tensor, struct error *error, const char *what)
@@ -31,8 +31,8 @@ static int fail(const struct onnx_model *model, const struct onnx_tensor *tensor
                      text_escape(name, sizeof name, tensor->name), what);
 }
 
-/* Keys that say nothing about where the bytes lie: a sum that nobody checks, a folder that the onnx package notes down
- * for itself, and what ONNX Runtime has packed for its own kernels. */
+/* Keys that do not say where the bytes lie, and are ignored: a checksum that is not verified, a folder that the onnx
+ * package notes for itself, and weights that ONNX Runtime has packed for its own kernels. */
 static bool is_other_key(const char *key)
 {
     return strcmp(key, "checksum") == 0 || strcmp(key, "basepath") == 0 ||
@@ -70,9 +70,9 @@ static int read_place(const struct onnx_model *model, const struct onnx_tensor *
                                                                  : 0;
 }
 
-/* ---- where it may lie -------------------------------------------------------------------------------------------- */
+/* ---- the folders that are allowed -------------------------------------------------------------------------------- */
 
-/* Is it a path downwards? Absolute ones and ".." leave the model's folder by their text alone. */
+/* Whether a path leads downwards by its text: neither absolute nor with "..", nor with an empty component. */
 static bool goes_down(const char *location)
 {
     if (location[0] == '/') {
@@ -89,7 +89,7 @@ static bool goes_down(const char *location)
     }
 }
 
-/* The part of `path` below `tree`; NULL: it does not lie there. Both are real paths. */
+/* The rest of `path` below `tree`; NULL: `path` does not lie in it. Both are real paths. */
 static const char *path_below(const char *tree, const char *path)
 {
     size_t length = strlen(tree);
@@ -97,7 +97,7 @@ static const char *path_below(const char *tree, const char *path)
     return strncmp(tree, path, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
 }
 
-/* Opens tree/path part by part, none of which is a link. */
+/* Opens tree/path component by component and refuses links among them. */
 static int open_below(const char *tree, const char *path)
 {
     char part[NAME_MAX + 1];
@@ -125,7 +125,8 @@ static int open_below(const char *tree, const char *path)
     return at;
 }
 
-/* The folder of the file that the model's own name leads to, where that is a link; NULL otherwise. free() it. */
+/* Where the model's name is a link: the folder of the file that it leads to, to be freed with free(). NULL
+ * otherwise. */
 static char *store_of(const char *file)
 {
     struct stat about;
@@ -137,7 +138,7 @@ static char *store_of(const char *file)
     return real;
 }
 
-/** Opens what a location leads to, if it lies where it may; -1 and an error. */
+/** Opens the file that a location leads to, if it lies in an allowed folder; else -1 and an error. */
 static int open_allowed(const struct onnx_model *model, const struct onnx_tensor *tensor,
                         const struct onnx_places *places, const char *location, struct error *error)
 {
@@ -186,10 +187,10 @@ static int open_allowed(const struct onnx_model *model, const struct onnx_tensor
     return file;
 }
 
-/* ---- files that are open ----------------------------------------------------------------------------------------- */
+/* ---- open files -------------------------------------------------------------------------------------------------- */
 
 /** The file with the tensor's data, opened once for all tensors that lie in it, however they spell its name. NULL and
- *  an error. */
+ *  an error where it cannot be opened. */
 static struct onnx_outside *open_outside(struct onnx_model *model, const struct onnx_tensor *tensor,
                                          const struct onnx_places *places, const char *location, struct error *error)
 {

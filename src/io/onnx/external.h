@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that lie in a file beside the model. The rule: nothing is opened outside the model's folder, the folder of the
- * file that the model's name leads to where that is a link, and the folder that the user allows. */
+/* Weights in a file beside the model (external data). Only files in these folders are opened: the model's folder; where
+ * the model is a symbolic link, the folder of the file that it leads to; and the folder that the user allows. */
 #ifndef IO_ONNX_EXTERNAL_H
 #define IO_ONNX_EXTERNAL_H
 
 #include "io/onnx/message.h"
 
-/** Where such files may lie. */
+/** The folders in which external data may lie. */
 struct onnx_places {
-    const char *directory; /**< of the model; NULL: it has none, nothing may be opened */
-    const char *allowed;   /**< and what lies below; NULL: nothing else */
+    const char *directory; /**< of the model; NULL: a model in memory has none, and nothing may be opened */
+    const char *allowed;   /**< a further folder, with all that lies below it; NULL: none */
 };
 
-/** The same tensor with its bytes in the file beside, which stays open until onnx_external_close; NULL and an error
- *  when that is not allowed or not possible. */
+/** A copy of `tensor` whose raw data point into the file of external data, which stays open until onnx_external_close.
+ *  NULL and an error when opening it is not allowed or not possible. */
 const struct onnx_tensor *onnx_external(struct onnx_model *model, const struct onnx_tensor *tensor,
                                         const struct onnx_places *places, struct error *error);
-/** Closes what the above has opened; the tensors' bytes are gone then. */
+/** Closes all files that onnx_external has opened; the tensors' raw data become invalid. */
 void onnx_external_close(struct onnx_model *model);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One node of the file becomes nodes of the graph: by the operator's own import function, or one to one by its table of
- * attributes. An attribute that nobody reads is refused: ignoring it would give wrong answers in silence. */
+/* Turns one node of the file into nodes of the graph: by the operator's own import function, or one to one by its table
+ * of attributes. An attribute that is never read is refused: ignoring it would silently give wrong results. */
 #include "graph/custom.h"
 #include "base/text.h"
 #include "graph/names.h"
@@ -101,7 +101,7 @@ static struct onnx_attribute *find_attribute(struct importer *importer, const ch
     return NULL;
 }
 
-/** The type as stated, or, in files from before types were written, as the fields show it. */
+/** The attribute's stated type or, in old files without types, the type that its fields imply. */
 static int attribute_type(const struct onnx_attribute *attribute)
 {
     if (attribute->type != 0) {
@@ -238,7 +238,7 @@ struct onnx_slot *importer_slot(const struct importer *importer, fov_value value
     return value.id < 0 ? &importer->slots[-(value.id + 1)] : NULL;
 }
 
-/** The tensor behind an input, also when it has become a value by now. */
+/** The slot of an input that is a tensor, also if that tensor has become a value already; NULL for other inputs. */
 static const struct onnx_slot *constant_slot(const struct importer *importer, int input)
 {
     if (input < 0 || input >= importer->in_count || importer->in[input].id == 0) {
@@ -253,7 +253,7 @@ static const struct onnx_slot *constant_slot(const struct importer *importer, in
     return slot;
 }
 
-/** An input that nodes before this one computed from constants and shapes. */
+/** The elements of an input that earlier nodes computed from constants and shapes; NULL: not known. */
 static const double *read_known(struct importer *importer, int input, fov_shape *shape)
 {
     if (input < 0 || input >= importer->in_count || importer->in[input].id <= 0) {
@@ -319,7 +319,7 @@ static void read_result(void *reader, int output, fov_value value)
 
 /* ---- tensors become values --------------------------------------------------------------------------------------- */
 
-/** Is this input of `op` one that it keeps up to date itself (running statistics)? Those are not learned. */
+/** Whether `op` itself updates this input (running statistics): such a parameter is not learned. */
 static bool is_statistic(const struct op *op, int port)
 {
     for (int i = 0; op != NULL && i < op_port_count(op->out); i++) {
@@ -330,8 +330,8 @@ static bool is_statistic(const struct op *op, int port)
     return false;
 }
 
-/** Is one of these the result of an operator that multiplies by weights? What is added to it, or multiplied, is its
- *  bias or scale. */
+/** Whether one of the inputs of an add or mul is the result of an operator that multiplies by weights: the other input
+ *  is then its bias or scale. */
 static bool stands_beside_weights(const struct importer *importer, const struct op *op, const fov_value *in, int count)
 {
     if (op == NULL || (strcmp(op->name, "add") != 0 && strcmp(op->name, "mul") != 0)) {
@@ -349,9 +349,10 @@ static bool stands_beside_weights(const struct importer *importer, const struct 
     return false;
 }
 
-/** Weights are learned; a lone number beside an addition or product is part of the formula. Some exporters (Paddle's,
- *  TensorFlow's) write weights as Constant nodes. Those also hold formulas, so one is a weight only where an operator
- *  takes it as such, or beside the result of one with weights. */
+/** Whether a tensor becomes a parameter, which is learned. A single number in an addition or product is part of the
+ *  formula instead. Some exporters (Paddle's, TensorFlow's) write weights as Constant nodes. As these also hold numbers
+ *  of formulas, a Constant is a weight only where an operator reads it as its weight, or where it is added to, or
+ *  multiplied with, the result of an operator with weights. */
 static bool is_parameter(const struct importer *importer, const struct onnx_slot *slot, const struct op *op, int port)
 {
     size_t count = 0;
@@ -360,7 +361,7 @@ static bool is_parameter(const struct importer *importer, const struct onnx_slot
     }
     const struct op_port *place = op_port_at(op->in, port);
     if (place != NULL && place->values) {
-        return false; /* limits, scales, counts: shapes follow from them, so they must not move */
+        return false; /* limits, scales, counts: shapes depend on them, so training must not change them */
     }
     if (slot->is_constant) {
         bool is_weight = port > 0 && ((place != NULL && place->plain) || strcmp(op->name, "matmul") == 0);
@@ -371,8 +372,8 @@ static bool is_parameter(const struct importer *importer, const struct onnx_slot
 
 enum { STAYS_FROM = 1 << 16 }; /* bytes */
 
-/** Large weights of a mapped file, or of one beside it, stay there until somebody wants them: a plan packs them from
- *  there, and they are in memory once. */
+/** Leaves a large weight in the mapped file, or in the file of external data, until it is needed: a plan packs it from
+ *  there, so that only one copy is in memory. False: the weight must be read now. */
 static bool stay_in_file(struct importer *importer, const struct onnx_slot *slot, struct value *value)
 {
     struct onnx_outside   *outside = slot->tensor->outside;
@@ -451,7 +452,7 @@ static bool name_is_free(const struct importer *importer, const char *name)
     return names_find_value(importer->graph, name) == 0 && arena_table_find(&importer->table, name) == SIZE_MAX;
 }
 
-/** A name that neither the graph nor the file has. */
+/** Makes up a name that neither the graph nor the file uses. */
 static void fresh_name(struct importer *importer, const char *base, char *out, size_t size)
 {
     do {
@@ -600,19 +601,19 @@ static int gather_inputs(struct importer *importer, const struct onnx_node *node
             }
         }
     }
-    /* Optional inputs that are left out at the end are as good as not there. */
+    /* Drop trailing optional inputs that are absent. */
     while (importer->in_count > 0 && importer->in[importer->in_count - 1].id == 0) {
         importer->in_count--;
     }
     return 0;
 }
 
-/** Gives a value the file's name. Another value of this node that has the name must make way. */
+/** Renames a value to the file's name for it. Another value added for this node that has this name is renamed first. */
 static int name_value(struct importer *importer, fov_value value, const char *name)
 {
     int holder = names_find_value(importer->graph, name);
     if (holder == value.id || value.id <= 0 || (size_t)value.id < importer->first_value) {
-        return 0; /* an alias of something older keeps its own name */
+        return 0; /* the value existed before this node (an alias): it keeps its own name */
     }
     if (holder != 0 && (size_t)holder >= importer->first_value) {
         char made[256];
@@ -672,7 +673,7 @@ static int check_attributes(struct importer *importer, const struct onnx_node *n
 
 static fov_value read_as(void *reader, const char *type, int opset, const fov_value *in, int in_count);
 
-/** Has one spelling read the node, with the inputs that the importer holds. */
+/** Reads the node by one spelling, with the inputs in importer->in. */
 static int read_by(struct importer *importer, const struct op *op, const struct op_onnx *onnx, const char *type,
                    int opset, const char *name)
 {
@@ -734,12 +735,13 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
     if (status) {
         return status;
     }
-    /* Identity of a weight is the weight: exporters share weights that way. */
+    /* Identity of a tensor adds no node: exporters share weights that way. */
     if (op != NULL && strcmp(op->name, "identity") == 0 && importer->in_count == 1 && importer->in[0].id < 0) {
         importer->result[0] = importer->in[0];
         return bind_results(importer, node);
     }
-    /* Nodes are added under the name of their first result, then get their own: in ONNX these are two name spaces. */
+    /* A node is added under the name of its first result and renamed later (name_node): in ONNX, nodes and values have
+     * separate name spaces. */
     const char *name = node->out.at[0][0] != '\0' ? node->out.at[0] : NULL;
     importer->node_label = name != NULL ? name : node->name[0] != '\0' ? node->name : node->type;
     importer_open_reshape(importer);
@@ -765,7 +767,7 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     if (node->is_choice) {
         status = importer_read_choice(importer, node);
         status = status ? status : bind_results(importer, node);
-    } else if (onnx == NULL) { /* others were listed before anything was read */
+    } else if (onnx == NULL) { /* only in branches: check_operators has refused all other such nodes */
         status =
             error_set(importer->error, FOV_E_UNSUPPORTED, "no operator here reads it, and its branch may be taken");
     } else {
@@ -779,7 +781,7 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     if (status) {
         char label[ONNX_NAME_TEXT], type[ONNX_NAME_TEXT];
         error_set(importer->error, (fov_status)status, "cannot be read");
-        if (importer->error->status == FOV_E_USAGE) { /* an option out of range, say: it is the file that asks for it */
+        if (importer->error->status == FOV_E_USAGE) { /* such as an option out of range: here, the file is at fault */
             importer->error->status = FOV_E_INPUT;
             status = FOV_E_INPUT;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes in the order in which they can be added: each after those that make its inputs. A file that is sorted, as the
- * format asks, keeps its order; others are sorted by depth-first search with a stack of its own. */
+/* Sorts nodes so that each comes after the producers of its inputs. A file that is sorted already, as the format
+ * demands, keeps its order; others are sorted by depth-first search with an explicit stack. */
 #include "base/text.h"
 #include "io/onnx/import.h"
 #include <string.h>
@@ -11,7 +11,8 @@ struct visit {
     size_t node, input;
 };
 
-/** What a node depends on: its inputs, then the conditions of the branches that it stands in. NULL: that is all. */
+/** The index-th name that a node depends on: its inputs, then the conditions of the branches that contain it. NULL: no
+ *  more. */
 static const char *dependency(const struct onnx_node *node, size_t index)
 {
     const struct onnx_guard *guard = node->guard;
@@ -24,7 +25,7 @@ static const char *dependency(const struct onnx_node *node, size_t index)
     return guard != NULL ? guard->condition : NULL;
 }
 
-/** The node that makes `name`; SIZE_MAX: no node does. */
+/** The node that produces `name`; SIZE_MAX: no node does. */
 static size_t producer(const struct importer *importer, const char *name)
 {
     size_t      slot = name[0] != '\0' ? arena_table_find(&importer->table, name) : SIZE_MAX;
@@ -48,7 +49,7 @@ static int check_inputs(const struct importer *importer)
     return 0;
 }
 
-/** Visits `first` and all it depends on. */
+/** Visits `first` and everything it depends on, and appends each node to `order` after its producers. */
 static int visit(const struct importer *importer, size_t first, char *state, struct visit *stack, size_t *count)
 {
     size_t depth = 0;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What a TensorProto holds: whether its type, dimensions and data agree, and its elements as plain memory. Nothing is
- * allocated for a tensor before it is known that the file really holds that many bytes. The two floating types of 16
- * bits are float32 from here on: they save room in files, and fovea computes with them in float32. */
+/* Reading TensorProtos: checks that type, dimensions and data agree, and copies the elements to plain memory. Nothing
+ * is allocated for a tensor before the file is known to hold that many bytes. The two floating types of 16 bits are
+ * converted to float32: they save space in files, but fovea computes with them in float32. */
 #include "base/text.h"
 #include "io/onnx/message.h"
 #include "tensor/convert.h"
 #include <string.h>
 
-/** Which typed field may hold a tensor: bits as in onnx_tensor.typed_fields. */
+/** The typed field that may hold a tensor's elements: bits as in onnx_tensor.typed_fields. */
 enum { IN_FLOATS = 1, IN_INT32 = 2, IN_INT64 = 4, IN_DOUBLES = 8, IN_UINT64 = 16, IN_STRINGS = 32, NOWHERE = 0 };
 
 static const struct {
     int32_t     type;
     const char *name;
-    fov_dtype   dtype; /**< as what it is read */
+    fov_dtype   dtype; /**< the dtype that it is read as */
     int         field;
     size_t      stored; /**< bytes of an element in the file */
 } type_list[] = {
@@ -80,7 +80,7 @@ const char *onnx_type_name(int32_t type)
     return "of an unknown type";
 }
 
-/** Its place in type_list; only for types that can be read. */
+/** The index of a type in type_list; only for types that can be read. */
 static size_t find_type(int32_t type)
 {
     size_t i = 0;
@@ -98,7 +98,7 @@ bool onnx_type_is_half(int32_t type)
 static int check_amount(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *name,
                         size_t count, struct error *error)
 {
-    size_t at = find_type(tensor->type), bytes = count * type_list[at].stored; /* shape_bytes has found that it fits */
+    size_t at = find_type(tensor->type), bytes = count * type_list[at].stored; /* cannot overflow: see shape_bytes */
     if (tensor->raw != NULL && tensor->typed_fields != 0) {
         return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": both raw_data and typed data", model->file,
                          tensor->offset, name);
@@ -160,7 +160,7 @@ int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *
     return check_amount(model, tensor, name, count, error);
 }
 
-enum { HALVES = 1024 }; /* that are widened at a time */
+enum { HALVES = 1024 }; /* how many elements are widened at a time */
 
 static float widen(int32_t type, uint16_t half)
 {
@@ -208,7 +208,7 @@ int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *t
     } else if (dtype == FOV_F64) {
         memcpy(data, tensor->doubles.at, count * width);
     } else {
-        /* Smaller integers and booleans travel as varints: their low bytes are the value. */
+        /* Integers and booleans were decoded to int64: the low bytes are the element (little-endian). */
         for (size_t i = 0; i < count; i++) {
             memcpy((uint8_t *)data + i * width, &tensor->integers.at[i], width);
         }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of a value while a file is read, and on which inputs it depends when it is not. A Reshape whose shape
- * is an input of the file cannot be built; who has that input's elements at hand (the conformance runner) learns here
- * which they are, and reads the file again with them as constants. */
+/* Which values are known while a file is read, and on which inputs an unknown value depends. A Reshape whose shape is
+ * an input of the file cannot be built. A caller that has the elements of that input (the conformance runner) is told
+ * which input it is, and imports the file again with the input as a constant. */
 #include "graph/known.h"
 #include "io/onnx/import.h"
 #include "tensor/convert.h"
 
-/** A constant of any size; known.h keeps small ones only. */
+/** The elements of a constant of any size; known.h keeps those of small ones only. */
 static const double *constant_elements(struct importer *importer, const struct value *value)
 {
     size_t count;
@@ -44,7 +44,7 @@ const double *importer_known(struct importer *importer, fov_value value)
     return known;
 }
 
-/** A value that is an input is noted; of one that a node makes, the node is marked. */
+/** Sets `wanted` of a value that is a given input; marks the node of a value that a node produces. */
 static void follow(const struct importer *importer, int id, bool *marked)
 {
     const struct value *value = graph_value(importer->graph, id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Protobuf's wire format, written into a growing text: what export.c needs of it. Field numbers come from
+/* Writes protobuf's wire format into a growing text, as far as export.c needs it. Field numbers come from
  * onnx.proto. */
 #ifndef IO_ONNX_WRITE_H
 #define IO_ONNX_WRITE_H
@@ -13,7 +13,7 @@ void   write_integer(struct text *out, uint32_t field, int64_t value);
 void   write_float(struct text *out, uint32_t field, float value);
 void   write_bytes(struct text *out, uint32_t field, const void *bytes, size_t count);
 void   write_text(struct text *out, uint32_t field, const char *text);
-/** Tag and length of a field whose `count` bytes follow from elsewhere. */
+/** Writes only the tag and length of a field; the caller writes its `count` bytes. */
 void write_header(struct text *out, uint32_t field, size_t count);
 
 #endif
