@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Archives in a program's memory, file by file: the public face (fovea/memory.h) of a store without a path. Archives as
- * datasets are the business of source.c. */
+/* Archives in a program's memory, file by file: the public functions (fovea/memory.h) on a store without a path.
+ * Archives as datasets are opened by dataset.c. */
 #include "data/store.h"
 #include "device/context.h"
 #include <fovea/memory.h>
 #include <string.h>
 
-enum { TAR_MAGIC = 257 /* where "ustar" stands */ };
+enum { TAR_MAGIC = 257 /* offset of "ustar" */ };
 
 /* One walk through an archive. */
 struct walk {
     const struct store *store;
     struct memory *memory;
-    size_t most; /* bytes of a file */
+    size_t most; /* largest file that is read, bytes */
     int (*take)(void *user, const fov_archived *file);
     void *user;
     bool ends;
@@ -28,7 +28,8 @@ bool fov_archive_is(const void *bytes, size_t size)
            (size >= TAR_MAGIC + 5 && memcmp(at + TAR_MAGIC, "ustar", 5) == 0);
 }
 
-/* The path in the store is "archive/NAME"; so are the sentences about it. */
+/* Reads one file and passes it to the program's callback. Paths in the store, also in its errors, are "archive/NAME";
+ * the program sees NAME. */
 static int show_file(void *user, const char *path, struct error *error)
 {
     struct walk *walk = user;

@@ -17,7 +17,8 @@ static bool ends_in(const char *name, const char *suffix)
     return length > tail && folder_compare_names(name + length - tail, suffix) == 0;
 }
 
-/* Files that have boxes by their names: annotations/instances_*.json, or _annotations.coco.json in a split. */
+/* Finds files whose names promise boxes: annotations/instances_*.json, or _annotations.coco.json in a split's
+ * folder. */
 static int find_files(const struct store *store, struct list_paths *files, struct error *error)
 {
     static const char *const folders[] = {"annotations", "train", "valid", "val", "test", ""};
@@ -67,7 +68,7 @@ static bool suits(const struct store *store, const char *index)
 #include "io/json_size.h"
 #include <jansson.h>
 
-/* "instances_train2017.json": the split that a word of the name says, else that of the folder. */
+/* The split that a word of the file's name stands for ("instances_train2017.json"), else the name of its folder. */
 static int role_of(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -90,10 +91,10 @@ static int role_of(const char *path)
 
 /* ---- one file ---------------------------------------------------------------------------------------------------- */
 
-/* Something with a number of its own. */
+/* An object of a JSON array, with the number that it is sorted by. */
 struct numbered {
     json_int_t number;
-    size_t place; /* in the file */
+    size_t place; /* index in the array */
 };
 
 static int compare_numbered(const void *a, const void *b)
@@ -103,7 +104,7 @@ static int compare_numbered(const void *a, const void *b)
                                            : (first->place < second->place ? -1 : first->place > second->place);
 }
 
-/* The list under a key of the file, sorted by the number under another; *count of those that have one. */
+/* Sorts the objects of the array `key` by their member `number`; *count: how many have that member. */
 static int sort_by(struct memory *memory, const json_t *whole, const char *key, const char *number,
                    struct numbered **sorted, size_t *count, struct error *error)
 {
@@ -126,7 +127,7 @@ static int sort_by(struct memory *memory, const json_t *whole, const char *key, 
     return FOV_OK;
 }
 
-/* The first with a number of at least this. */
+/* Index of the first element whose number is at least `number`. */
 static size_t find_number(const struct numbered *sorted, size_t count, json_int_t number)
 {
     size_t low = 0, high = count;
@@ -146,7 +147,7 @@ struct coco {
     const char *file;
     int role;
     json_t *whole;
-    struct numbered *annotations, *categories; /* by image; by their own number */
+    struct numbered *annotations, *categories; /* sorted by image_id; sorted by id */
     size_t annotation_count, category_count;
 };
 
@@ -157,8 +158,8 @@ static void folder_of(char out[DATA_PATH_SIZE], const char *path)
     snprintf(out, DATA_PATH_SIZE, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-/* A picture where its name says: beside the file, in "images" or a folder of the split's name there or one further
- * out. */
+/* Finds the file of a picture: its name is looked up beside the JSON file, in "images", in a folder named after the
+ * split and in "images" with that folder; then in the same places one level further out. */
 static bool find_picture(const struct coco *coco, const char *name, char path[DATA_PATH_SIZE])
 {
     char base[2][DATA_PATH_SIZE], split[WORD] = "";
@@ -215,7 +216,7 @@ static int add_annotation(const struct coco *coco, const json_t *annotation, dou
     return boxes_add(list, coco->file, &box, height, width, error);
 }
 
-/* A picture with its boxes. */
+/* Adds a picture with its boxes. */
 static int add_image(const struct coco *coco, const json_t *image, struct error *error)
 {
     struct list *list = coco->list;
@@ -242,7 +243,7 @@ static int add_image(const struct coco *coco, const json_t *image, struct error 
     return status;
 }
 
-/* Classes of the first file; those of others must be the same. */
+/* Adds the categories of the first file as classes; those of further files must be the same. */
 static int take_categories(const struct coco *coco, bool is_first, struct error *error)
 {
     const json_t *all = json_object_get(coco->whole, "categories");

@@ -22,7 +22,8 @@ void csv_begin(struct csv *csv, char *text)
     }
 }
 
-/* A field in quotes, taken out of them in place; csv->at is behind it afterwards. */
+/* Removes a field's quotes in place; *end is then the end of its text, csv->at the character after the closing
+ * quote. */
 static int unquote(struct csv *csv, char **end, struct error *error)
 {
     char *to = csv->at, *from = csv->at + 1;
@@ -44,7 +45,7 @@ static int unquote(struct csv *csv, char **end, struct error *error)
                : error_set(error, FOV_E_INPUT, "line %zu: text behind a closing quote", csv->line);
 }
 
-/* One row; an empty line has one empty field. */
+/* Reads one row; an empty line gives one empty field. */
 static int read_row(struct csv *csv, struct error *error)
 {
     csv->count = 0;

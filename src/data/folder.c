@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out, on disk or in an archive; or
- * pictures alone, in one folder or one for each split, for tasks that need no classes.
- * Which folder is what is decided in folder_scan.c; here its parts become a list. Read next: list.c. */
+/* A folder per class, the common layout (torchvision's ImageFolder), on disk or in an archive; or unlabelled pictures,
+ * in one folder or one for each split, for tasks that need no classes. folder_scan.c decides which folder is what; here
+ * its parts become a list. Read next: list.c. */
 #include "data/list.h"
 #include <string.h>
 
-/* Anything with a folder or a picture in it: what is wrong inside gets a better sentence than "not recognised". */
+/* Accepts anything with a folder or a picture in it: scanning then gives a better error than "not recognised". */
 static bool suits(const struct store *store, const char *index)
 {
     struct memory *memory = memory_create(NULL, 0);
@@ -25,7 +25,7 @@ static bool suits(const struct store *store, const char *index)
     return found;
 }
 
-/* The pictures of a split. */
+/* Adds the pictures of a split to the list. */
 static int add_part(struct list *list, const struct folder_scan *scan, int role, struct error *error)
 {
     const struct folder_part *part = &scan->part[role];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the name of a file or folder says, in any case: which split it is, and whether a system left it behind.
+/* What the name of a file or folder tells, in any case: which split it is, and whether an operating system left it.
  * Read next: folder_scan.c. */
 #include "data/folder_scan.h"
 #include <string.h>
 
-enum { ROLE_SIZE = 32 /* letters of the longest name that can be a split's */ };
+enum { ROLE_SIZE = 32 /* a longer name is no split's */ };
 
 static char lower(char letter)
 {

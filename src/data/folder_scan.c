@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From names of files and folders to splits and classes. Decided in this order: is a folder a system's litter; does its
- * name make it a split, and its content (folders, not pictures) bear that out; else it is a class. What cannot be told
- * for certain is an error with a sentence, never a class. */
+/* Derives splits and classes from names of files and folders. A folder is judged in this order: is it left behind by an
+ * operating system; is it a split, by its name and because it holds folders rather than pictures; else it is a class.
+ * What cannot be told for certain is an error with a sentence, never a class. */
 #include "data/folder_scan.h"
 #include "base/file.h"
 #include "data/dataset.h"
@@ -81,7 +81,7 @@ static int compare_twins(const void *a, const void *b)
     return order ? order : strcmp((*first)->name, (*second)->name);
 }
 
-/* Names that one half of the world's file systems could not keep apart. */
+/* Notes names that differ in case only, which case-insensitive file systems cannot keep apart. */
 static int note_twins(struct folder_scan *scan, int part, const struct listing *listing, struct error *error)
 {
     if (listing->count < 2) {
@@ -107,7 +107,7 @@ static int note_twins(struct folder_scan *scan, int part, const struct listing *
     return status;
 }
 
-/* What is neither a folder nor a picture. */
+/* Notes entries that are neither folders nor pictures, and names that differ in case only. */
 static int note_others(struct folder_scan *scan, int part, const struct listing *listing, struct error *error)
 {
     int status = note_twins(scan, part, listing, error);
@@ -162,12 +162,12 @@ static int add_picture(struct folder_scan *scan, struct folder_part *part, const
     return status;
 }
 
-/* What a class folder holds, all levels together. */
+/* The content of a class folder, all levels together. */
 struct class_content {
-    size_t direct, nested; /* pictures in it, in folders of it */
-    size_t others;         /* files that are neither pictures nor a system's */
-    size_t folders;        /* directly in it */
-    char inner[256];       /* name of the first of these */
+    size_t direct, nested; /* pictures directly in it, and in folders below it */
+    size_t others;         /* files that are neither pictures nor left by a system */
+    size_t folders;        /* folders directly in it */
+    char inner[256];       /* name of the first of these folders */
 };
 
 /* Adds the pictures in a folder and below it, in order of their names. */
@@ -199,7 +199,7 @@ static int collect(struct folder_scan *scan, int role, const char *directory, in
     return status;
 }
 
-/* A class folder without a picture: nothing in it, or nothing that can be read. */
+/* Notes a class folder without pictures: a warning if it holds no file, an error if it holds other files. */
 static int note_empty(struct folder_scan *scan, int role, const struct entry *entry,
                       const struct class_content *content, struct error *error)
 {
@@ -215,10 +215,10 @@ static int note_empty(struct folder_scan *scan, int role, const struct entry *en
 /* ---- a part -------------------------------------------------------------------------------------------------------
    */
 
-/* How the classes of a part are laid out, to tell classes from a level of folders above them. */
+/* The layout of a part's classes, to tell class folders from a level of folders above them. */
 struct part_shape {
-    size_t only_folders; /* classes with pictures in folders of theirs alone */
-    bool same_inner;     /* ... each in a single one, of the same name: class/images/... */
+    size_t only_folders; /* classes without pictures directly in them, only in folders below */
+    bool same_inner;     /* each of these has a single folder, of the same name: class/images/... */
     char inner[256];
 };
 
@@ -234,7 +234,7 @@ static void add_shape(struct part_shape *shape, const struct class_content *cont
     shape->same_inner = shape->same_inner && content->folders == 1 && strcmp(content->inner, shape->inner) == 0;
 }
 
-/* Classes that hold folders: a level in between, or the real classes? */
+/* If no class has pictures directly in it: accepts class/SAME_NAME/..., else refuses an ambiguous level of folders. */
 static int judge_shape(struct folder_scan *scan, int role, const struct part_shape *shape, struct error *error)
 {
     const struct folder_part *part = &scan->part[role];
@@ -275,7 +275,7 @@ static int read_class(struct folder_scan *scan, int role, const struct entry *en
     return status;
 }
 
-/* Reads the classes of a split, or of a folder without splits. `skip` (or NULL): entries that are splits themselves. */
+/* Reads the classes of a split, or of a folder without splits. */
 static int read_part(struct folder_scan *scan, int role, const char *path, const struct listing *listing,
                      struct error *error)
 {
@@ -300,8 +300,8 @@ static int read_part(struct folder_scan *scan, int role, const char *path, const
     return status ? status : judge_shape(scan, role, &shape, error);
 }
 
-/* A split whose pictures nobody has put into class folders, as competitions hand out their test pictures; or an empty
-   one, which is as good as none. */
+/* Notes a split whose pictures are in no class folders, like the test pictures of competitions; or an empty split,
+   which is skipped. */
 static int note_flat(struct folder_scan *scan, int role, const char *path, size_t pictures, struct error *error)
 {
     if (pictures == 0) {
@@ -320,10 +320,10 @@ static int note_flat(struct folder_scan *scan, int role, const char *path, size_
 
 /* The folders of a root that may be splits. */
 struct candidates {
-    struct listing inside[FOLDER_ROLES];      /* of the folder chosen for each role */
+    struct listing inside[FOLDER_ROLES];      /* content of the folder chosen for each role */
     const struct entry *chosen[FOLDER_ROLES]; /* NULL: none */
-    bool labelled[FOLDER_ROLES];              /* it holds folders */
-    size_t with_role, labelled_count;
+    bool labelled[FOLDER_ROLES];              /* the chosen folder holds folders */
+    size_t with_role, labelled_count;         /* folders with a split's name; roles whose chosen folder is labelled */
 };
 
 static void candidates_free(struct candidates *candidates)
@@ -333,8 +333,8 @@ static void candidates_free(struct candidates *candidates)
     }
 }
 
-/* One more folder with a split's name. Of two for one role, the one with class folders wins; two such are one too
-   many. */
+/* Considers one more folder with a split's name. Of two for one role, the one with class folders wins; if both have
+   some, that is an error. */
 static int offer_candidate(struct folder_scan *scan, struct candidates *candidates, enum folder_role role,
                            const struct entry *entry, struct error *error)
 {
@@ -377,8 +377,8 @@ static int note_loser(struct folder_scan *scan, const struct entry *entry, const
                                  pictures == 1 ? "" : "s", chosen->name);
 }
 
-/* One level more, as archives make it: train/train/CLASS. The listing becomes that of the inner folder, whose path is
-   kept. */
+/* Unwraps a split that an archive has nested once more, train/train/CLASS: `inside` and `path` become those of the
+   inner folder. */
 static int unwrap_split(struct folder_scan *scan, int role, struct listing *inside, char path[DATA_PATH_SIZE],
                         struct error *error)
 {
@@ -458,7 +458,7 @@ static int read_unlabelled(struct folder_scan *scan, int role, const char *path,
                                  part->count, part->count == 1 ? "" : "s");
 }
 
-/* There are no class folders: pictures in one folder, or in a folder for each split. */
+/* Reads a dataset without class folders: pictures in one folder, or in a folder for each split. */
 static int read_flat(struct folder_scan *scan, const char *path, const struct listing *root,
                      const struct candidates *candidates, struct error *error)
 {
@@ -486,7 +486,8 @@ static int read_flat(struct folder_scan *scan, const char *path, const struct li
     return status;
 }
 
-/* No folder is a split: all are classes, unless their names say otherwise. */
+/* Reads a root without splits that have class folders: its folders are classes; without any, its pictures are
+ * unlabelled. */
 static int read_plain(struct folder_scan *scan, const char *path, const struct listing *root,
                       const struct candidates *candidates, struct error *error)
 {
@@ -531,7 +532,7 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
             status = offer_candidate(scan, &candidates, role, entry, error);
         }
     }
-    /* An archive's own folder: one folder, and what matters is in it. */
+    /* an archive's wrapper folder: the root's only folder, which itself holds folders */
     bool wrapped = false;
     if (status == FOV_OK && depth < SCAN_MAX_DESCENT && candidates.with_role == 0 && root.of_kind[ENTRY_FOLDER] == 1 &&
         root.of_kind[ENTRY_PICTURE] == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the splits of a scanned folder have in common: one list of classes, by which the labels of all are counted, and
- * what is tested with where a split's pictures lie in no classes. Read next: folder.c. */
+/* Reconciles the splits of a scanned folder: one list of classes, into which the labels of all splits index, and a
+ * substitute for a validation or test split whose pictures are unlabelled. Read next: folder.c. */
 #include "base/text.h"
 #include "data/folder_scan.h"
 #include <stdio.h>
@@ -21,7 +21,7 @@ static int32_t find_class(const struct folder_scan *scan, const char *name)
     return -1;
 }
 
-/* The first few names that `from` has and `other` has not, quoted; returns how many there are. */
+/* Writes the first four names that `from` has and `other` has not, quoted; returns how many such names there are. */
 static size_t list_missing(char out[256], char *const *from, size_t from_count, char *const *other, size_t other_count)
 {
     size_t missing = 0, used = 0, j = 0;
@@ -43,8 +43,8 @@ static size_t list_missing(char out[256], char *const *from, size_t from_count, 
     return missing;
 }
 
-/* A class only in one split. Without samples to test it is merely untested; without samples to learn it means that
-   labels of the two splits do not mean the same. */
+/* Compares a split's classes with those of the training split. A class without samples in this split is merely
+   untested: a warning. A class without training samples is an error: labels of the two splits do not mean the same. */
 static int compare_classes(struct folder_scan *scan, int role, struct error *error)
 {
     struct folder_part *part = &scan->part[role];
@@ -96,12 +96,12 @@ static int settle_classes(struct folder_scan *scan, struct error *error)
     scan->cut = scan->part[FOLDER_TRAIN].labelled && !scan->part[FOLDER_VALIDATION].labelled &&
                 !scan->part[FOLDER_TEST].labelled && (!scan->splits || unlabelled);
     if (base != FOLDER_TRAIN && scan->part[FOLDER_TEST].labelled && scan->part[FOLDER_VALIDATION].labelled) {
-        scan->part[FOLDER_VALIDATION].labelled = false; // nothing to compare it with: testing is what is left
+        scan->part[FOLDER_VALIDATION].labelled = false; // no training classes to compare with: only test remains
     }
     return status;
 }
 
-/* A tenth of one picture is none. */
+/* A class of one picture is an error if samples are to be held back: none could be. */
 static int check_cut(struct folder_scan *scan, struct error *error)
 {
     const struct folder_part *part = &scan->part[FOLDER_TRAIN];
@@ -119,7 +119,7 @@ static int check_cut(struct folder_scan *scan, struct error *error)
     return status;
 }
 
-/* What takes the place of a split whose pictures nobody has sorted. */
+/* Notes what takes the place of a validation or test split whose pictures are unlabelled. */
 static int note_substitute(struct folder_scan *scan, struct error *error)
 {
     const struct folder_part *test = &scan->part[FOLDER_TEST], *validation = &scan->part[FOLDER_VALIDATION];

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The dataset made of a list: the samples of one split, what all pictures have in common by their headers, and reading.
- * Pictures are decoded when they are asked for. */
+/* The dataset made of a list: the samples of one split, the size and channels of all pictures from their headers, and
+ * reading. Pictures are decoded on demand. */
 #include "data/list.h"
 #include "base/hash.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_PROBES = 256 /* headers read before the next ones are begun */ };
+enum { LIST_PROBES = 256 /* headers read in parallel at a time */ };
 
 struct list_state {
     struct list list;
     uint32_t *chosen; /* [count] samples of the split, indices into the list */
     size_t count;
-    char why[256]; /* of the first unreadable picture */
+    char why[256]; /* why the first unreadable picture cannot be read */
 };
 
 /* ---- growing a list ---------------------------------------------------------------------------------------------- */
@@ -214,7 +214,7 @@ const char *list_place(const struct fov_dataset *dataset, size_t index)
 
 /* ---- what the pictures have in common ---------------------------------------------------------------------------- */
 
-/* A block of headers, read by all threads. */
+/* A block of up to LIST_PROBES headers, read by all threads in parallel. */
 struct probe_block {
     const struct store *store;
     struct memory *memory;
@@ -247,11 +247,11 @@ int list_probe(struct fov_context *context, const struct store *store, const cha
     return status;
 }
 
-/* Sums over headers, in the order of the files. */
+/* Statistics of headers. */
 struct survey {
-    uint32_t *heights, *widths; /* [IMAGE_MAX_SIDE + 1] how many pictures have that many pixels */
-    uint64_t count;             /* pictures with a size */
-    int channels;
+    uint32_t *heights, *widths; /* [IMAGE_MAX_SIDE + 1] histograms: number of pictures of each height and width */
+    uint64_t count;             /* pictures whose size is known */
+    int channels;               /* the most of any picture */
 };
 
 static int take_header(void *user, size_t index, const struct probe *probe, struct error *error)
@@ -270,11 +270,12 @@ static int take_header(void *user, size_t index, const struct probe *probe, stru
     return FOV_OK;
 }
 
-/* The same for pictures of the split that is being opened, whose files also make up the fingerprint. */
+/* The user data of take_own_header, for pictures of the split that is being opened: these also make up the
+ * fingerprint. */
 struct own {
     struct survey *survey;
     struct fov_dataset *dataset;
-    size_t root; /* length of the part of a path that may change when the dataset moves */
+    size_t root; /* length of the paths' common root, which is not hashed: the dataset may be moved */
 };
 
 static int take_own_header(void *user, size_t index, const struct probe *probe, struct error *error)
@@ -307,7 +308,7 @@ static int take_own_header(void *user, size_t index, const struct probe *probe, 
     return take_header(own->survey, index, probe, error);
 }
 
-/* The value that half of the pictures do not exceed, with the smallest and the largest. */
+/* The median of a histogram of sides, with the smallest and the largest side; all 0 if it is empty. */
 static int median_of(const uint32_t *histogram, uint64_t count, int *least, int *most)
 {
     uint64_t below = 0;
@@ -325,7 +326,7 @@ static int median_of(const uint32_t *histogram, uint64_t count, int *least, int 
     return median;
 }
 
-/* Headers of the split's pictures, in their order, then of all others. */
+/* Reads the headers of the split's pictures, in their order, then of all others. */
 static int take_headers(struct fov_dataset *dataset, struct survey *survey, struct error *error)
 {
     struct list_state *state = dataset->state;
@@ -338,7 +339,7 @@ static int take_headers(struct fov_dataset *dataset, struct survey *survey, stru
     for (size_t i = 0; i < state->count && status == FOV_OK; i++) {
         own[state->chosen[i]] = true;
         paths[i] = list->samples[state->chosen[i]].picture;
-        root = strncmp(paths[i], dataset->where, root) == 0 ? root : length; // listed elsewhere
+        root = strncmp(paths[i], dataset->where, root) == 0 ? root : length; // not below .where: use the store's path
         root = strncmp(paths[i], dataset->where, root) == 0 ? root : 0;
     }
     struct own user = {survey, dataset, root};
@@ -387,7 +388,7 @@ struct finding_kind {
     size_t first, count;
 };
 
-/* Says each kind of remark once, with its first file. Those of all splits are said with the training split. */
+/* Logs each kind of finding once, with its first file. Findings about all splits are logged with the training split. */
 static void say_findings(const struct fov_context *context, const struct findings *findings, fov_split split)
 {
     enum { MOST = 64 };
@@ -417,7 +418,7 @@ static void say_findings(const struct fov_context *context, const struct finding
     }
 }
 
-/* Samples to learn from alone, in a folder of that name, are as good as samples without a split. */
+/* If there are only training samples, treats them as samples without a split, so that some can be held back. */
 static void forget_lone_split(struct list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -431,7 +432,7 @@ static void forget_lone_split(struct list *list)
     list->splits = false;
 }
 
-/* Where a split lies; of one that a list names: the store and the split's name. */
+/* Where a split lies: its folder; the store (or index file) if there are no splits; else that and the split's name. */
 static char *place_of(const struct list *list, int role, struct error *error)
 {
     static const char *const names[FOLDER_ROLES] = {"train", "val", "test"};
@@ -467,7 +468,7 @@ int list_scan(struct list *list, struct fov_context *context, const struct data_
     return status;
 }
 
-/* Labels, names and kind of target, from the list to the dataset. */
+/* Copies labels, names and the kind of target from the list to the dataset. */
 static int take_targets(struct fov_dataset *dataset, struct error *error)
 {
     const struct list_state *state = dataset->state;

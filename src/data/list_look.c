@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Findings of a list's pictures from their headers: which cannot be read, which are not what their names say, which
- * are used in another way than they are stored. */
+/* Findings about a list's pictures from their headers: unreadable ones, ones with the wrong extension, ones that are
+ * converted for use (transparency, CMYK, orientation), extreme sizes. */
 #include "data/list.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_ASPECT = 10, LOOK_AREA = 100 /* times the usual area, or as much less */ };
+enum { LOOK_ASPECT = 10, LOOK_AREA = 100 /* extreme ratios: of the sides, and to the median area */ };
 
 struct looker {
     struct findings *findings;
     const char **paths;   /* [all pictures] part by part */
     uint16_t (*sizes)[2]; /* [all pictures] height, width; 0: unknown */
     int *parts;           /* [all pictures] */
-    bool decoded;         /* unreadable pictures will be met again: leave them */
+    bool decoded;         /* the caller decodes all pictures afterwards and reports unreadable ones itself */
     size_t grey, colour, first_grey;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Splits of a list: those that the data states, and samples that are held back where it states none. What is held back
- * is a function of the samples' order, number and labels alone, so that the parts that are opened one after the other,
- * today and tomorrow, agree on it. */
+/* Splits of a list: those that the data states, and samples held back where it states none. Which samples are held
+ * back depends on the samples' order, number and labels alone, so that splits opened separately, or in another run,
+ * agree. */
 #include "base/random.h"
 #include "base/text.h"
 #include "data/list.h"
@@ -36,7 +36,7 @@ int list_compare_naturally(const char *a, const char *b)
     return order ? order : strcmp(first, second);
 }
 
-/* A share of `count` samples of one group, at least one where there are two. */
+/* Holds back a share of the `count` samples of one group, rounded down, but at least one if there are two or more. */
 static int hold_share(struct memory *memory, const uint32_t *group, size_t count, double share, int32_t label,
                       bool *held, struct error *error)
 {
@@ -74,7 +74,7 @@ static int compare_names(const void *a, const void *b)
     return order ? order : first->index < second->index ? -1 : first->index > second->index;
 }
 
-/* Group by group of one label. */
+/* Holds back a share of each group of samples with the same label. */
 static int hold_shares(struct memory *memory, struct keyed *keyed, size_t count, double share, bool *held,
                        struct error *error)
 {
@@ -93,7 +93,7 @@ static int hold_shares(struct memory *memory, struct keyed *keyed, size_t count,
     return status;
 }
 
-/* Whether a line names a file: its path's end, with or without what follows the last dot. */
+/* Whether a line names a file: it equals the end of its path, whole components, with or without the suffix. */
 static bool is_named(const char *path, const char *line, size_t length)
 {
     size_t size = strlen(path), bare = size;
@@ -109,7 +109,7 @@ static bool is_named(const char *path, const char *line, size_t length)
     return false;
 }
 
-/* Samples whose names stand in a file, a line each. */
+/* Holds back the samples that a file names, one per line. */
 static int hold_listed(struct memory *memory, const char *file, struct keyed *keyed, size_t count, bool *held,
                        struct error *error)
 {
@@ -174,7 +174,7 @@ int list_hold_back(struct memory *memory, const fov_dataset_options *options, si
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
-/* Samples of a list that may be held back, one after the other. */
+/* The samples of a list that may be held back: the user data of candidate_name. */
 struct candidates {
     const struct list *list;
     const uint32_t *index;
@@ -191,7 +191,7 @@ static bool is_for_training(const struct listed *sample)
     return sample->role == FOLDER_TRAIN || sample->role == LIST_WITHOUT_SPLIT;
 }
 
-/* Of the samples to learn from, those that are held back, or the others. */
+/* Chooses from the training samples those that are held back (want_held), or the others. */
 static int choose_around_held(const struct list *list, const fov_dataset_options *options, bool want_held,
                               uint32_t *chosen, size_t *chosen_count, struct error *error)
 {

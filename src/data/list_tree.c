@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What sources want from a tree of files: all pictures below a folder, the folder inside an archive's own folder, small
- * text files, names of classes. */
+/* Services for sources on a tree of files: all pictures below a folder, an archive's wrapper folder, small text files,
+ * names of classes. */
 #include "data/list.h"
 #include <stdio.h>
 #include <stdlib.h>

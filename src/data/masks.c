@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures with masks, in two folders with equal names or side by side. A mask's pixels are classes as they are stored,
- * a palette's index or a grey value, 255 meaning none; but where only black and white are there, these are the two
- * classes, and where grey values lie far apart, they are numbered in their order. Which of these it is follows from the
- * values in the masks themselves. */
+/* Pictures with masks, in two folders with equal names or side by side. A mask's stored values, palette indices or grey
+ * levels, are the classes, with 255 as "ignored". Two exceptions: if masks hold black and white only, these are the two
+ * classes; if grey levels lie far apart, the classes are their ranks. Which rule applies follows from the values in the
+ * masks themselves (decide). */
 #include "data/partners.h"
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static bool suits(const struct store *store, const char *index)
 
 /* ---- which values there are -------------------------------------------------------------------------------------- */
 
-/* Which values one mask has. */
+/* The values that occur in one mask, or in several. */
 struct seen {
     bool value[VALUES];
     bool is_indexed, is_lossy;
@@ -72,7 +72,7 @@ static void set_class(struct mask_rule *rule, int value, int class)
     rule->is_known[value] = true;
 }
 
-/* The rule for all values that were seen. */
+/* Sets the rule, list->mask, by the values that occur in the masks. */
 static int decide(struct list *list, const struct seen *all, const char *example, struct error *error)
 {
     struct mask_rule *rule = &list->mask;
@@ -129,7 +129,7 @@ static int decide(struct list *list, const struct seen *all, const char *example
                               error, "masks hold class %d, but only %zu are named", largest, names);
 }
 
-/* Names for classes that have none. */
+/* Names the classes without names: "black" and "white" for two, else by their numbers. */
 static int name_classes(struct list *list, struct error *error)
 {
     int status = FOV_OK;
@@ -161,7 +161,7 @@ int list_survey_masks(struct list *list, struct error *error)
         const char *path = list->samples[looked_at(&looking, i)].second;
         if (seen->status == FOV_E_MEMORY) {
             status = error_set(error, FOV_E_MEMORY, "%s", seen->why);
-        } else if (seen->status == FOV_OK) { // what is damaged is named when it is wanted
+        } else if (seen->status == FOV_OK) { // a damaged mask is reported when its sample is read
             example = example ? example : path;
             all.is_indexed |= seen->is_indexed;
             all.is_lossy |= seen->is_lossy;

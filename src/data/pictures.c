@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public face of pictures (fovea/dataset.h): a file decoded for a program, and pixels saved as PNG. Formats are the
- * business of src/image. */
+/* The public functions on pictures (fovea/dataset.h): decode a file, save pixels as PNG or GIF. src/image has the
+ * formats. */
 #include "base/arithmetic.h"
 #include "device/context.h"
 #include "image/image.h"

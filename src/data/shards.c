@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WebDataset: files of one sample have one key, KEY.jpg with KEY.cls (the class's number or name) or KEY.json ("cls",
+/* WebDataset: the files of a sample share a key, KEY.jpg with KEY.cls (the class's number or name) or KEY.json ("cls",
  * "label", "class" ...), in archives of some thousand samples each, which are opened together (store.h). */
 #include "base/text.h"
 #include "data/boxes.h"
@@ -12,7 +12,7 @@
 
 enum { WORD = 256, MOST_CLASSES = 100000 };
 
-/* The bytes of a name up to its first dot, which are its key. */
+/* The length of a name's key: the part before its first dot. */
 static size_t key_of(const char *name)
 {
     return strcspn(name, ".");
@@ -24,7 +24,7 @@ static bool has_ending(const char *name, const char *ending)
     return length > tail && folder_compare_names(name + length - tail, ending) == 0;
 }
 
-/* "imagenet-train-000012": the split that a word says. */
+/* The split that a word of a name stands for: "imagenet-train-000012". */
 static int role_of(const char *name)
 {
     char word[WORD];
@@ -39,7 +39,8 @@ static int role_of(const char *name)
     return LIST_WITHOUT_SPLIT;
 }
 
-/* Whether a folder has a picture and a .cls or .json of one key: names are sorted, so they are neighbours. */
+/* Whether a folder has a picture and a .cls or .json with the same key. Names are sorted, so that these are
+ * neighbours. */
 static bool has_keys(const struct store *store, struct memory *memory, const char *folder)
 {
     char **names = NULL;
@@ -82,7 +83,7 @@ static bool suits(const struct store *store, const char *index)
 
 /* ---- classes ----------------------------------------------------------------------------------------------------- */
 
-/* The class in a sample's description as JSON, as it is written; left as it is where there is none. */
+/* Copies the class from a sample's JSON to `out`, as it is written there; leaves `out` alone if there is none. */
 static int read_json_class(struct list *list, const char *path, const char *text, char out[WORD], struct error *error)
 {
 #ifdef FOVEA_HAVE_JANSSON
@@ -111,7 +112,7 @@ static int read_json_class(struct list *list, const char *path, const char *text
 #endif
 }
 
-/* The class that is read, as it is written. */
+/* Reads the class from a .cls or .json file, as it is written there; "" if it has none. */
 static int read_class(struct list *list, const char *path, char out[WORD], struct error *error)
 {
     char *text;
@@ -130,7 +131,7 @@ static int read_class(struct list *list, const char *path, char out[WORD], struc
     return status;
 }
 
-/* The number of a class: what is written, or its place among the names met so far. */
+/* The label for a class: the number itself, or the index of its name among the names met so far. */
 static int label_of(struct list *list, const char *word, bool *is_numbered, int32_t *label, struct error *error)
 {
     long long number;
@@ -147,7 +148,7 @@ static int label_of(struct list *list, const char *word, bool *is_numbered, int3
 
 /* ---- samples ----------------------------------------------------------------------------------------------------- */
 
-/* Names of one key, from `first` on; answers how many. */
+/* The number of names, from `first` on, that share its key. */
 static size_t count_key(char *const *names, size_t first, size_t count)
 {
     size_t key = key_of(names[first]), end = first + 1;
@@ -199,7 +200,7 @@ static int add_folder(struct list *list, const char *folder, int role, bool *is_
     return status;
 }
 
-/* Names for numbers: from a list in the archives, else the numbers themselves. */
+/* Names numbered classes: from a list of names in the archives, else by their numbers. */
 static int name_numbers(struct list *list, struct error *error)
 {
     int32_t most = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree of a store: a folder on disk is asked when something is wanted, archives are indexed once into a table that
- * is sorted by name, in which a folder is a range. Which archives belong together is decided in store_open.c. */
+/* The tree of a store: a folder on disk is looked up on demand; archives are indexed once into a table sorted by name,
+ * in which a folder is a contiguous range. store_open.c decides which archives belong together. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "data/store_inside.h"
@@ -36,7 +36,8 @@ int store_skip(struct store *store, size_t archive, const char *name, size_t len
                         what);
 }
 
-/* The name with one '/' between folders, none in front and no "."; false: it is empty or leads out of the archive. */
+/* Normalises a name: one '/' between folders, none in front, no "."; false if it is empty or, with *wrong set,
+ * unsafe. */
 static bool clean_name(char out[STORE_NAME], const char *name, size_t length, const char **wrong)
 {
     size_t used = 0;
@@ -115,7 +116,7 @@ static bool is_folder_name(const char *name)
     return name[strlen(name) - 1] == '/';
 }
 
-/* The first entry whose name is not below `key`. */
+/* Index of the first entry whose name is not less than `key`. */
 static size_t lower_bound(const struct store *store, const char *key)
 {
     size_t low = 0, high = store->entry_count;
@@ -130,7 +131,7 @@ static size_t lower_bound(const struct store *store, const char *key)
     return low;
 }
 
-/* Whether anything lies below a folder, or it is there itself; `name` without '/' behind it. */
+/* Whether a folder exists, as an entry or because entries lie below it; `name` has no '/' at its end. */
 static bool has_folder(const struct store *store, const char *name)
 {
     char key[DATA_PATH_SIZE];
@@ -139,7 +140,7 @@ static bool has_folder(const struct store *store, const char *name)
     return at < store->entry_count && strncmp(store->entries[at].name, key, (size_t)length) == 0;
 }
 
-/* Gives entries their names in the tree: those in their archive, in the folder where the archive lies. */
+/* Sets the entries' names in the tree: the archive's mount, then the name in the archive. */
 static int place_entries(struct store *store, struct error *error)
 {
     size_t need = 1, used = 0;
@@ -159,7 +160,7 @@ static int place_entries(struct store *store, struct error *error)
     return names ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* Sorts what was added; of two files with one name the last stays, and a file that is a folder, too, goes. */
+/* Of several files with one name the one added last is kept; a file with the name of a folder is dropped. */
 int store_settle(struct store *store, struct error *error)
 {
     int status = place_entries(store, error);
@@ -185,7 +186,7 @@ int store_settle(struct store *store, struct error *error)
             memory_free(store->memory, entry->held);
             entry->held = NULL;
         } else {
-            store->entries[kept++] = *entry; // only moves down: names behind it stay where they are looked for
+            store->entries[kept++] = *entry; // only moves down, so that has_folder still finds all later names
         }
     }
     store->entry_count = kept;
@@ -238,7 +239,7 @@ bool store_is_folder(const struct store *store)
     return store->archives == NULL;
 }
 
-/* The name in the tree behind a path; NULL: it is not of this store. */
+/* The part of a path below the store's own path; NULL: the path is not in this store. */
 static const char *name_of(const struct store *store, const char *path)
 {
     size_t root = strlen(store->path);
@@ -275,7 +276,8 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*first, *second);
 }
 
-/* Goes through the names in a folder; prefix "" or "train/". With `names`, writes them, the texts behind the list. */
+/* Counts the names directly in a folder, prefix "" or "train/", and their bytes. If `names` is given, also writes them:
+ * `count` pointers, then the texts. */
 static size_t each_name(const struct store *store, const char *prefix, char **names, size_t count, size_t *bytes)
 {
     size_t found = 0, length = strlen(prefix);
@@ -297,7 +299,7 @@ static size_t each_name(const struct store *store, const char *prefix, char **na
             found++;
             *bytes += part + 1;
         }
-        // behind all that lies in this folder: '0' follows '/'
+        // skips everything below this folder: '0' follows '/' in ASCII
         snprintf(next, sizeof next, "%s%.*s0", prefix, (int)part, rest);
         at = inside ? lower_bound(store, next) : at + 1;
     }
@@ -417,7 +419,7 @@ void store_probe(const struct store *store, const char *path, struct probe *prob
     }
     size_t most = BEGIN, size;
     uint64_t whole;
-    do { // most headers are in the first bytes; a large EXIF block may stand before one
+    do { // most headers are in the first bytes; if not (a large EXIF block precedes), the whole file is read
         uint8_t *bytes;
         struct error error = {.status = FOV_OK};
         if (store_read_begin(store, path, most, memory, &bytes, &size, &whole, &error) != FOV_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which files a path means: a folder, one archive with its siblings for other splits, or shards. */
+/* Opens the files that a path stands for: a folder, one archive with its siblings for other splits, or shards. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "data/folder_scan.h"
@@ -12,7 +12,7 @@ enum { SHARDS = 100000 };
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* Whether a name ends so, in any case of ASCII letters. */
+/* Whether a name ends in `suffix` (small letters), in any case of ASCII letters, and is longer than it. */
 static bool ends_in(const char *name, size_t length, const char *suffix)
 {
     size_t tail = strlen(suffix);
@@ -25,7 +25,7 @@ static bool ends_in(const char *name, size_t length, const char *suffix)
     return tail < length;
 }
 
-/* The bytes of an archive's suffix; 0: its name is none. */
+/* The length of the archive suffix that a path ends in; 0: none. */
 static size_t archive_suffix(const char *path)
 {
     static const char *const known[] = {".zip", ".tar",    ".tar.gz", ".tgz",     ".tar.bz2", ".tbz2",
@@ -38,7 +38,7 @@ static size_t archive_suffix(const char *path)
     return found;
 }
 
-/* "shard-{000..003}.tar": where the braces stand, and the numbers between. */
+/* "shard-{000..003}.tar": the positions of the braces, and the numbers between them. */
 struct pattern {
     size_t open, close; /* of the braces */
     long long first, last;
@@ -103,13 +103,13 @@ static int add_archive(struct store *store, const char *path, const char *mount,
         archive->size = archive->map.size;
         status = file_source_open(&archive->source, &archive->map, memory, error);
     }
-    if (status == FOV_OK && archive->source != NULL) { // read where it lies, from now on
+    if (status == FOV_OK && archive->source != NULL) { // a large file: read in place from now on
         file_unmap(&archive->map);
     }
     return status ? status : index_archive(store, count, error);
 }
 
-/* Puts what an archive holds into a folder of the tree. */
+/* Moves an archive's entries into another folder of the tree; before store_settle. */
 static int remount(struct store *store, size_t which, const char *mount, struct error *error)
 {
     struct memory *memory = store->memory;
@@ -122,7 +122,7 @@ static int remount(struct store *store, size_t which, const char *mount, struct 
     return FOV_OK;
 }
 
-/* Which splits the archive's own folders name, each a bit; only its first two levels are looked at. */
+/* The splits that the archive's folders are named after, one bit per role; looks at the first two levels only. */
 static unsigned splits_of(const struct store *store, size_t which)
 {
     unsigned splits = 0;
@@ -143,7 +143,7 @@ static unsigned splits_of(const struct store *store, size_t which)
     return splits;
 }
 
-/* "NAME-train.zip": the last "train" or "training" in the file's name; NULL: none. */
+/* Finds the last "train" or "training" in the file's name ("NAME-train.zip"), and its length; NULL: none. */
 static const char *find_train(const char *path, size_t *length)
 {
     const char *slash = strrchr(path, '/'), *found = NULL;
@@ -161,8 +161,8 @@ static const char *find_train(const char *path, size_t *length)
     return found;
 }
 
-/* Opens what lies beside "NAME-train.zip" under the names of other splits. The store's path becomes
- * "NAME-{train,test}.zip". */
+/* Opens the archives beside "NAME-train.zip" that are named after other splits, if it has none of its own. The store's
+ * path becomes "NAME-{train,test}.zip". */
 static int add_siblings(struct store *store, const char *path, struct error *error)
 {
     static const struct {
@@ -192,7 +192,7 @@ static int add_siblings(struct store *store, const char *path, struct error *err
             continue;
         }
         status = add_archive(store, other, "", error);
-        if (status == FOV_OK && splits_of(store, store->archive_count - 1) == 0) { // the tree has a folder for it
+        if (status == FOV_OK && splits_of(store, store->archive_count - 1) == 0) { // has no folder for its split
             status = remount(store, store->archive_count - 1, known[i].mount, error);
         }
         found |= 1U << known[i].role;
@@ -212,7 +212,7 @@ static int add_siblings(struct store *store, const char *path, struct error *err
 
 /* ---- shards ------------------------------------------------------------------------------------------------------ */
 
-/* "train-0003/" of "DIR/train-0003.tar": shards of one split have one folder each. */
+/* Adds "DIR/train-0003.tar" as the folder "train-0003/": each shard has a folder of its own. */
 static int add_shard(struct store *store, const char *path, struct error *error)
 {
     char mount[DATA_PATH_SIZE];
@@ -237,7 +237,7 @@ static int open_pattern(struct store *store, const char *path, const struct patt
     return status;
 }
 
-/* Whether a folder holds archives of shards and nothing else that could be data: then they are added. */
+/* If a folder holds tar archives and nothing else that could be data, adds these as shards. */
 static int open_shards(struct store *store, const char *path, struct error *error)
 {
     char **names, shard[DATA_PATH_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples from a table: a column of paths, and what stands beside each. One column of names is a class, one of several
- * names in a cell a set of classes, columns of numbers are values. Columns are told by their names and by what they
- * hold; a column "split" says which rows are for what. */
+/* Samples from a table: a column of paths, and columns with their targets. A column of names is a class, one with
+ * several names per cell a set of classes, columns of numbers are values. Columns are identified by their names and
+ * content; a column "split" gives the split of each row. */
 #include "base/text.h"
 #include "data/csv.h"
 #include "data/list.h"
@@ -12,11 +12,11 @@
 
 enum { TABLE_CLASSES = 100000, WORD = 64 };
 
-/* What a table's columns are. */
+/* The roles of a table's columns. */
 struct columns {
-    size_t count, path, split, label; /* SIZE_MAX: there is none */
+    size_t count, path, split, label; /* number of columns; indices of these columns, SIZE_MAX: there is none */
     bool has_header;
-    const char *separators; /* between the classes of a cell; NULL: a cell is one class */
+    const char *separators; /* between several classes in a cell; NULL: a cell is one class */
     bool is_value[CSV_FIELDS];
 };
 
@@ -49,12 +49,12 @@ static const char *const many_words[] = {"labels", "classes", "tags", "categorie
 
 /* ---- where a file lies ------------------------------------------------------------------------------------------- */
 
-/* A table and the folder that its paths begin in. */
+/* A table and the folder that its paths are relative to. */
 struct table {
     struct list *list;
     const char *file;
     char folder[DATA_PATH_SIZE], stem[DATA_PATH_SIZE];
-    int role; /* of a table "train.csv" */
+    int role; /* the split that its name gives, "train.csv"; LIST_WITHOUT_SPLIT */
 };
 
 static int table_begin(struct table *table, struct list *list, const char *file)
@@ -67,8 +67,8 @@ static int table_begin(struct table *table, struct list *list, const char *file)
     return table->role;
 }
 
-/* The file of a cell: as it is written, or in a folder of the usual names beside the table, perhaps without its
- * suffix. */
+/* Finds the file that a cell names: as written, or in a folder with a usual name beside the table; a missing suffix is
+ * tried as well. */
 static bool find_file(const struct table *table, const struct store *store, const char *cell, char path[DATA_PATH_SIZE])
 {
     const char *const folders[] = {"", "images", "img", "train", "pictures", table->stem};
@@ -94,7 +94,7 @@ static bool find_file(const struct table *table, const struct store *store, cons
 
 /* ---- which column is what ---------------------------------------------------------------------------------------- */
 
-/* From the first row: a header, or already a sample. */
+/* Finds the columns by the first row, which is a header unless its first cell names a file. */
 static void read_header(struct columns *columns, const struct csv *csv, const struct table *table,
                         const struct store *store)
 {
@@ -129,7 +129,7 @@ static void note_cell(struct facts *facts, const char *cell)
     facts->has_semicolon |= strchr(cell, ';') != NULL;
 }
 
-/* From all cells: what is learned. */
+/* Decides from the facts of all columns what the target is, and which columns hold it. */
 static int choose_target(struct table *table, struct columns *columns, const struct facts *facts, char *const *names,
                          struct error *error)
 {
@@ -211,7 +211,7 @@ static int32_t find_class(const struct list *list, const char *name)
     return -1;
 }
 
-/* The next class of a cell, cut out of it; NULL: no more. */
+/* The next class of a cell, terminated in place and trimmed; NULL: no more. */
 static char *next_class(char **cell, const char *separators)
 {
     if (separators == NULL) {
@@ -236,11 +236,11 @@ static char *next_class(char **cell, const char *separators)
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-/* What is done with each row. */
+/* Called for each row. */
 typedef int take_row(struct table *table, const struct columns *columns, struct csv *row, void *user,
                      struct error *error);
 
-/* Goes through a copy of the text. */
+/* Calls `take` for each row but the header; parses a copy, as parsing changes the text. */
 static int each_row(struct table *table, const struct columns *columns, const char *text, take_row *take, void *user,
                     struct error *error)
 {
@@ -281,7 +281,8 @@ static int take_facts(struct table *table, const struct columns *columns, struct
     return FOV_OK;
 }
 
-/* Every name of every cell; doubles are taken out now and then, so that memory follows the names, not the rows. */
+/* The class names of all cells. Duplicates are removed from time to time, so that memory grows with the number of
+ * different names, not of rows. */
 struct gathering {
     char **names;
     size_t count, capacity, sorted;
@@ -330,7 +331,7 @@ static int take_names(struct table *table, const struct columns *columns, struct
     return FOV_OK;
 }
 
-/* The names that were gathered become the list's classes. */
+/* Makes the gathered names the list's classes and frees them. */
 static int keep_classes(struct list *list, struct gathering *gathering, struct error *error)
 {
     merge_names(gathering, list->memory);
@@ -435,7 +436,7 @@ static int open_table(struct tables *tables, struct list *list, const char *file
     return status;
 }
 
-/* What all tables hold, then their samples. */
+/* Reads the facts and names of all tables, then their samples. */
 static int read_tables(struct tables *tables, struct list *list, struct error *error)
 {
     struct memory *memory = list->memory;
@@ -486,7 +487,7 @@ static bool is_table(const char *name)
                           folder_compare_names(name + length - 4, ".tsv") == 0);
 }
 
-/* Of a store that nobody named a table in: those named after splits, or the only one, where its paths are right. */
+/* Opens the tables of a store in which the user has named none: those named after splits, or the only one. */
 static int find_tables(struct tables *tables, struct list *list, struct error *error)
 {
     char **names = NULL, path[DATA_PATH_SIZE], root[DATA_PATH_SIZE];
@@ -527,7 +528,7 @@ static void close_tables(struct tables *tables, struct memory *memory)
     memory_free(memory, tables);
 }
 
-/* Whether the second row of a table, or the first, names a file. */
+/* Whether the first row after the header names a file; stops after that row. */
 static int names_a_file(struct table *table, const struct columns *columns, struct csv *row, void *user,
                         struct error *error)
 {

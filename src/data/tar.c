@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tar archives through libarchive, in one pass when they are opened. Of a plain tar only headers are looked at, and the
- * places of the files are kept; what is compressed can only be read from its beginning, so the files' bytes are kept
- * in memory, against the memory limit. Without libarchive, which the first archive opens: a sentence. */
+/* Tar archives through libarchive, in one pass when they are opened. Of a plain tar only the headers are read, and the
+ * offsets of the files kept. A compressed tar can only be read from its beginning, so the content of its files is kept
+ * in memory and counts against the memory limit. libarchive is loaded by the first tar; without it, opening fails. */
 #include "data/store_inside.h"
 #include "base/library.h"
 #include <string.h>
@@ -10,7 +10,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-/* What is called of libarchive. */
+/* The functions of libarchive that are used. */
 struct tar_library {
     la_int64_t (*filter_bytes)(struct archive *, int);
     int (*filter_code)(struct archive *, int);
@@ -63,15 +63,15 @@ static const struct library_function tar_functions[] = {
 };
 
 enum { TAR_PIECE = 1 << 18, TAR_MAX_FILE = 256 << 20 /* bytes, as for pictures */ };
-static const uint64_t tar_most_held = (uint64_t)4 << 30; /* bytes of a compressed archive's files */
+static const uint64_t tar_most_held = (uint64_t)4 << 30; /* most bytes of compressed tars' files in a store */
 
-/* What libarchive reads from. */
+/* The user data of libarchive's read callbacks. */
 struct tar_reader {
     struct tar_library call;
     struct archive *tar;
     const struct store_archive *archive;
     struct error *error;
-    uint64_t at;
+    uint64_t at;    /* offset in the archive of the next byte to read */
     uint8_t *piece; /* [TAR_PIECE] */
 };
 
@@ -102,7 +102,7 @@ static la_int64_t skip_bytes(struct archive *unused, void *user, la_int64_t coun
     return (la_int64_t)skipped;
 }
 
-/* The content of a compressed archive's file. */
+/* Reads the content of a compressed archive's file into memory. */
 static int hold(struct store *store, const struct tar_reader *from, struct store_entry *entry, struct error *error)
 {
     if (entry->size > tar_most_held - store->held) {

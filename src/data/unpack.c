@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gzip through zlib, with zlib's memory taken from ours so that it is counted and can fail in tests. */
+/* gzip through zlib. zlib's memory comes from `struct memory`, so that it is counted and can fail in tests. */
 #include "data/unpack.h"
 #define ZLIB_CONST /* input is only read */
 #include <zlib.h>
@@ -21,7 +21,7 @@ static void unpack_release(void *memory, void *block)
     memory_free(memory, block);
 }
 
-/* One call of inflate fills at most a piece. Returns 0 to go on, 1 at the clean end, negative on failure. */
+/* Calls inflate once, for at most one piece. Returns 0 to go on, 1 at the clean end, negative on failure. */
 static int unpack_step(z_stream *stream, uint8_t *piece, size_t *left, size_t size, unpack_sink *sink, void *user,
                        struct error *error)
 {

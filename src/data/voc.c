@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Pascal VOC: Annotations/NAME.xml with the boxes of JPEGImages/NAME.jpg, ImageSets/Main/SPLIT.txt with a name on each
- * line (Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010). Its pixels count from 1 and
- * the last one belongs to the box: xmin 1, xmax 2 are the columns 0 and 1. XML is parsed by libexpat. */
+ * line (Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010). Its pixels are numbered from
+ * 1 and xmax, ymax are inclusive: xmin 1, xmax 2 are the columns 0 and 1. XML is parsed by libexpat. */
 #include "data/boxes.h"
 #include <stdio.h>
 #include <string.h>
 
-/* The folder with the annotations: the root, or one further in, as "VOCdevkit/VOC2012". */
+/* Finds the folder that contains "Annotations": the root, or a folder further in, as in "VOCdevkit/VOC2012". */
 static bool find_root(const struct store *store, char root[DATA_PATH_SIZE])
 {
     snprintf(root, DATA_PATH_SIZE, "%s", store_path(store));
@@ -34,7 +34,7 @@ static bool suits(const struct store *store, const char *index)
 
 enum { DEPTH = 16, TEXT = 1024, MOST_OBJECTS = 100000, WORD = 32 };
 
-/* One file while it is read. */
+/* The state of parsing one annotation file. */
 struct annotation {
     XML_Parser parser;
     char path[DEPTH][WORD]; /* names of the elements that are open */
@@ -43,7 +43,7 @@ struct annotation {
     size_t length;
     double height, width;
     fov_box box;
-    unsigned sides; /* which of the four the object has, a bit each */
+    unsigned sides; /* which of xmin, ymin, xmax, ymax the object has, one bit each */
     struct list *list;
     const char *file;
     size_t objects;
@@ -156,7 +156,7 @@ static void end_element(void *user, const XML_Char *name)
     annotation->depth--;
 }
 
-/* Nobody needs entities here: a file that declares some wants to grow. */
+/* Refuses files that declare entities: annotations need none, and they could expand without bound. */
 static void refuse_entities(void *user, const XML_Char *name, int is_parameter, const XML_Char *value, int length,
                             const XML_Char *base, const XML_Char *system, const XML_Char *public, const XML_Char *note)
 {
@@ -187,7 +187,7 @@ static int parse(struct annotation *annotation, const char *text)
     return status;
 }
 
-/* A file of the given stem among the pictures. */
+/* Finds the picture with the given stem. */
 static bool find_picture(const struct store *store, const char *root, const char *stem, char path[DATA_PATH_SIZE])
 {
     static const char *const suffixes[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp"};
@@ -256,7 +256,7 @@ static int add_annotation(struct list *list, const char *root, const char *stem,
     return status;
 }
 
-/* Names in ImageSets/Main/SPLIT.txt; *there: there is such a list. */
+/* Adds the samples that ImageSets/Main/SPLIT.txt names; sets *there if that file exists. */
 static int read_split(struct list *list, const char *root, const char *split, int role, bool *there,
                       struct error *error)
 {
@@ -279,7 +279,7 @@ static int read_split(struct list *list, const char *root, const char *split, in
     return status;
 }
 
-/* All annotations, where no list says which are for what. */
+/* Adds all annotations, without a split, if there are no lists of splits. */
 static int read_all(struct list *list, const char *root, struct error *error)
 {
     char folder[DATA_PATH_SIZE], **names = NULL;

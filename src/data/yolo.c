@@ -12,13 +12,13 @@ enum { WORD = 256, MOST_CLASSES = 10000, MOST_NUMBERS = 20000 };
 
 /* ---- data.yaml --------------------------------------------------------------------------------------------------- */
 
-/* What such a file says. */
+/* The content of a data.yaml. */
 struct description {
-    char root[DATA_PATH_SIZE];                /* its "path", or where it lies */
+    char root[DATA_PATH_SIZE];                /* folder of the file, with its "path" appended */
     char split[FOLDER_ROLES][DATA_PATH_SIZE]; /* "": it names none */
 };
 
-/* A value without quotes, comment and space around it, in place. */
+/* Strips quotes, comment and surrounding space from a value, in place. */
 static char *bare(char *value)
 {
     value += strspn(value, " \t");
@@ -37,7 +37,7 @@ static char *bare(char *value)
     return value;
 }
 
-/* "[a, 'b', c]" */
+/* Adds the class names of a list "[a, 'b', c]". */
 static int take_flow(struct list *list, char *value, struct error *error)
 {
     int status = FOV_OK;
@@ -58,7 +58,7 @@ static int take_flow(struct list *list, char *value, struct error *error)
     return status;
 }
 
-/* Lines of a block below "names:": "- cat", or "0: cat". */
+/* Adds the class name of a line of the block below "names:": "- cat", or "0: cat". */
 static int take_name(struct list *list, char *line, struct error *error)
 {
     char *value = line + strspn(line, " \t");
@@ -148,7 +148,7 @@ static void label_path(char out[DATA_PATH_SIZE], const char *picture)
     }
 }
 
-/* The numbers of a line; answers how many, SIZE_MAX where something else stands there. */
+/* Reads the numbers of a line; returns how many, or SIZE_MAX if something else is in it. */
 static size_t read_numbers(char *line, double *numbers, size_t most)
 {
     size_t count = 0;
@@ -165,7 +165,7 @@ static size_t read_numbers(char *line, double *numbers, size_t most)
     return count;
 }
 
-/* One object. */
+/* Adds the box of one line, one object. */
 static int take_line(struct list *list, const char *file, size_t number, char *line, double *numbers,
                      struct error *error)
 {
@@ -227,7 +227,7 @@ static int add_sample(struct list *list, const char *picture, int role, double *
 
 /* ---- splits ------------------------------------------------------------------------------------------------------ */
 
-/* All pictures of a folder. */
+/* Adds all pictures of a folder, with their boxes. */
 static int add_folder(struct list *list, const char *folder, int role, double *numbers, struct error *error)
 {
     struct list_paths paths = {.memory = list->memory};
@@ -239,7 +239,7 @@ static int add_folder(struct list *list, const char *folder, int role, double *n
     return status;
 }
 
-/* Pictures that a text file lists, by paths from the description's folder. */
+/* Adds the pictures that a text file lists, as paths relative to `root`. */
 static int add_listed(struct list *list, const char *root, const char *file, int role, double *numbers,
                       struct error *error)
 {
@@ -265,7 +265,7 @@ static int add_listed(struct list *list, const char *root, const char *file, int
     return status;
 }
 
-/* A split of the description: as it stands there, or without the "../" that one tool writes in front. */
+/* Adds a split of the description: its path as written, or without the leading "../" that some tools write. */
 static int add_split(struct list *list, const struct description *description, int role, double *numbers,
                      struct error *error)
 {
@@ -295,7 +295,8 @@ static bool is_description(const char *name)
                           folder_compare_names(name + length - 4, ".yml") == 0);
 }
 
-/* The folder with the labels, or with folders for splits that have some; *file: its description, or "". */
+/* Finds the folder that contains "labels" folders, directly or in folders for splits; `file`: its description, or
+ * "". */
 static bool find_root(const struct store *store, char root[DATA_PATH_SIZE], char file[DATA_PATH_SIZE])
 {
     static const char *const inner[] = {"labels",       "labels/train", "labels/train2017", "labels/val",
@@ -329,7 +330,7 @@ static bool suits(const struct store *store, const char *index)
     return index != NULL ? is_description(index) : find_root(store, root, file);
 }
 
-/* Without a description: folders named after splits, in either order of nesting. */
+/* Adds samples without a description: from images/SPLIT and SPLIT/images, or from images alone. */
 static int add_by_names(struct list *list, const char *root, double *numbers, struct error *error)
 {
     static const char *const splits[] = {"train", "train2017", "val", "valid", "val2017", "test", "test2017"};
@@ -352,7 +353,7 @@ static int add_by_names(struct list *list, const char *root, double *numbers, st
     return status;
 }
 
-/* Numbers for names, where nothing names the classes. */
+/* Names the classes by their numbers if nothing else names them. */
 static int number_classes(struct list *list, struct error *error)
 {
     int most = -1, status = FOV_OK;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The directory of a zip (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3) and the entries it points to, stored or
- * deflated. Libraries that read archives walk through them from front to back; training wants any file at any time from
- * several threads, so the directory is read here, once, and content is read where it lies. Unpacking is zlib's. */
+/* The directory of a zip (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3) and its entries, stored or deflated. Archive
+ * libraries read from front to back; training needs random access from several threads. So the directory is read here,
+ * once, and each entry's content in place. zlib unpacks it. */
 #include "data/store_inside.h"
 #include <string.h>
 #define ZLIB_CONST /* input is only read */
 #include <zlib.h>
 
 enum {
-    ZIP_END = 22,            /* bytes of the record at the end */
-    ZIP_END_64 = 56,         /* of its larger form */
-    ZIP_LOCATOR = 20,        /* of what says where that one lies */
-    ZIP_ENTRY = 46,          /* of an entry in the directory, without name */
-    ZIP_LOCAL = 30,          /* of the header in front of its content */
-    ZIP_COMMENT = 65535,     /* at most, behind the record at the end */
+    ZIP_END = 22,            /* bytes of the end of central directory record */
+    ZIP_END_64 = 56,         /* bytes of its Zip64 form */
+    ZIP_LOCATOR = 20,        /* bytes of the locator of the Zip64 form */
+    ZIP_ENTRY = 46,          /* bytes of a directory entry, without its name */
+    ZIP_LOCAL = 30,          /* bytes of the local header before an entry's content, without its name */
+    ZIP_COMMENT = 65535,     /* most bytes of the comment after the end record */
     ZIP_DIRECTORY = 1 << 30, /* bytes of the largest directory that is read */
     ZIP_DEFLATE = 8
 };
@@ -41,10 +41,10 @@ bool zip_is(const struct store_archive *archive)
 
 /* ---- the directory ----------------------------------------------------------------------------------------------- */
 
-/* Where the directory lies. */
+/* Location and size of the directory. */
 struct zip_directory {
     uint64_t offset, size, count;
-    uint64_t shift; /* bytes in front of the zip, of a program that unpacks itself */
+    uint64_t shift; /* bytes before the zip in a self-extracting archive; added to all offsets */
 };
 
 static int read_end_64(const struct store_archive *archive, uint64_t end, struct zip_directory *directory,
@@ -66,7 +66,8 @@ static int read_end_64(const struct store_archive *archive, uint64_t end, struct
     return FOV_OK;
 }
 
-/* The record at the end, in front of a comment of any length. */
+/* Finds the end record, searching backwards past a comment of any length, and reads the directory's location from
+ * it. */
 static int find_directory(const struct store *store, const struct store_archive *archive,
                           struct zip_directory *directory, struct error *error)
 {
@@ -105,7 +106,8 @@ static int find_directory(const struct store *store, const struct store_archive 
     return status;
 }
 
-/* Sizes and offset of a large entry stand in an extra field, those alone that did not fit, in this order. */
+/* Reads the sizes and the offset of a large entry from its Zip64 extra field: only those that are UINT32_MAX in the
+ * entry are in the field, in this order. */
 static bool read_large(const uint8_t *extra, size_t length, struct store_entry *entry)
 {
     uint64_t *const wanted[] = {&entry->size, &entry->packed, &entry->offset};
@@ -133,7 +135,7 @@ static bool read_large(const uint8_t *extra, size_t length, struct store_entry *
     return false;
 }
 
-/* What is wrong with an entry; NULL: nothing. */
+/* Why an entry cannot be used; NULL: it can. */
 static const char *judge(const struct store_archive *archive, const uint8_t *record, const struct store_entry *entry,
                          const char **kind)
 {
@@ -214,7 +216,7 @@ static void zip_release(void *memory, void *block)
     memory_free(memory, block);
 }
 
-/* The first `count` bytes of deflated content. */
+/* Unpacks the first `count` bytes of deflated content. */
 static int inflate_begin(struct memory *memory, const uint8_t *packed, size_t packed_size, uint8_t *bytes, size_t count,
                          struct error *error)
 {
@@ -239,7 +241,8 @@ static int inflate_begin(struct memory *memory, const uint8_t *packed, size_t pa
                      : error_set(error, FOV_E_INPUT, "damaged: %zu of %zu bytes can be unpacked", count - left, count);
 }
 
-/* Where an entry's content begins: behind its local header, whose name and extra field are of other lengths. */
+/* Finds where an entry's content begins: after its local header, whose name and extra field may differ in length from
+ * those in the directory. */
 static int find_content(const struct store_archive *archive, const struct store_entry *entry, uint64_t *at,
                         struct error *error)
 {
@@ -262,7 +265,7 @@ int zip_read(const struct store *store, const struct store_entry *entry, uint8_t
     if (status == FOV_OK && entry->packing == STORE_ZIP) {
         status = store_archive_read(archive, at, bytes, count, error);
     } else if (status == FOV_OK && count > 0) {
-        // deflate never adds more than a few bytes to each 16 KiB: what is larger holds something else
+        // deflate never enlarges data by more than a few bytes per 16 KiB: read no more than that needs
         uint64_t most = (uint64_t)count + count / 1000 + 1024, packed = entry->packed < most ? entry->packed : most;
         uint8_t *content = memory_allocate_raw(store->memory, (size_t)packed + 1, 1, "a packed file", error);
         status = content ? store_archive_read(archive, at, content, (size_t)packed, error) : FOV_E_MEMORY;
