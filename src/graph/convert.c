@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that are in plans and in no graph: changing the storage order of a tensor, copying one, and storing
- * one whose step only prepared it (defer.c). They have the form of operators, so that the rest of the plan need not
- * tell them apart. */
+/* Operators that occur in plans but never in a graph: changing the layout of a tensor, copying one, and storing the
+ * result of a deferred step (defer.c). They have the form of operators, so that the rest of the plan need not treat
+ * them specially. */
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ static void transpose_floats(void *context, size_t task, int worker)
         run->kernel->transpose(pixels, m.channels, in, stride, out, m.pixels);
 }
 
-/* From a part of something wider, pixel by pixel. */
+/* Copies from a tensor that is some channels of a wider one, pixel by pixel. */
 static void gather_floats(void *context, size_t task, int worker)
 {
     const struct op_run *run    = context;
@@ -59,26 +59,26 @@ static void gather_floats(void *context, size_t task, int worker)
 
 /* ---- images last ------------------------------------------------------------------------------------------------- */
 
-/* A group of images is a matrix [images, elements] in the other two orders and [elements, images] here: a
- * transposition, in `runs` pieces of `length` elements that lie side by side there. */
+/* A group of images is a matrix [images, elements] in the other two layouts and [elements, images] in images-last: a
+ * transposition, in `runs` pieces of `length` elements that are contiguous in the other layout. */
 struct group {
     size_t runs, length;
-    size_t run, image; /* elements from run to run and from image to image, in the other order */
-    size_t here_run;   /* from run to run, here */
+    size_t run, image; /* elements from run to run and from image to image, in the other layout */
+    size_t here_run;   /* elements from run to run, in images-last */
 };
 
 static struct group group_of(const struct op_tensor *other, const struct matrix *m, size_t pixels, size_t lanes)
 {
     size_t channels = m->channels, stride = other->layout == OP_PLAIN ? channels : op_pixel_stride(other);
 
-    if (stride != channels) /* a part of something wider */
+    if (stride != channels) /* some channels of a wider tensor */
         return (struct group){pixels, channels, stride, m->pixels * stride, channels * lanes};
     return (struct group){1, pixels * channels, 0, m->pixels * channels, 0};
 }
 
 enum { IMAGES_TASK = 1 << 12 /* elements: few, so that there is a task for every thread */ };
 
-/* Pixels of a group that are one task. */
+/* Cuts the work into tasks of some pixels of one group of images each. */
 static struct matrix groups_of(const struct op_run *run)
 {
     struct matrix m = matrix_of(&run->in[0].shape);
@@ -110,8 +110,8 @@ static void transpose_images(void *context, size_t task, int worker)
             run->kernel->transpose(group.length, lanes, lane, lanes, there, group.image);
 }
 
-/* Plain order of several channels: tasks are whole channels of a group, which lie one after the other in each image,
- * so that these are read and written in long runs. In between, in a worker's scratch, they are
+/* Between images-last and plain order with several channels: tasks are whole channels of a group, which are contiguous
+ * in each image, so that images are read and written in long runs. In between, in a worker's scratch, they are
  * [channel][pixel][image]. */
 static struct matrix channels_of(const struct op_run *run)
 {
@@ -171,7 +171,7 @@ static size_t place_of(const struct op_tensor *tensor, const struct matrix *m, s
     return 0;
 }
 
-/* Rare, so element by element. */
+/* Types other than f32 are rare, so they are moved element by element. */
 static void move_sample(void *context, size_t sample, int worker)
 {
     const struct op_run *run   = context;
@@ -223,7 +223,7 @@ static void copy(const struct op_run *run)
            shape_span(&run->in[0].shape, 0, run->in[0].shape.rank) * fov_dtype_size(run->in[0].dtype));
 }
 
-/* In runs of pixels, whatever sample they are of. */
+/* Tasks are runs of pixels, across the borders of samples. */
 static void store_rows(void *context, size_t task, int worker)
 {
     const struct op_run *run   = context;
@@ -248,7 +248,7 @@ static int compile_convert(struct op_compile *compile)
     size_t        lanes = compile->kernel->vector_floats;
 
     compile->run = convert;
-    if (has_images_last(compile->in, compile->out)) /* as channels_of cuts */
+    if (has_images_last(compile->in, compile->out)) /* the largest task of channels_of */
         compile->scratch_per_worker = (IMAGES_TASK + m.pixels * lanes) * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "to %s", op_layout_name(compile->out[0].layout));
     return FOV_OK;
@@ -280,7 +280,7 @@ static const struct op_cpu convert_cpu = {.layout = OP_FOLLOWS, .supports = any_
 static const struct op_cpu copy_cpu    = {.layout = OP_FOLLOWS, .supports = any_type, .compile = compile_copy};
 static const struct op_cpu store_cpu   = {.layout = OP_FOLLOWS, .supports = any_type, .compile = compile_store};
 
-/* The names stay out of the operator table on purpose: no graph holds them. */
+/* Not in the operator table on purpose: no graph may contain them. */
 const struct op
     plan_convert = {.name = "reorder", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &convert_cpu},
     plan_copy    = {.name = "copy", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &copy_cpu},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalisation with fixed statistics, folded: y' = f (w * x + b) + o is a convolution with weights f w and bias f b +
- * o. The graph's parameters stay as they are; the plan has factor and bias of its own, anew whenever a parameter has
- * changed, and the operator multiplies the factor in while it packs its weights. */
+/* Folding of normalisations with fixed statistics: y' = f (w * x + b) + o is a convolution with weights f w and bias
+ * f b + o. The graph's parameters are not changed: the plan has its own factor and bias, computed again whenever a
+ * parameter has changed, and the operator multiplies its weights by the factor while it packs them. */
 #include "graph/plan.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ size_t plan_fold_bytes(const struct plan_step *step)
     return step->fold_count ? 4 * channels_of(step) * sizeof(float) : 0;
 }
 
-/* The operator's own bias, which the plan's takes the place of. */
+/* The operator's own bias, which the folded bias replaces; NULL: it has none. */
 static const float *own_bias(const struct plan_step *step)
 {
     for (int i = 0; i < plan_op_inputs(step); i++)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Labels that are no classes. A loss of classes reads its labels from an input that the caller fills, and a run cannot
- * fail: so what it will read is looked at before the first step. Labels that are a constant are looked at when the plan
- * is made. Which inputs those are follows from the operators' ports and options. plan.c says when this is asked. */
+/* Checks labels. A classification loss reads its labels from an input that the caller fills, and a running step cannot
+ * fail; so the labels are checked before the first step. Labels in a constant are checked when the plan is made. Which
+ * inputs hold labels follows from the operators' ports and options. plan.c calls these functions. */
 #include "graph/plan.h"
 #include "tensor/convert.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 256 }; /* labels looked at together */
+enum { PIECE = 256 }; /* labels converted at a time */
 
-/* The place of the port of that name; -1: there is none. */
+/* The index of the input port of that name; -1: there is none. */
 static int port_named(const struct op *op, const char *name)
 {
     for (int i = 0; op->in && op->in[i].name; i++) {
@@ -30,7 +30,7 @@ static bool has_option(const struct op *op, const char *name)
     return attribute != NULL && attribute->name != NULL;
 }
 
-/* The value behind changes of shape and type, which leave labels the numbers that they are. */
+/* The value from which `id` comes by changes of shape and type only, which keep labels as they are. */
 static int source_of(const fov_graph *graph, int id)
 {
     const struct value *value = graph_value(graph, id);
@@ -47,7 +47,8 @@ static int source_of(const fov_graph *graph, int id)
     return id;
 }
 
-/* What a node reads as labels: of losses and their gradients, the scores stand in front of them. */
+/* Fills *found if a node reads an input or a constant as labels. The port before the labels has the scores, in losses
+ * and their gradients. */
 static bool find_labels(const fov_graph *graph, const struct node *node, const char *reader, struct plan_labels *found)
 {
     int port = port_named(node->op, "labels");
@@ -74,7 +75,7 @@ static bool is_listed(const fov_plan *plan, const struct plan_labels *labels)
     return false;
 }
 
-/* "[3, 0, 7]": where element `at` stands. */
+/* The index of element `at` as text: "[3, 0, 7]". */
 static const char *place_text(const fov_shape *shape, size_t at, char out[SHAPE_TEXT_SIZE])
 {
     fov_shape place = {.rank = shape->rank};

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights into kernel order. What does not change from run to run is packed once, when the plan is made. Large weights
- * that are only packed never come into memory in their plain form: they are read from their file (or drawn) into a
- * small workspace, part by part, and packed from there, so that a network's weights are in memory once, not twice. When
- * parameters change later, all of them have been brought into memory before (graph_settle), so that packing again
- * cannot fail. */
+/* Packs weights into kernel order. Inputs that do not change from run to run are packed once, when the plan is made.
+ * Large weights of which only the packed form is used are never in memory in their plain form: they are read from their
+ * file (or drawn) into a small workspace, part by part, and packed from there, so that a network's weights are in
+ * memory once, not twice. Before parameters change, all of them are loaded (graph_settle), so that packing again cannot
+ * fail. */
 #include "graph/packs.h"
 #include "graph/plan.h"
 
 #include <stdatomic.h>
 
 enum {
-    UNREAD_FROM = 1 << 16, /* bytes: what is smaller is not worth reading twice */
-    PART        = 1 << 19, /* bytes of weights in plain form at a time, where the operator packs them in parts: they
-                              stay in a core's cache, and a first answer waits for few new pages */
-    MOST_AT_ONCE = 8,      /* what threads pack together may make that so many units */
+    UNREAD_FROM = 1 << 16, /* bytes: smaller parameters are loaded at once */
+    PART        = 1 << 19, /* bytes of weights in plain form at a time, if the operator packs them in parts: they
+                              stay in a core's cache, and the first run waits for few new pages */
+    MOST_AT_ONCE = 8,      /* at most this many threads count when a part is sized (one unit per thread) */
     PIECE       = 1 << 18  /* bytes that one thread reads at a time */
 };
 
@@ -28,7 +28,7 @@ void *plan_constant(fov_plan *plan, int id)
     return graph_data(plan->graph, id);
 }
 
-/* An operator packs all its inputs in one call, so a step with both kinds packs again at each run. */
+/* An operator packs all its inputs in one call, so a step with constant and changing inputs packs all at each run. */
 bool plan_packs_once(const struct plan_step *step)
 {
     for (int i = 0; i < step->in_count; i++)
@@ -87,7 +87,7 @@ struct reading {
 static void read_piece(void *context, size_t chunk, int worker)
 {
     struct reading *reading = context;
-    struct error    error   = {0}; /* of this thread; the caller reads again to say why */
+    struct error    error   = {0}; /* of this thread; after a failure the caller reads again to get the message */
     size_t          at = chunk * PIECE, rest = reading->count - at;
 
     (void)worker;
@@ -114,9 +114,9 @@ static size_t padded(size_t bytes)
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
-/* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. Every thread
- * gets as many such units: most of the time goes into touching new memory, and one thread touches half as much as
- * two. */
+/* Rows of the weight (input 1) in one part, a multiple of the operator's unit (compile.pack_rows); 0: all at once. All
+ * threads get equally many units: most of the time goes into touching new memory, and one thread touches half as much
+ * as two. */
 static int64_t part_rows(const fov_plan *plan, const struct plan_step *step)
 {
     const struct plan_tensor *weight =
@@ -147,7 +147,7 @@ static size_t workspace(const fov_plan *plan, const struct plan_step *step)
     return bytes;
 }
 
-/* One call of the operator's pack for each part of the weight; everything else is read before the first. */
+/* Calls the operator's pack for each part of the weight; other unread inputs are read whole before that. */
 static int pack_from_file(fov_plan *plan, struct plan_step *step, char *space)
 {
     int64_t rows = part_rows(plan, step), all = rows ? plan->tensors[step->in[1]].shape.dim[0] : 1;
@@ -197,7 +197,7 @@ bool plan_shares_packed(const fov_plan *plan, const struct plan_step *step)
     return plan->graph->packs && packs_now(step);
 }
 
-/* Whether input i is packed beside those of other plans. */
+/* Whether the packed form of input i is shared with other plans. */
 static bool shares_input(const fov_plan *plan, const struct plan_step *step, int i)
 {
     return step->compile.packed[i] && step->constant[i] && plan_shares_packed(plan, step);
@@ -211,7 +211,7 @@ void plan_give_packed(fov_plan *plan)
                 packs_give(plan->graph->packs, plan->steps[s].packed_data[i]);
 }
 
-/* Bytes that this plan packs beside those of others. */
+/* Bytes that this plan asks graph->packs for. */
 static size_t shared_bytes(const fov_plan *plan)
 {
     size_t bytes = 0;
@@ -235,15 +235,15 @@ static int room_for_shared(fov_plan *plan, struct plan_step *step)
     return FOV_OK;
 }
 
-/* What another plan has packed to the same bytes takes the place of this plan's. */
+/* Replaces a step's packed weights by equal ones of another plan, if there are any. */
 static void share(fov_plan *plan, struct plan_step *step)
 {
-    for (int i = plan_op_inputs(step) - 1; i >= 0; i--) /* the last one cut goes back first */
+    for (int i = plan_op_inputs(step) - 1; i >= 0; i--) /* the last block allocated is returned first */
         if (shares_input(plan, step, i))
             step->packed_data[i] = packs_unite(plan->graph->packs, step->packed_data[i]);
 }
 
-/* Constants are computed between packing their own weights and packing what reads them: steps are in that order. */
+/* Runs a run-once step after packing its own weights and before packing the steps that read its results. */
 static void run_once(const struct plan_step *step)
 {
     if (step->skip || !step->once)
@@ -253,7 +253,7 @@ static void run_once(const struct plan_step *step)
     step->compile.run(&step->run);
 }
 
-/* What packing multiplies weights by follows from parameters that are in memory. */
+/* Computes the folded factors by which packing multiplies weights; their parameters are in memory (lower_take_in). */
 static void fold_all(const fov_plan *plan)
 {
     for (size_t s = 0; s < plan->step_count; s++)
@@ -306,7 +306,7 @@ int plan_pack(fov_plan *plan)
 void plan_pack_again(fov_plan *plan)
 {
     for (size_t i = 0; i < plan->storage_count; i++)
-        if (plan->storages[i].fixed == plan_unread) /* it has come into memory before anything changed */
+        if (plan->storages[i].fixed == plan_unread) /* loaded by graph_settle before anything changed */
             plan->storages[i].fixed = graph_value(plan->graph, plan->storages[i].parameter)->data;
     fold_all(plan);
     for (size_t s = 0; s < plan->step_count; s++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Pieces cut one after the other from large blocks, whose pages are huge and new: a block for each weight would cost
- * more time to make than packing does. A plan packs a piece and then sees whether it is there already, so the piece
- * that goes back is mostly the last one cut, and is cut again for the next weight; others are kept for who asks for
- * just as much, as a plan does that was dropped and is made once more. The lists are short (some pieces per layer) and
- * searched from end to end. */
+/* Blocks ("pieces") are cut one after the other from large slabs of huge pages: one allocation per weight would take
+ * more time than packing. A plan packs into a piece and then looks whether one of equal bytes exists, so the piece that
+ * is returned is mostly the last one cut, and is cut again for the next weight. Other returned pieces are kept for
+ * requests of the same size, as when a plan is freed and made again. The lists are short (some pieces per layer) and
+ * searched linearly. */
 #include "graph/packs.h"
 #include <string.h>
 
@@ -11,9 +11,9 @@ enum { SLAB = 8 << 20 /* bytes */ };
 
 struct packed_weights {
     unsigned char *block;
-    size_t         bytes, room; /* room: rounded up */
-    int            slab, owners; /* owners 0: to be had again */
-    bool           is_filled;
+    size_t         bytes, room; /* room: bytes and tail, rounded up */
+    int            slab, owners; /* owners 0: free for reuse */
+    bool           is_filled;    /* packed completely, so it may be compared */
 };
 
 struct packs_slab {
@@ -28,7 +28,7 @@ static size_t find(const struct packs *packs, const void *block)
     while (at > 0 && (packs->list[at - 1].block != block || packs->list[at - 1].owners == 0)) {
         at--;
     }
-    return at; /* 0: it is not there */
+    return at; /* 1 + index; 0: not found */
 }
 
 static void forget(struct packs *packs, size_t index)
@@ -36,7 +36,7 @@ static void forget(struct packs *packs, size_t index)
     packs->list[index] = packs->list[--packs->count];
 }
 
-/* A slab with that much room at its end; -1 and an error. */
+/* The index of a slab with that much room at its end, a new one if necessary; -1 and an error on failure. */
 static int find_slab(struct packs *packs, size_t room, struct error *error)
 {
     for (size_t i = 0; i < packs->slab_count; i++) {
@@ -62,7 +62,7 @@ static int find_slab(struct packs *packs, size_t room, struct error *error)
     return packs->slabs[at].block != NULL ? (int)at : -1;
 }
 
-/* Frees a slab that nobody has a piece of. */
+/* Frees a slab none of whose pieces has an owner, and forgets its pieces. */
 static void drop_slab(struct packs *packs, int slab)
 {
     for (size_t i = packs->count; i > 0; i--) {
@@ -74,7 +74,7 @@ static void drop_slab(struct packs *packs, int slab)
     packs->slabs[slab] = (struct packs_slab){.block = NULL};
 }
 
-/* A piece of that size that nobody has any more; NULL: there is none. */
+/* A piece of exactly that size without owners; NULL: there is none. */
 static struct packed_weights *find_dead(struct packs *packs, size_t room)
 {
     for (size_t i = 0; i < packs->count; i++) {
@@ -162,7 +162,7 @@ void packs_give(struct packs *packs, void *block)
     slab->live--;
     if (slab->live == 0 && !packs->is_packing) {
         drop_slab(packs, piece.slab);
-    } else if (piece.block + piece.room == slab->block + slab->used) { /* the last one cut: zeros again */
+    } else if (piece.block + piece.room == slab->block + slab->used) { /* the last one cut: back to the slab, zeroed */
         memset(piece.block, 0, piece.room);
         slab->used -= piece.room;
         forget(packs, at - 1);

@@ -3,11 +3,13 @@
  * backward pass reads them. If they do not fit the memory limit, some of them are dropped after their last reader in
  * the forward pass and computed a second time just before their first reader in the backward pass (Chen, Xu, Zhang &
  * Guestrin, "Training deep nets with sublinear memory cost", 2016). The same step on the same inputs gives the same
- * bits, so nothing else changes. * Which results? A draft of the plan without recomputation says what every step reads
- * and writes. Candidate programs (the same steps, some of them twice) are simulated on it, and the bytes alive at each
- * place are added up; at the peak, the step that frees most bytes per time of recomputing is repeated, until all fits.
- * Cheap steps (normalisation, activations, pooling) so come first. The arena of the chosen program is then placed
- * exactly; if it is still too large, the search is repeated with a lower aim. */
+ * bits, so nothing else changes.
+ *
+ * Which results? A draft of the plan without recomputation says what every step reads and writes. Candidate programs
+ * (the same steps, some of them twice) are simulated on it, and the bytes alive at each place are added up; at the
+ * peak, the step that frees most bytes per time of recomputing is repeated, until all fits. Cheap steps (normalisation,
+ * activations, pooling) go first. The arena of the chosen program is then placed exactly; if it is still too large, the
+ * search is repeated with a lower aim. */
 #include "base/text.h"
 #include "graph/plan.h"
 

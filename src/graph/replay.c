@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a number that is not finite comes from. The plan's steps run once more, one by one, with the inputs and the
- * step number that they had, so that every bit is as it was; what each step reads of parameters and what it has
- * written is looked at. Only asked when a result is known to be bad: a run itself looks at nothing. Read plan.c
- * first. */
+/* Finds where an infinity or a NaN comes from. Runs the plan's steps once more, one by one, with the same inputs and
+ * step number, so that every bit is the same, and examines the parameters that each step reads and the results that it
+ * writes. Called only when a result is known to be bad: an ordinary run examines nothing. Read plan.c first. */
 #include "base/text.h"
 #include "graph/plan.h"
 #include "tensor/convert.h"
@@ -10,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 1024 }; /* elements looked at together */
+enum { PIECE = 1024 }; /* elements converted at a time */
 
 /* Whether numbers of any floating type hold an infinity, and whether they hold a NaN. */
 struct found {
@@ -37,7 +36,7 @@ static bool is_float(fov_dtype dtype)
     return dtype == FOV_F32 || dtype == FOV_F64 || dtype == FOV_F16;
 }
 
-/* A tensor where the plan stores it: dense, or rows of channels within something wider. */
+/* Examines a tensor in the plan's memory: dense, or some channels of a wider one. */
 static struct found look_at_tensor(const struct op_tensor *tensor)
 {
     struct found found = {false, false};
@@ -54,7 +53,7 @@ static struct found look_at_tensor(const struct op_tensor *tensor)
     return found;
 }
 
-/* A parameter, which may lie in its file and not in memory. What cannot be read is taken as good. */
+/* Examines a parameter, in memory or in its file. What cannot be read counts as finite. */
 static struct found look_at_parameter(const fov_graph *graph, int id)
 {
     const struct value *value = graph_value(graph, id);
@@ -72,7 +71,7 @@ static struct found look_at_parameter(const fov_graph *graph, int id)
     return found;
 }
 
-/* Keeps the first of either kind. False: both are known, nothing more is to be learnt. */
+/* Notes the first infinity and the first NaN. False: a NaN is known, so the search is over. */
 static bool note(struct plan_finding *finding, struct found found, const char *name, const char *operation)
 {
     struct plan_place place = {name, operation};
@@ -84,7 +83,7 @@ static bool note(struct plan_finding *finding, struct found found, const char *n
     return !finding->nan.name;
 }
 
-/* What a step reads that no step of this run has written: parameters, and the plan's inputs. */
+/* Examines inputs of a step that no step computes: parameters, constants and the plan's inputs. */
 static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool *seen, struct plan_finding *finding)
 {
     for (int i = 0; i < step->in_count; i++) {
@@ -121,7 +120,7 @@ static bool note_outputs(const struct plan_step *step, struct plan_finding *find
 int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding *finding)
 {
     struct memory *memory = plan->graph->context->memory;
-    struct error   error  = {0}; /* the caller has a better one */
+    struct error   error  = {0}; /* dropped: the caller reports the bad result itself */
     bool          *seen   = memory_allocate(memory, plan->graph->value_count, sizeof *seen, "a replay", &error);
     bool           more   = true;
 
@@ -135,7 +134,7 @@ int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding
             continue;
         more = note_inputs(plan, step, seen, finding);
         plan_run_steps(plan, number, s, s + 1);
-        if (more && step->compile.joins && s > 0) /* that one's results are there only now */
+        if (more && step->compile.joins && s > 0) /* the results of the step before are written only now */
             more = note_outputs(&plan->steps[s - 1], finding);
         if (more && !step->joined && !step->paired)
             more = note_outputs(step, finding);

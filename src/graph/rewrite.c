@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes that together mean one operator become that operator: exporters write swish as x * sigmoid(x), a channel
- * shuffle as two reshapes around a transposition. Each operator's descriptor lists its other spellings (op_pattern);
- * here they are compared with the graph. The graph itself stays as it is. Read fuse.c next. */
+/* Pattern matching: nodes that together mean one operator become that operator. Exporters write swish as
+ * x * sigmoid(x), a channel shuffle as two reshapes around a transposition. Each operator's descriptor lists its other
+ * spellings (op_pattern), which are compared with the graph here. The graph itself is not changed. Read fuse.c next. */
 #include "graph/lower.h"
 
 #include <ctype.h>
@@ -25,7 +25,7 @@ static const char *skip_spaces(const char *text)
     return text;
 }
 
-/* Behind one expression. */
+/* The position behind one expression. */
 static const char *skip_expression(const char *text)
 {
     int depth = 0;
@@ -35,13 +35,13 @@ static const char *skip_expression(const char *text)
     return text;
 }
 
-/* A number of the text and one of the graph, which went through float and often through few digits. */
+/* Compares a pattern's number with one of the graph, which went through float and often through few digits. */
 static bool is_near(double written, double found)
 {
     return fabs(written - found) <= 1e-6 * fmax(1.0, fabs(written)) || written == found;
 }
 
-/* A constant all of whose elements are `wanted`. */
+/* Whether a value is a known one all of whose elements are `wanted`. */
 static bool is_number(const struct match *match, int id, double wanted)
 {
     const double *known = match->l->plan->known[id];
@@ -55,7 +55,7 @@ static bool is_number(const struct match *match, int id, double wanted)
     return true;
 }
 
-/* "{0, 6}": the constants of an activation. Returns what follows; NULL: they are others. */
+/* Matches "{0, 6}", the constants of an activation. Returns the text behind them; NULL: they differ. */
 static const char *match_constants(const struct node *node, const char *text)
 {
     float alpha = 0, beta = 0;
@@ -73,7 +73,7 @@ static const char *match_constants(const struct node *node, const char *text)
 
 static bool match_value(struct match *match, const char *text, int id, bool outermost);
 
-/* The arguments between parentheses against a node's inputs, the first two perhaps the other way round. */
+/* Matches the arguments between parentheses with a node's inputs; `swapped`: the first two in the other order. */
 static bool match_inputs(struct match *match, const char *text, const struct node *node, bool swapped)
 {
     struct match before = *match;
@@ -113,7 +113,8 @@ static bool match_node(struct match *match, const char *text, int index)
     return false;
 }
 
-/* Whether an expression stands for a value. What lies inside must be wanted by nobody else: it will not be there. */
+/* Whether an expression matches a value. Values inside the outermost expression must have no other reader, since they
+ * will not be computed. */
 static bool match_value(struct match *match, const char *text, int id, bool outermost)
 {
     const struct value *value = graph_value(match->l->graph, id);
@@ -179,7 +180,7 @@ int lower_replace(struct lowering *l, int index, const struct node *wanted)
     memcpy(node->in, wanted->in, (size_t)wanted->in_count * sizeof *node->in);
     if (bytes)
         memcpy(node->options, wanted->options, bytes);
-    free_node(memory, l->plan->rewritten[index]); /* what was found first may be part of something larger */
+    free_node(memory, l->plan->rewritten[index]); /* an earlier match may be part of a larger one */
     l->plan->rewritten[index] = node;
     return FOV_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes that do a neighbour's work too (op.take_over), and operators that only plans use, in place of several others
- * (op.take_place): the descriptors say how, here they are asked, and the changed node stands in the plan in place of
- * the graph's. One change opens the way to another, so they are asked until none has anything left to say. Read fuse.c
- * for what is fused the other way, into the node before. */
+/* Nodes that take over a neighbour's work (op.take_over), and operators that only plans use, which replace several
+ * others (op.take_place). The descriptors' functions decide; this file calls them and puts the changed node in place of
+ * the graph's (plan->rewritten). One change may make another one possible, so they are called until nothing changes.
+ * Fusing in the other direction, into the node before, is in fuse.c. */
 #include "graph/known.h"
 #include "graph/lower.h"
 
@@ -41,7 +41,8 @@ static struct op_tensor describe(const void *plan, int value)
     return lower_describe_value(plan, value);
 }
 
-/* The node and the one that makes its first input change places: `changed` is what the first of them becomes. */
+/* Exchanges node `index` with the node that computes its first input: `changed` now runs first, in that node's place.
+ * */
 static int exchange(struct lowering *l, int index, const struct node *changed)
 {
     const struct node *old    = plan_node(l->plan, index);
@@ -58,8 +59,8 @@ static int exchange(struct lowering *l, int index, const struct node *changed)
     return status ? status : graph_infer_node(&known, plan_node(l->plan, first), l->shapes);
 }
 
-/* Whether the changed node makes what the old one made: its shape rule holds, and gives the same shapes. Changing
- * places with another node it makes something else, which the other one's rule will be asked about. */
+/* Whether the changed node's shape rule accepts its inputs and gives the old node's types and shapes. With `exchanged`
+ * the shapes may differ: the other node's rule checks them later. */
 static bool means_the_same(struct lowering *l, const struct node *node, bool exchanged)
 {
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
@@ -80,7 +81,7 @@ static bool means_the_same(struct lowering *l, const struct node *node, bool exc
     return same;
 }
 
-/* What the changed node reads gains a reader before what the old one read loses it: so nothing that both read goes. */
+/* Adds the changed node's readers before it removes the old node's, so that no input of both is dropped in between. */
 static int replace(struct lowering *l, int index, const struct node *changed)
 {
     struct node old = *plan_node(l->plan, index);
@@ -91,14 +92,14 @@ static int replace(struct lowering *l, int index, const struct node *changed)
     for (int i = 0; i < changed->in_count; i++)
         if (lower_reads_data(l, changed, i))
             lower_read_more(l, changed->in[i]);
-    status = lower_replace(l, index, changed); /* which frees the old one's inputs */
+    status = lower_replace(l, index, changed); /* frees the old node's `in`, if it was a replacement itself */
     for (int i = 0; i < old.in_count; i++)
         if (lower_reads_data(l, &old, i))
             lower_read_less(l, in[i]);
     return status;
 }
 
-/* Asks one descriptor about a node, on a copy. */
+/* Calls one descriptor's function with a copy of the node, and puts the changed copy in place. */
 static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node),
                bool *changed)
 {
@@ -166,6 +167,6 @@ int lower_take_over(struct lowering *l)
                     return status;
             }
     }
-    lower_count_readers(l); /* who reads last */
+    lower_count_readers(l); /* updates l->last_read, too */
     return FOV_OK;
 }
