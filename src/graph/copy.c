@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies a graph value by value, in order of creation, which is a topological order: whoever is read is there. */
+/* Copies a graph value by value, in order of creation, which is a topological order: inputs are copied before the nodes
+ * that read them. */
 #include "base/file.h"
 #include "graph/copy.h"
 #include <stdio.h>
@@ -8,14 +9,14 @@
 struct copying {
     const fov_graph *from;
     fov_graph       *to;
-    int       *id; /**< of each value in the copy */
+    int       *id; /**< per value of `from`: its id in the copy */
     const struct graph_change *changes;
     int                        change_count;
-    bool                       bare; /**< data is handed over later */
-    bool                       borrows; /**< data stay the original's */
-    bool                       freezes; /**< no parameter of the copy is learned */
-    const char                *prefix; /**< of all names; NULL: none */
-    char                      *name; /**< room for one with it */
+    bool                       bare; /**< copies no data: they are handed over later */
+    bool                       borrows; /**< shares the original's data in memory */
+    bool                       freezes; /**< freezes all parameters of the copy */
+    const char                *prefix; /**< put in front of all names; NULL: none */
+    char                      *name; /**< [name_size] space for a name with the prefix */
     size_t                     name_size;
 };
 
@@ -28,7 +29,7 @@ static const char *name_of(const struct copying *copying, const char *name)
     return copying->name;
 }
 
-/* Layers of a whole copy keep their names, by which people know them. */
+/* In a copy without prefix, gives the last node the original's name, by which users know the layer. */
 static int keep_name(const struct copying *copying, const struct node *node)
 {
     struct node *made = &copying->to->nodes[copying->to->node_count - 1];
@@ -51,7 +52,7 @@ static int copy_node(const struct copying *copying, const struct node *node)
     for (int i = 0; i < node->in_count; i++) {
         in[i] = copying->id[node->in[i]];
     }
-    /* By its result's name: importers may have renamed values, and those are unique. */
+    /* Named after its result: importers may have renamed values, and only values' names are unique. */
     const char *name = name_of(copying, graph_value(copying->from, node->out[0])->name);
     int first = graph_add_node(copying->to, node->op, in, node->in_count, node->options, name);
     for (int i = 0; first != 0 && i < node->out_count; i++) {
@@ -90,15 +91,15 @@ static int copy_parameter(const struct copying *copying, int id)
         taken->borrowed = true;
         return made.id;
     }
-    if (value->file != NULL) { /* what lies in a file may stay there */
+    if (value->file != NULL) { /* data in a file stay there */
         taken->file = file_source_share(value->file);
         taken->file_offset = value->file_offset;
         return made.id;
     }
     if (copying->borrows && copying->prefix == NULL) {
-        return made.id; /* to be drawn: the copy numbers its parameters as the original does */
+        return made.id; /* drawn later: a full copy numbers its parameters as the original does */
     }
-    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
+    /* Copied, or drawn now if not drawn yet: a parameter's number, which keys its values, may differ in the copy. */
     struct fov_context *context = copying->to->context;
     taken->data = memory_allocate_raw(context->memory, value->bytes, 1, value->name, &context->error);
     if (taken->data == NULL || graph_read(copying->from, id, 0, taken->data, value->bytes, &context->error) != FOV_OK) {
@@ -133,7 +134,7 @@ static int copy_value(const struct copying *copying, int index)
     case VALUE_CONSTANT:
         return copy_constant(copying, value);
     case VALUE_RESULT:
-        /* A node is copied when its first result comes up; the others are there by then. */
+        /* A node is copied at its first result; that copies its other results, too. */
         return value->output == 0 ? copy_node(copying, &copying->from->nodes[value->node]) : copying->id[index];
     }
     return 0;
@@ -147,7 +148,7 @@ static fov_graph *copy(struct copying *copying, struct fov_context *context)
     for (size_t v = 1; to != NULL && v < from->value_count; v++) {
         copying->id[v] = copy_value(copying, (int)v);
         if (copying->id[v] == 0) {
-            /* What refused has said why; this is kept only where nothing has. */
+            /* Takes effect only if the failed call has not set an error itself. */
             error_set(&context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
                       graph_value(from, (int)v)->name);
             fov_graph_free(to);
@@ -179,7 +180,8 @@ fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int
     return copy(&copying, context);
 }
 
-/* The values that depend on `from` have others in their place: again[id], else 0. */
+/* Adds a node a second time if one of its inputs has a replacement. again[id]: the value that replaces value id; 0:
+ * none, it does not depend on `from`. */
 static void apply_node(fov_graph *graph, size_t number, int *again)
 {
     const struct node *node = &graph->nodes[number];
@@ -222,7 +224,7 @@ fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value 
     return made;
 }
 
-/* What the needed nodes read and make. */
+/* Whether value `id` is a result of a needed node or is read by one. */
 static bool is_needed(const fov_graph *graph, const bool *needed, size_t id, const bool *read)
 {
     const struct value *value = graph_value(graph, (int)id);
@@ -258,7 +260,7 @@ static int insert(struct copying *copying, const bool *needed, bool *read)
 int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
                  const char *prefix, enum graph_inserted how, int *id)
 {
-    enum { NAME_SIZE = 4096 + 64 }; /* of the graph and a prefix: one that grows too long is refused there */
+    enum { NAME_SIZE = 4096 + 64 }; /* the longest name and a prefix: graph_add_node refuses one that is too long */
     struct memory *memory = to->context->memory;
     struct error *error = &to->context->error;
     bool *needed = memory_allocate(memory, from->node_count + 1, sizeof *needed, "a mark per node", error);
@@ -295,7 +297,7 @@ void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const 
         if (old->kind == VALUE_PARAMETER && find_change(&copying, (int)v) == NULL) {
             struct value *taken = graph_value(rebuilt, id[v]);
             if (old->data == NULL && old->file == NULL) {
-                continue; /* drawn while copying */
+                continue; /* was drawn while copying */
             }
             taken->data = old->data;
             taken->borrowed = old->borrowed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operators of a program's own: a descriptor (op/op.h) made from the public one, whose functions hand each call over to
- * the program's. From there on nothing asks whose operator it is. */
+/* Operators that a program registers: an internal descriptor (op/op.h) is made from the public one; its functions
+ * forward each call to the program's. The rest of the library treats them as its own operators. */
 #include "graph/custom.h"
 #include "base/text.h"
 #include "graph/graph.h"
@@ -15,9 +15,9 @@
 
 enum { MOST_PORTS = 16, MOST_OPTIONS = 16, TEXT = 128, WHY = 400 };
 
-/* One block of memory of the context. */
+/* A registered operator: one block of the context's memory. */
 struct custom {
-    struct context_extension link; /* first: the context frees it by this */
+    struct context_extension link; /* first member: the context frees the block through it */
     struct op op;
     struct op_onnx onnx;
     struct op_port in[MOST_PORTS + 1], out[MOST_PORTS + 1];
@@ -213,7 +213,7 @@ static bool is_name(const char *name)
     return length > 0 && length < TEXT;
 }
 
-/* An option's name is its own, and its default lies in its limits: else nobody could ever give it. */
+/* An option's name must be unique and its default within its limits: otherwise nobody could set it. */
 static int check_option(const fov_operator *d, int index, struct error *error)
 {
     const fov_operator_option *option = &d->options[index];
@@ -303,7 +303,7 @@ static void fill(struct custom *custom, const fov_operator *d)
     }
     custom->onnx = (struct op_onnx){.type = custom->name, .domain = custom->domain, .since = 1};
     custom->op = (struct op){.name = custom->name,
-                             .family = OP_GRADIENT, /* nothing is assumed of it */
+                             .family = OP_GRADIENT, /* the family about which nothing is assumed */
                              .summary = custom->summary,
                              .in = custom->in,
                              .out = custom->out,
@@ -359,7 +359,7 @@ void fov_operator_parallel(const fov_operator_call *call, void (*task)(void *con
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
 
-/* The greatest difference over the greatest magnitude, of one output. */
+/* Raises *difference and *magnitude to the greatest ones of one output; a NaN difference stays. */
 static void compare(const float *made, const double *defined, size_t count, double *difference, double *magnitude)
 {
     for (size_t k = 0; k < count; k++) {
@@ -369,7 +369,7 @@ static void compare(const float *made, const double *defined, size_t count, doub
     }
 }
 
-/* Draws inputs, the same for both, into the plan and as doubles. */
+/* Draws inputs from a normal distribution, into the plan and as doubles for the definition. */
 static int draw(fov_plan *plan, const fov_value *in, int count, uint64_t seed, double **given, struct memory *memory,
                 struct error *error)
 {

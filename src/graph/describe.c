@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMS = 12 }; /* ways to convolve that are told apart; the rest are "others" */
+enum { FORMS = 12 }; /* most ways to convolve that are counted separately; the rest are "others" */
 
 struct form {
     const char *name;
@@ -19,11 +19,11 @@ struct form {
 
 static bool is_convolution(const struct op *op)
 {
-    return strstr(op->name, "conv") != NULL; /* transposed and per-sample ones, and the gradients, are so called too */
+    return strstr(op->name, "conv") != NULL; /* matches transposed and per-sample ones, and gradients, too */
 }
 
-/* The words of a detail up to its numbers: "implicit product" of "implicit product 12 x 32, pointwise". What stands in
- * parentheses belongs to the name: "Winograd F(4x4, 3x3)". */
+/* Length of the name of a form, the words before the first number: "implicit product" of "implicit product 12 x 32,
+ * pointwise". Text in parentheses belongs to the name: "Winograd F(4x4, 3x3)". */
 static size_t form_length(const char *detail)
 {
     int    depth = 0;

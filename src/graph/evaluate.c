@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A graph computed by its definitions: every node by its textbook twin, in double, in plain order. Slow and meant to
- * be: the tests hold the plans against it, and take central differences through it. */
+/* Computes a graph by its definitions: every node by its textbook twin, in double, in plain order. It is slow and meant
+ * to be: the tests compare plans with it, and take central differences through it. */
 #include "graph/evaluate.h"
 
 #include "tensor/convert.h"
@@ -67,7 +67,7 @@ static int run_node(fov_graph *graph, size_t index, const struct manner *manner,
 
         out[i] = (struct op_textbook_tensor){graph_value(graph, id)->dtype, result->shapes[id], NULL};
         if (out[i].shape.rank < 0)
-            continue; /* an output that these inputs do not have */
+            continue; /* an output that does not exist for these inputs */
         result->data[id] = new_tensor(graph, &result->shapes[id]);
         if (!result->data[id])
             return FOV_E_MEMORY;

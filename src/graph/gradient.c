@@ -10,12 +10,12 @@
 
 struct reverse {
     fov_graph *graph;
-    size_t     value_count; /**< values that were there when the walk began */
+    size_t     value_count; /**< number of values when the walk began */
     fov_value *flowing;     /**< per value: its gradient so far; 0 = none */
-    bool      *wanted;      /**< per value: lies between a target and the loss */
+    bool      *wanted;      /**< per value: depends on a target, or is one */
 };
 
-/* Adds `more` to what already flows into a value, in the order in which the nodes are walked. */
+/* Adds `more` to a value's gradient so far; contributions are summed in the order in which the nodes are walked. */
 static void accumulate(struct reverse *reverse, int id, fov_value more)
 {
     fov_value *sum = &reverse->flowing[id];
@@ -23,7 +23,7 @@ static void accumulate(struct reverse *reverse, int id, fov_value more)
     *sum = sum->id ? op_emit2(&reverse->graph->emitter, "add", *sum, more, NULL) : more;
 }
 
-/* wanted[v]: some target is reachable backwards from v. */
+/* Sets wanted[v] for every value v that depends on a target. */
 static void mark_wanted(struct reverse *reverse, const fov_value *targets, int count)
 {
     fov_graph *graph = reverse->graph;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Building a graph: values, nodes, names, parameters. Every public call checks `failed` first and does nothing after
- * the first error, so that a network reads straight down. Data and shapes at run time are in shapes.c and
- * parameters.c. */
+ * the first error, so that code which builds a network needs no check per call. Shapes for a given batch are in
+ * shapes.c, parameters' data in parameters.c. */
 #include "graph/graph.h"
 
 #include "base/arithmetic.h"
@@ -119,7 +119,7 @@ fov_context *fov_graph_context(const fov_graph *graph)
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-/* An error has been put on the context by somebody below: only remember that this graph has failed. */
+/* Records that the graph has failed, with the error that is on the context already. */
 static int fail(fov_graph *graph)
 {
     graph->failed  = true;
@@ -157,7 +157,7 @@ int graph_refuse(const fov_graph *graph)
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* KIND_NUMBER behind the open scopes, or with the next number that is free: a file's names may be any. */
+/* Writes SCOPES.KIND_NUMBER, with the next number for which the name is free: a file's names may be arbitrary. */
 static const char *make_name(const fov_graph *graph, const char *kind, size_t number, char made[320])
 {
     do
@@ -166,7 +166,7 @@ static const char *make_name(const fov_graph *graph, const char *kind, size_t nu
     return made;
 }
 
-/* Takes a copy of `name`; makes one up from `kind` when it is NULL. Returns the id, 0 on failure. */
+/* Adds a value with a copy of `name` (NULL: one is generated from `kind`). Returns the id, 0 on failure. */
 static int add_value(fov_graph *graph, const char *name, const char *kind, struct value value)
 {
     struct memory *memory = graph->context->memory;
@@ -192,7 +192,7 @@ static int add_value(fov_graph *graph, const char *name, const char *kind, struc
         return fail(graph);
     graph->values[id] = value;
     graph->value_count++;
-    if (names_add(graph, id)) { /* the caller still has what the value held */
+    if (names_add(graph, id)) { /* value.data still belongs to the caller */
         graph->value_count--;
         memory_free(memory, (void *)graph->values[id].name);
         return fail(graph);
@@ -342,7 +342,7 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
     for (int i = 0; !status && i < node->out_count; i++) {
         char text[SHAPE_TEXT_SIZE];
 
-        if (out[i].shape.rank >= 0 && !shape_is_sound(&out[i].shape, out[i].dtype)) /* rank -1: there is none */
+        if (out[i].shape.rank >= 0 && !shape_is_sound(&out[i].shape, out[i].dtype)) /* rank -1: absent output */
             status =
                 error_set(error, FOV_E_SHAPE, "its result %s does not fit memory", shape_text(&out[i].shape, text));
     }
@@ -386,7 +386,8 @@ static void drop_node(fov_graph *graph, struct node *node)
     *node = (struct node){0};
 }
 
-/* Room for one more node with its arrays; the node is not counted yet, so a failure leaves the graph as it was. */
+/* Makes room for one more node and allocates its arrays. The node is not counted yet, so a failure leaves the graph as
+ * it was. */
 static struct node *new_node(fov_graph *graph, const struct op *op, int in_count, const void *options)
 {
     struct memory *memory = graph->context->memory;
@@ -411,7 +412,7 @@ static struct node *new_node(fov_graph *graph, const struct op *op, int in_count
     return NULL;
 }
 
-/* Copies the options, checks them, infers shapes, makes the outputs. */
+/* Copies the options, checks them, infers shapes, adds the output values. */
 static int fill_node(fov_graph *graph, struct node *node, const int *in, const void *options)
 {
     struct op_tensor out[OP_MAX_PORTS];
@@ -444,8 +445,8 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
     return known_fold(&(struct known){.graph = graph}, node);
 }
 
-/* What a node renews by itself and nobody learns, such as batch norm's running mean, takes the new value without being
- * asked. Where two nodes share it, it follows the first. */
+/* Assigns new values to frozen parameters that the node itself renews, such as batch norm's running mean: they need no
+ * fov_assign. If two nodes share such a parameter, the first one renews it. */
 static void let_statistics_follow(fov_graph *graph, const struct node *node)
 {
     for (int i = 0; i < node->out_count; i++) {
@@ -525,7 +526,7 @@ const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char
     if (wanted)
         length = snprintf(graph->node_name, sizeof graph->node_name, "%s%s", graph->scope, wanted);
     else
-        for (size_t n = 1;; n++) { /* the first free number, so that conv2d_1, conv2d_2 count in order */
+        for (size_t n = 1;; n++) { /* the first free number, so that names count in order: conv2d_1, conv2d_2 */
             length = snprintf(graph->node_name, sizeof graph->node_name, "%s%s_%zu", graph->scope, kind, n);
             if (length >= (int)sizeof graph->node_name || !names_find_value(graph, graph->node_name))
                 break;
@@ -605,7 +606,7 @@ fov_dtype fov_value_dtype(const fov_graph *graph, fov_value value)
 
 void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed)
 {
-    /* Nodes are in topological order: one pass from the last to the first settles everything. */
+    /* Nodes are in topological order: one pass from the last to the first marks all of them. */
     for (int i = 0; i < count; i++)
         if (outputs[i] > 0 && graph_value(graph, outputs[i])->node >= 0)
             needed[graph_value(graph, outputs[i])->node] = true;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Folding of values by their textbook twins. What is small is always looked at: shapes, axes, limits. Larger values, up
- * to a million elements, only where a result's shape depends on them, so that weights are not computed with in double
- * for nothing. */
+/* Constant folding with the textbook twins. Small values (shapes, axes, limits) are always folded. Larger values, up to
+ * a million elements, only if a result's shape depends on them, so that no time is wasted on weights in double. */
 #include "graph/known.h"
 
 #include "tensor/convert.h"
@@ -11,8 +10,8 @@
 enum {
     SMALL = 1024,          /* elements */
     LARGE = 1 << 20,       /* elements of a value that decides a shape, and of those it is computed from */
-    EFFORT = 1 << 26,      /* operations of one node: definitions are slow */
-    ALL_EFFORT = 1 << 28   /* and of all nodes together, while a graph is built or a plan is made: a few seconds */
+    EFFORT = 1 << 26,      /* most operations for one node: definitions are slow */
+    ALL_EFFORT = 1 << 28   /* and for all nodes together, while a graph is built or a plan is made: a few seconds */
 };
 
 static const fov_shape *shape_of(const struct known *known, int id)
@@ -25,7 +24,7 @@ static double **slot_of(const struct known *known, int id)
     return known->values ? &known->values[id] : &graph_value(known->graph, id)->known;
 }
 
-/* Elements of a value that has no open dimension and not more than `most` of them; false otherwise. */
+/* Counts a value's elements; false if a dimension is open or there are more than `most`. */
 static bool count_up_to(const struct known *known, int id, size_t most, size_t *count)
 {
     const fov_shape *shape = shape_of(known, id);
@@ -58,7 +57,8 @@ const double *known_values(const struct known *known, int id)
     return values_up_to(known, id, SMALL);
 }
 
-/* The open number of samples has been calculated with: the result says nothing. Copied as it is, it is fine. */
+/* Whether arithmetic was done with the open batch size (OP_OPEN_BATCH), so that the result is meaningless. An unchanged
+ * copy of it is fine. */
 static bool is_spoiled(const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -67,7 +67,7 @@ static bool is_spoiled(const double *values, size_t count)
     return false;
 }
 
-/* What the definition needs of each input; false when something is not known. *open: the batch is among it. */
+/* Fills the textbook's inputs; false if one that it needs is not known. *open: the open batch size occurs in them. */
 static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
                           struct op_textbook_tensor *in, bool *open)
 {
@@ -112,8 +112,8 @@ static double product_of(const int64_t factors[3])
     return (double)factors[0] * (double)factors[1] * (double)factors[2];
 }
 
-/* Operations of a definition, from what its descriptor says, not fewer than elements that it looks at. Where it says
- * nothing, windows and sums are taken to look at every input for every result. */
+/* Operations of a definition according to its descriptor, at least the number of elements that it reads and writes. If
+ * the descriptor says nothing, windows and sums are assumed to read every input for every result. */
 static double effort_of(const struct node *node, const struct op_textbook_tensor *in,
                         const struct op_textbook_tensor *out)
 {
@@ -133,7 +133,7 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
 
     for (int i = 0; i < node->in_count; i++) {
         inputs[i] = (struct op_tensor){.dtype = in[i].dtype, .shape = in[i].shape};
-        /* Of some only the shape is looked at, whose batch may stand open here. */
+        /* Inputs of which only the shape is read do not count; their batch may still be open here. */
         bool looks = in[i].shape.rank >= 0 && !op_port_at(node->op->in, i)->shape_only;
         read += looks ? (double)shape_span(&in[i].shape, 0, in[i].shape.rank) : 0;
     }
@@ -195,8 +195,8 @@ int known_fold(const struct known *known, const struct node *node)
     return fold(known, node, SMALL);
 }
 
-/* Marks the nodes that a value is computed by and whose results are not known. False where it depends on something that
- * only a run knows. Producers come before their readers in the graph. */
+/* Marks the nodes from which a value is computed and whose results are not known yet. False if it depends on an input
+ * or a parameter. Producers come before their readers in the graph. */
 static bool mark_producers(const struct known *known, int id, bool *marked)
 {
     int last = graph_value(known->graph, id)->node;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results of layers by the names that people see: a value's own, or its layer's, as the table of layers has it. Files
- * of others name the two differently. Finding any value by its own name alone is names.c. */
+/* Finds results by the names that users see: the value's own name, or its layer's name as the table of layers shows it.
+ * Files of other frameworks may name the two differently. Finding any value by its own name alone is in names.c. */
 #include "base/text.h"
 #include "graph/names.h"
 #include <string.h>
@@ -9,7 +9,7 @@ enum { SHOWN_NAME = 160, SHOWN_CANDIDATES = 4 };
 
 struct askable {
     const fov_graph *graph;
-    int input; /* may be asked for beside results; 0: none */
+    int input; /* an input value that is accepted beside results; 0: none */
 };
 
 static bool may_be_asked(const struct askable *askable, int id)
@@ -17,7 +17,7 @@ static bool may_be_asked(const struct askable *askable, int id)
     return id != 0 && (id == askable->input || graph_value(askable->graph, id)->kind == VALUE_RESULT);
 }
 
-/* Names of values first, then those of layers; NULL where a value may not be asked for. */
+/* For text_nearest: the names of values, then those of layers; NULL for a value that is not accepted. */
 static const char *name_at(const void *list, size_t index)
 {
     const struct askable *askable = list;
@@ -45,7 +45,7 @@ static void refuse(const struct askable *askable, const char *name, struct error
     }
 }
 
-/* Several layers have the name: their results' names tell them apart. */
+/* For a name that several layers have: lists their results, whose names are unique. */
 static void refuse_several(const fov_graph *graph, const char *name, int count, struct error *error)
 {
     char shown[SHOWN_NAME], candidate[SHOWN_NAME], list[SHOWN_CANDIDATES * (SHOWN_NAME + 4)] = "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes by the name of their operator: what programs and importers of other formats build graphs with, when they know
- * names and not functions. Options come as text and are checked by the operator's table (op/option_text.h). */
+/* Adding nodes by the operator's name, for programs and importers of other formats that know names and not functions.
+ * Options come as text and are checked by the operator's table (op/option_text.h). */
 #include "base/arithmetic.h"
 #include "graph/custom.h"
 #include "graph/graph.h"
@@ -8,7 +8,7 @@
 #include <fovea/node.h>
 #include <string.h>
 
-/* Sets each pair; *name: what the node shall be called, where a pair says so and the operator has no such option. */
+/* Reads pairs of option and value into `options`. The pair "name" is no option: its value goes to *name, the node's. */
 static int read_options(const struct op *op, const char *const *pairs, void *options, const char **name,
                         struct error *error)
 {

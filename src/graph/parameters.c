@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What parameters and constants hold. A parameter's first values are drawn when somebody first looks, so that asking a
+/* The elements of parameters and constants. A parameter's initial values are drawn on first access, so that asking a
  * large network for its shapes costs no memory; they are a function of (seed, parameter, element) alone. */
 #include "base/arithmetic.h"
 #include "base/file.h"
@@ -13,7 +13,8 @@ static float uniform(const struct value *value, struct random_key key, size_t in
     return (2.0F * random_uniform(key, index) - 1.0F) * value->scale;
 }
 
-/* Element `index` of a weight [filters, C, spatial...]: 1 in the middle of channel i of filter i. */
+/* Element `index` of a weight [filters, C, spatial...]: 1 in the middle of channel i of filter i, else 0. Filters
+ * beyond C are drawn uniformly. */
 static float dirac(const struct value *value, struct random_key key, size_t index)
 {
     size_t area = 1, middle = 0, channels = value->shape.rank > 1 ? (size_t)value->shape.dim[1] : 1;
@@ -27,7 +28,8 @@ static float dirac(const struct value *value, struct random_key key, size_t inde
     return filter >= channels ? uniform(value, key, index) : filter == channel && index % area == middle ? 1.0F : 0.0F;
 }
 
-/* Draws element by element: independent of threads, of how many are drawn, and of how many parameters come after. */
+/* Draws elements `first` to first + count - 1. Each is independent of threads, of how many are drawn at once, and of
+ * later parameters. */
 static void draw(const struct value *value, uint64_t seed, size_t first, float *data, size_t count)
 {
     struct random_key key = {seed, RANDOM_INITIAL, (uint64_t)value->number};
@@ -60,7 +62,7 @@ int graph_read(const fov_graph *graph, int id, size_t offset, void *bytes, size_
         draw(value, graph->context->seed, offset / sizeof(float), bytes, count / sizeof(float));
         arithmetic_leave(mode);
     } else
-        memset(bytes, 0, count); /* counters start at zero */
+        memset(bytes, 0, count); /* parameters that are not f32 (counters) start at zero */
     return FOV_OK;
 }
 
@@ -71,7 +73,7 @@ static void *new_data(const fov_graph *graph, const struct value *value)
                                &graph->context->error);
 }
 
-/* From here on the data are those in memory. */
+/* Sets the parameter's data and closes its file. */
 static void *keep_data(struct value *value, void *data)
 {
     file_source_close(value->file);
@@ -148,7 +150,7 @@ void fov_parameter_freeze(fov_graph *graph, fov_value value, bool frozen)
         found->frozen = frozen;
 }
 
-/* The parameter, or an error: no such parameter, another size. */
+/* The parameter; NULL and an error if there is no such parameter or its size is not `bytes`. */
 static struct value *sized_parameter(fov_graph *graph, fov_value value, size_t bytes)
 {
     struct value *found = parameter(graph, value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes for a given batch: the shape rules once more, with numbers in place of FOV_BATCH, and known values along the
- * way; and what a node then costs. */
+/* Shapes for a given batch: runs the shape rules again with numbers in place of FOV_BATCH, and folds known values on
+ * the way. Also the cost of a node. */
 #include "graph/known.h"
 
 int graph_infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
@@ -24,7 +24,7 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};
     status = error->status ? (int)error->status : node->op->infer(&infer);
     for (int i = 0; !status && i < node->out_count; i++) {
-        if (out[i].shape.rank >= 0 && /* rank -1: there is none */
+        if (out[i].shape.rank >= 0 && /* rank -1: absent output */
             (!shape_is_known(&out[i].shape) || !shape_is_sound(&out[i].shape, out[i].dtype)))
             status = error_set(error, FOV_E_SHAPE, "the size of its result %s is not known or does not fit memory",
                                shape_text(&out[i].shape, text));

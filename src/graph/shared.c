@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sharing a graph among threads. All that planning writes (values read from files, known values, the error, packed
- * weights) is the copy's own and written under its lock; a run reads what is settled by then. */
+/* Sharing a graph among threads. All that making a plan writes (parameters read from files, known values, the error,
+ * packed weights) belongs to the copy and is written under its lock; a run only reads what no longer changes. */
 #include "graph/shared.h"
 #include "graph/copy.h"
 
