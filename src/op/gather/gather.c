@@ -67,7 +67,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/** x as [outer][size][inner], the picked as [outer][count][inner]. */
+/** x as [outer][size][inner], the picked entries as [outer][count][inner]. */
 struct extent {
     size_t outer, size, inner, count;
 };
@@ -78,7 +78,7 @@ static struct extent extent_of(const void *options, const fov_shape *x, const fo
                            op_count(indices)};
 }
 
-/* SIZE_MAX: outside. */
+/* An index counted from the front; SIZE_MAX: it is outside the axis. */
 static size_t entry(int64_t index, size_t size)
 {
     index += index < 0 ? (int64_t)size : 0;
@@ -154,7 +154,7 @@ static void run_gather(const struct op_run *run)
     pool_run(run->pool, gather_rows, &job, op_chunks(job.extent.outer * job.extent.count, per_chunk));
 }
 
-/* One outer index after the other, picks in order: the sums do not depend on threads. */
+/* One outer index per call, its picks in order: the sums do not depend on threads. */
 static void scatter_outer(void *context, size_t outer, int worker)
 {
     (void)worker;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* GatherElements: for each place of the indices, the element of x at the same place, but for the axis, along which the
- * index says where; and its gradient, which adds up. Top-k's gradient is made of it. */
+/* GatherElements: for each element of the indices, the element of x at the same coordinates, except along the axis,
+ * where the index itself is the coordinate; and its gradient, which adds up what comes back to each element. The
+ * gradient of top-k is made of it. */
 #include "op/index.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GatherND: each row of the indices names a slice of x by its first coordinates; and its gradient, which adds up. */
+/* GatherND: each row of the indices names a slice of x by its first coordinates; and its gradient, which adds up what
+ * comes back to each slice. */
 #include "op/index.h"
 
 #include <string.h>
@@ -82,7 +83,7 @@ static struct extent extent_of(const void *options, const fov_shape *x, const fo
                            shape_span(indices, shared, last), shared};
 }
 
-/* Takes coordinates one after the other: where a row's slice begins, in slices. SIZE_MAX: outside. */
+/* Extends a slice's number by one more coordinate, of a dimension of `size`. SIZE_MAX: a coordinate is outside x. */
 static size_t step_in(size_t begin, int64_t index, int64_t size)
 {
     index += index < 0 ? size : 0;

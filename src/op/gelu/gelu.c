@@ -103,7 +103,7 @@ static const struct op_case cases[] = {
     {0},
 };
 
-/* The argument of erf is written as a quotient or as a product, the half anywhere. */
+/* Exporters write the argument of erf as a quotient or a product, and the factor 0.5 in any place. */
 #define SHARE(argument) "add(erf(" argument "), 1)"
 #define EXACTLY(argument)                                                                                              \
     {.text = "mul(mul(x, " SHARE(argument) "), 0.5)"}, {.text = "mul(x, mul(" SHARE(argument) ", 0.5))"},              \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The mean of each channel over all pixels, and its gradient, which spreads a mean's gradient evenly. Each is the
- * other's gradient. Any spatial rank; rows of channels are summed whole, in double. */
+/* The mean of each channel over all pixels, and its gradient, which spreads dy evenly over the pixels; the two are each
+ * other's gradients. Any spatial rank. Whole rows of channels are added up, in double. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -19,9 +19,9 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** One chunk's worth of images, a large image in parts, or a small one with many channels so many of them at a time:
- * fixed by
- *  shape. Who made these channels of a small image often was one thread, and then has them in its cache. */
+/** How the work is cut into chunks, by shape alone: some whole images; or a part of a large image's pixels; or some
+ *  channels of a small image with many channels (the thread that produced these channels often still has them in its
+ *  cache). */
 struct global_plan {
     size_t images, pixels, channels, images_per_chunk, parts, part_channels;
 };
@@ -88,7 +88,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** chunk = (image, part): its sums, in scratch [images][parts][channels]. */
+/** chunk = (image, part): the part's sums, in scratch [images][parts][channels]. */
 static void part_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -119,7 +119,7 @@ static void run_parts(const struct op_run *run)
     }
 }
 
-/** Channels of one image. */
+/** Means of some channels of one image. `sum`: room for as many numbers. */
 static void mean_of(const struct op_run *run, size_t image, size_t channel, size_t channels, double *sum)
 {
     const struct global_plan *plan = run->state;
@@ -259,7 +259,7 @@ static void textbook_gradient(const struct op_textbook *textbook)
     }
 }
 
-/** One row of shares, written to every pixel. */
+/** The first pixel's row is dy / pixels; all other pixels get a copy. */
 static void spread_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

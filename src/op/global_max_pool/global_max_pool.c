@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The largest value of each channel over all pixels. A second output says which pixel won, so that the gradient only
- * has
- * to put numbers there. Any spatial rank. */
+ * has to write dy there. Any spatial rank. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -75,7 +74,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** chunk = an image. Pixels are visited in order; all channels of one side by side. */
+/** chunk = an image. Pixels are visited in order, all channels of a pixel at once. */
 static void max_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;

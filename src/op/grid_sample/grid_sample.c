@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Grid sampling: every output pixel says where in x it is taken from (spatial transformers, optical flow). Two or three
- * spatial axes. The definition is also the implementation; the gradient goes to x and to the grid. */
+/* Grid sampling: the grid holds, for every output pixel, the position in x that it is taken from (spatial transformers,
+ * optical flow). One to three spatial axes. The definition is also the implementation; the gradient goes to x and to
+ * the grid. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -75,11 +76,11 @@ static void gradient(struct op_gradient *gradient)
 enum { TAPS = 4 };
 struct taps {
     int     count;
-    int64_t index[TAPS];                /**< -1: outside, a zero */
-    double  weight[TAPS], slope[TAPS];  /**< slope: of the weight by the grid's number */
+    int64_t index[TAPS];                /**< -1: outside x, reads zero */
+    double  weight[TAPS], slope[TAPS];  /**< slope: derivative of the weight by the grid's number */
 };
 
-/** Mirrors `at` into low .. high as often as needed; *slope changes its sign with every mirror. */
+/** Reflects `at` into low .. high as often as needed; *slope changes its sign with every reflection. */
 static double reflect(double at, double low, double high, double *slope)
 {
     double span = high - low;
@@ -101,12 +102,12 @@ static double pad(const struct grid_options *options, double at, int64_t size, d
     }
     if (options->padding != GRID_ZEROS && !(at >= 0 && at <= last)) {
         *slope = 0;
-        at = at > 0 ? last : 0; /* also what is no number */
+        at = at > 0 ? last : 0; /* a NaN becomes 0, too */
     }
     return at;
 }
 
-/** Keys 1981 with a = -0.75, as PyTorch. */
+/** Keys' cubic convolution kernel (1981) with a = -0.75, as PyTorch has it, and its derivative. */
 static void cubic(double distance, double *value, double *slope)
 {
     const double a = -0.75;
@@ -184,7 +185,7 @@ static int neighbours(const struct place *place)
     return count;
 }
 
-/** Pixel and weight of the k-th neighbour; slope[i] by the coordinate along axis i. False: it lies outside. */
+/** Pixel and weight of the k-th neighbour; slope[i]: derivative of the weight along axis i. False: outside x. */
 static bool neighbour(const struct place *place, int k, size_t *pixel, double *weight, double *slope)
 {
     *weight = 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Group normalisation: the channels of a sample in groups, each by itself. The arithmetic is in op/row_norm.c. */
+/* Group normalisation: each group of channels of a sample is normalised by itself. The arithmetic is in
+ * op/row_norm.c. */
 #include "op/given.h"
 #include "op/onnx.h"
 #include "op/row_norm.h"
@@ -39,8 +40,9 @@ static int import_norm(struct op_import *node)
     return FOV_OK;
 }
 
-/** Opset 21 has it with weights per channel. Before, the same is said by an instance normalisation of the groups as
- *  channels, which needs a known number of samples no more than here: [0, groups, -1]. */
+/** Opset 21 has GroupNormalization with weights per channel, opsets 18 to 20 with weights per group. Anything else is
+ *  written as InstanceNormalization of x reshaped to [0, groups, -1], groups in place of channels; the 0 keeps an open
+ *  number of samples. */
 static int export_norm(struct op_export *node)
 {
     const struct row_norm_options *options = node->options;
@@ -63,7 +65,7 @@ static int export_norm(struct op_export *node)
     const char *flat = op_export_reshape(node, node->in_name(node->writer, ROW_NORM_X), rows, 3, OP_EXPORT_FRESH);
     const char *scale = node->in_name(node->writer, ROW_NORM_WEIGHT),
                *shift = node->in_name(node->writer, ROW_NORM_BIAS);
-    if (!options->group_weights) { /* weights per channel come afterwards */
+    if (!options->group_weights) { /* weights per channel are applied afterwards */
         const char *length = node->integers(node->writer, &options->groups, 1, false);
         fov_dtype dtype = node->in[ROW_NORM_X].dtype;
         scale = op_export_step(node, "Expand", op_export_number(node, dtype, 1), length, OP_EXPORT_FRESH);

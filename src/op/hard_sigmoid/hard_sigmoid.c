@@ -47,7 +47,7 @@ fov_value fov_hard_sigmoid(fov_graph *graph, fov_value x, float alpha, float bet
     return op_build(graph, "hard_sigmoid", &x, 1, &options, NULL);
 }
 
-/* As networks that write hard_swish by its parts have it. */
+/* The spellings of networks that write hard_swish in parts. */
 static const struct hard_sigmoid_options sixth = {1.0 / 6, 0.5};
 static const struct op_pattern patterns[] = {{.text = "div(clip{0, 6}(add(x, 3)), 6)", .options = &sixth},
                                              {.text = "mul(clip{0, 6}(add(x, 3)), 0.16666667)", .options = &sixth},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Instance normalisation: every channel of every sample by itself. The arithmetic is in op/row_norm.c. */
+/* Instance normalisation: every channel of every sample is normalised by itself. The arithmetic is in op/row_norm.c. */
 #include "op/given.h"
 #include "op/onnx.h"
 #include "op/row_norm.h"

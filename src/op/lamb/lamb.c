@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* LAMB (You et al., "Large batch optimization for deep learning", 2020, algorithm 2): Adam's direction, as long as
- * the layer's weights. */
+/* LAMB (You et al., "Large batch optimization for deep learning", 2020, algorithm 2): Adam's direction, scaled to the
+ * norm of the layer's weights. */
 #include "op/optimiser.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* LARS (You, Gitman & Ginsburg, "Large batch training of convolutional networks", 2017, algorithm 1): SGD with
- * momentum whose rate is, for each layer, a share of its weights' length over its gradient's. */
+ * momentum whose rate is, for each layer, a share of the norm of its weights over the norm of its gradient. */
 #include "op/optimiser.h"
 
 struct lars_options {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Layer normalisation: every sample (or every position of it) by itself, over the dimensions from an axis on. The
- * arithmetic is in op/row_norm.c, the gradient beside this file. */
+/* Layer normalisation: every sample (or every position in it) is normalised by itself, over the dimensions from an axis
+ * on. The arithmetic is in op/row_norm.c, the gradient in gradient.c. */
 #include "op/given.h"
 #include "op/index.h"
 #include "op/onnx.h"
@@ -18,15 +18,15 @@ static const struct op_attribute attributes[] = {
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = row_norm_compile};
 
-/** The dimension that an axis of a file names; -1: none. */
+/** The dimension that ONNX's `axis` names, counted from the front; -1: none. */
 static int first_of(const fov_shape *x, int64_t axis)
 {
     int64_t first = axis < 0 ? axis + x->rank : axis;
     return first >= 0 && first <= x->rank ? (int)first : -1;
 }
 
-/** Whether a weight of this shape gives a number to each element of the dimensions from `axis` on. Others are
- * broadcast against the whole input. */
+/** Whether a weight of this shape has a number for each element of the dimensions from `axis` on. Weights of other
+ * shapes broadcast against the whole input. */
 static bool is_per_element(const fov_shape *weight, const fov_shape *x, int64_t axis)
 {
     int first = first_of(x, axis), ones = first < 0 ? -1 : weight->rank - (x->rank - first);
@@ -37,12 +37,12 @@ static bool is_per_element(const fov_shape *weight, const fov_shape *x, int64_t 
     return fits;
 }
 
-/** Ones in the shape of the dimensions from `axis` on: a weight for a normalisation whose own one comes behind it. */
+/** Ones in the shape of the dimensions from `axis` on: for a normalisation whose own weight is applied after it. */
 static fov_value ones_from(struct op_import *node, const fov_shape *x, int64_t axis)
 {
     int first = first_of(x, axis);
     if (first < 0) {
-        return (fov_value){0}; /* layer_norm says why */
+        return (fov_value){0}; /* layer_norm's shape rule reports the axis */
     }
     return op_emit2(node->emitter, "expand", op_emit_number(node->emitter, node->dtype(node->reader, node->in[0]), 1),
                     index_constant(node->emitter, x->dim + first, x->rank - first), NULL);
@@ -52,7 +52,7 @@ static int import_norm(struct op_import *node)
 {
     struct row_norm_options options = {.epsilon = node->number(node->reader, "epsilon", 1e-5),
                                        .axis = node->integer(node->reader, "axis", -1)};
-    /* The precision of the statistics: ours is at least single. */
+    /* The precision of the statistics; here it is at least single. */
     int64_t stash = node->integer(node->reader, "stash_type", 1);
     if (stash != 1 && stash != 11) {
         return node->fail(node->reader, FOV_E_UNSUPPORTED, "stash_type is %lld, only float and double are known",
@@ -63,7 +63,7 @@ static int import_norm(struct op_import *node)
     in[ROW_NORM_BIAS] = node->in_count > ROW_NORM_BIAS ? node->in[ROW_NORM_BIAS] : (fov_value){0};
     for (int i = ROW_NORM_WEIGHT; i <= ROW_NORM_BIAS; i++) {
         fov_shape shape = node->shape(node->reader, in[i]);
-        /* a bias also goes behind the weight that does */
+        /* the bias also moves behind the normalisation where the weight does */
         if (in[i].id != 0 && (behind[ROW_NORM_WEIGHT].id != 0 || !is_per_element(&shape, &x, options.axis))) {
             behind[i] = in[i];
             in[i] = i == ROW_NORM_WEIGHT ? ones_from(node, &x, options.axis) : (fov_value){0};
@@ -84,7 +84,7 @@ static int import_norm(struct op_import *node)
     return FOV_OK;
 }
 
-/* Opset 17 has it. Before, it is written as exporters wrote it: mean, deviation, variance, root. */
+/* Opset 17 has LayerNormalization. Before, it is written as exporters did: mean, deviation, variance, root. */
 static int export_norm(struct op_export *node)
 {
     const struct row_norm_options *options = node->options;

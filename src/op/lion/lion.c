@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Lion (Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2): the sign of a mixture of
- * gradient and momentum, so every element moves alike; decay apart from the gradient. */
+/* Lion (Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2): steps along the sign of a
+ * mixture of gradient and momentum, so that every element moves equally far; weight decay is not part of the
+ * gradient. */
 #include "op/optimiser.h"
 
 struct lion_options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The logarithm of softmax, computed without ever forming the softmax: small probabilities keep all their digits.
+/* The logarithm of softmax, computed without forming the softmax, so that small probabilities keep all their digits.
  * And its gradient. op/lines.h finds the lines along an axis in memory. */
 #include "op/lines.h"
 

@@ -2,7 +2,7 @@
 /* Losses of overlap: Dice for masks; IoU, GIoU, DIoU and CIoU for boxes. */
 #include "op/loss/loss.h"
 
-/* 1 - 2 overlap / (sum p + sum t) without the difference of two numbers near 1: the numerator of what is left is
+/* 1 - 2 overlap / (sum p + sum t) without the difference of two numbers near 1: over one denominator, the numerator is
    sum p (1 - t) + t (1 - p), or sum (p - t)^2 in the squared form. */
 fov_value fov_dice_opt(fov_graph *graph, fov_value probability, fov_value target, const fov_dice_options *options)
 {
@@ -76,7 +76,7 @@ static fov_value plus(const struct loss *loss, fov_value value, double number)
     return loss_two(loss, "add", value, loss_number(loss, number));
 }
 
-/** Squared distance of the centres over the squared diagonal of the frame around both (Zheng et al. 2020, eq. 6). */
+/** Squared distance of the centres over the squared diagonal of the box around both (Zheng et al. 2020, eq. 6). */
 static fov_value distance(const struct loss *loss, const struct box *a, const struct box *b, const struct box *frame,
                           double epsilon)
 {
@@ -90,7 +90,7 @@ static fov_value distance(const struct loss *loss, const struct box *a, const st
     return loss_two(loss, "div", loss_scale(loss, twice, 0.25), plus(loss, diagonal, epsilon));
 }
 
-/** alpha v: how far apart the aspect ratios are (eq. 8 to 11); alpha is a weight, no gradient flows through it. */
+/** alpha v: how far apart the aspect ratios are (eq. 8 to 11); no gradient flows through the weight alpha. */
 static fov_value aspect(const struct loss *loss, const struct box *a, const struct box *b, fov_value iou,
                         double epsilon)
 {

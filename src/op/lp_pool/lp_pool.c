@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lp pooling: the p-norm of each window, and of whole images (global_lp_pool). Between the sum of magnitudes (p = 1)
- * and
- * the maximum (p large). Rare, so the definition is also the implementation. */
+ * and the maximum (p large). Rare, so the definition is also the implementation. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -187,8 +186,9 @@ static double one_tap(const void *context, size_t index)
     return 1;
 }
 
-/* What LpPool does not say (a p with a fraction; before opset 18 dilation and rounding up), in steps: magnitudes to the
-   p-th power, their sums over windows by a depthwise convolution with weights of one, the p-th root. */
+/* What LpPool cannot express (a p with a fraction; before opset 18 dilation and rounding up) is written as several
+   nodes: magnitudes to the p-th power, their sums over windows by a depthwise convolution with weights of one, the p-th
+   root. */
 static int export_steps(struct op_export *node)
 {
     const struct lp_options *options = node->options;

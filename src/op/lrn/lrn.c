@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Local response normalisation: each channel is divided by a power of the mean square of its neighbours (AlexNet). The
- * definition, the fast form over channels-last pixels, and the gradient, which has the same shape of sum. */
+ * definition, the fast form over channels-last pixels, and the gradient, whose sum runs over neighbours, too. */
 #include "op/common.h"
 #include "op/onnx.h"
 
@@ -47,7 +47,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/** Channels [first, end) whose squares meet in channel c: size of them, the odd one above. */
+/** Channels [first, end) whose squares are summed for channel c: `size` of them; if size is even, one more above c. */
 static void neighbours(const struct lrn_options *options, int64_t c, int64_t channels, int64_t *first, int64_t *end)
 {
     int64_t below = (options->size - 1) / 2, above = options->size - 1 - below;
@@ -55,7 +55,7 @@ static void neighbours(const struct lrn_options *options, int64_t c, int64_t cha
     *end = c + above >= channels ? channels : c + above + 1;
 }
 
-/** The channels in whose sums channel c is. */
+/** Channels [first, end) whose sums include channel c. */
 static void meets(const struct lrn_options *options, int64_t c, int64_t channels, int64_t *first, int64_t *end)
 {
     int64_t below = (options->size - 1) / 2, above = options->size - 1 - below;
@@ -131,9 +131,9 @@ static double term(const float *x, size_t c, bool squared)
     return squared ? (double)x[c] * (double)x[c] : (double)x[c];
 }
 
-/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel. The sum slides along the channels,
- *  in double, so that what is taken away leaves no trace; an infinity or NaN would, and then each window is summed by
- *  itself. */
+/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel. The sum slides along the
+ *  channels: one channel is added, one subtracted again, in double to keep the rounding small. An infinity or NaN
+ *  cannot be subtracted again: then each window is summed by itself. */
 static void slide(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
 {
     double sum = 0;
@@ -153,7 +153,7 @@ static void slide(const float *x, size_t channels, size_t below, size_t above, b
     }
 }
 
-/** s[c] for one pixel. */
+/** The scales s[c] of one pixel. */
 static void scales(const struct lrn_options *options, const float *x, size_t channels, double *sums, float *s)
 {
     size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
@@ -170,7 +170,7 @@ static void power(const struct op_run *run, size_t count, const float *s, float 
     run->kernel->binary[BINARY_pow](1, count, a, b, out, count);
 }
 
-/** A worker's room: sums of one pixel's channels, then scales of a chunk, once or twice. */
+/** A worker's scratch: sums of one pixel's channels, then scales of a chunk's pixels (in the gradient two arrays). */
 static float *scratch_of(const struct work *work, int worker, double **sums)
 {
     *sums = op_worker_scratch(work->run, worker);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The matrix product as numpy and ONNX mean it: of the last two dimensions, stacks broadcast, vectors become
- * matrices of one row or one column. Transposed operands, which ONNX spells as Transpose, close it under
- * differentiation. The fast form is in product.c. */
+/* The matrix product as numpy and ONNX mean it: of the last two dimensions, stacks broadcast, vectors become matrices
+ * of one row or one column. Options transpose the operands (in ONNX a Transpose in front), so that the gradients are
+ * matmuls again. The fast form is in product.c. */
 #include "op/matmul/matmul.h"
 
 #include <fovea/operators.h>
@@ -87,7 +87,7 @@ static void gradient(struct op_gradient *gradient)
     if (matmul_size(gradient->options, a, b, &size, NULL) != FOV_OK) {
         return;
     }
-    /* Vectors as the matrices they stand for. */
+    /* Vectors become the matrices they stand for. */
     fov_shape a2 = *a, b2 = *b, y2 = size.batch;
     if (a->rank == 1) {
         a2 = (fov_shape){2, {1, a->dim[0]}};
@@ -157,7 +157,7 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
-/* What is transposed becomes a Transpose in front: its name, NULL where there is none. */
+/* Writes a Transpose for a transposed operand; returns its output's name, NULL where the operand is not transposed. */
 static const char *export_turned(struct op_export *node, int in, bool turned)
 {
     int rank = node->in[in].shape.rank;

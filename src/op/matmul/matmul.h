@@ -9,13 +9,14 @@ struct matmul_options {
     bool transpose_a, transpose_b; /**< the last two dimensions, before multiplying; not of vectors */
 };
 
-/** y [batch, rows, columns] = a' [rows, depth] b' [depth, columns] for each of the stack. */
+/** y [batch, rows, columns] = a' [rows, depth] b' [depth, columns] for each matrix of the stack; ': transposed if
+ *  turned. */
 struct matmul_size {
     fov_shape a_batch, b_batch, batch; /**< leading dimensions; batch: both, broadcast */
     int64_t   rows, depth, columns;
     bool      turn_a, turn_b;
 };
-/** For any shapes; E_SHAPE when they do not fit. */
+/** Fills `size` for any two shapes; E_SHAPE when they cannot be multiplied. */
 int matmul_size(const struct matmul_options *options, const fov_shape *a, const fov_shape *b, struct matmul_size *size,
                 struct error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks of matrix products on the CPU: b of each is packed in panels (once, where it is constant), a transposed first
- * where it must be, then blocks of rows run on the pool. A matrix b under a stack a is one tall product. */
+/* Stacks of matrix products on the CPU: each b is packed in panels (once, if it is constant), each a is transposed if
+ * the options say so, then blocks of rows run on the pool. A stack of a by a single matrix b is computed as one tall
+ * product. */
 #include "op/matmul/matmul.h"
 
 #include <stdio.h>
@@ -10,11 +11,11 @@ enum { BLOCK_TILES = 16, WORK_PER_CHUNK = 1 << 19 };
 
 struct product_plan {
     struct matmul_size size;
-    size_t rows, depth, columns, stack, a_stack, b_stack; /**< of matrices */
+    size_t rows, depth, columns, stack, a_stack, b_stack; /**< stack, a_stack, b_stack: matrices in y, a and b */
     size_t panels, packed;                                /**< per matrix b: panels, floats */
-    size_t blocks, block;                                 /**< per matrix y: of rows */
-    size_t segments;                                      /**< per block: of panels, where rows are few */
-    size_t room;                                          /**< floats, for the kernel (kernel.h); 0: none */
+    size_t blocks, block;                                 /**< per matrix y: blocks; rows in a block */
+    size_t segments;                                      /**< per block: runs of panels, several where rows are few */
+    size_t room;                                          /**< floats of kernel workspace (kernel.h); 0: none */
 };
 
 static struct product_plan make_plan(const struct op_compile *compile)
@@ -62,7 +63,7 @@ static void pack_panel(void *context, size_t index, int worker)
     const struct kernel_table *kernel = job->run->kernel;
     size_t matrix = index / plan->panels, first = index % plan->panels * kernel->panel_columns;
     size_t rest = plan->columns - first;
-    bool turned = plan->size.turn_b; /* b as it lies is [columns, depth] */
+    bool turned = plan->size.turn_b; /* b is stored as [columns, depth] */
     struct kernel_weights shape = {.filters = rest < kernel->panel_columns ? rest : kernel->panel_columns,
                                    .channels = plan->depth,
                                    .taps = 1,

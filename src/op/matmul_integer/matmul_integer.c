@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Products of matrices of small integers, exact in 32 bits. Zero points are taken off first: one for all, or one per
- * row
- * of a and per column of b. */
+/* Products of matrices of small integers, exact in 32 bits. Zero points are subtracted first: one for all, or one per
+ * row of a and per column of b. */
 #include "op/onnx.h"
 #include "op/quantise.h"
 

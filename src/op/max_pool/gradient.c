@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of max pooling: each pixel gathers from the windows that it won. A gather, so that every element is
- * written once and the order of the sum is fixed. Its own gradient picks the same places again: max_pool_take,
+/* The gradient of max pooling: each pixel gathers from the windows that it won. It gathers, so that every element is
+ * written once and the order of its sum is fixed. Its own gradient reads the winning pixels again: max_pool_take,
  * below. */
 #include "op/max_pool/max_pool.h"
 
@@ -20,7 +20,7 @@ static int x_shape(const struct max_pool_options *options, const fov_shape *y, f
     return 0;
 }
 
-/** The window, and that `y` and the index have the shape it makes. */
+/** Resolves the window; E_SHAPE unless `y` has the shape that the window makes of x. */
 static int check(struct window *window, const struct max_pool_options *options, const fov_shape *x, const fov_shape *y,
                  struct error *error)
 {
@@ -57,7 +57,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/** Which pixel a window's winning tap is; -1 never, for a window that saw a pixel. */
+/** The pixel of x at a window's winning tap; -1: outside x, which happens only to a window that saw no pixel. */
 static int64_t winner(const struct window *window, int64_t pixel, double tap)
 {
     int64_t oz = pixel / (window->out[1] * window->out[2]), oy = pixel / window->out[2] % window->out[1];
@@ -164,7 +164,7 @@ static const struct max_pool_options
     line = {.kernel = LIST(4), .stride = LIST(2), .size = LIST(10)},
     volume = {.kernel = LIST(2, 2, 2), .stride = LIST(1, 2, 2), .size = LIST(3, 4, 4)};
 
-/* Any tap is right here: windows do not leave the image. */
+/* Any tap can win in these cases: no window leaves the image. */
 static const struct op_case cases[] = {
     {.name = "2x2",
      .options = &halves,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Max pooling of 1 to 3 spatial axes. A second output says which tap won each window, one byte in the usual case: the
- * gradient needs nothing else. Line by line over the kernel max_pool; the gradient is in gradient.c. */
+/* Max pooling of 1 to 3 spatial axes. A second output says which tap won each window, usually in one byte: the
+ * gradient needs nothing else. The kernel max_pool makes one line of y at a time; the gradient is in gradient.c. */
 #include "op/max_pool/max_pool.h"
 #include "op/onnx.h"
 
@@ -71,7 +71,7 @@ static int infer(const struct op_infer *infer)
     return 0;
 }
 
-/* The gradient reads taps. Where this node gives flat indices, a second one gives taps. */
+/* The gradient reads taps. Where this node gives flat indices, a second max_pool node gives taps. */
 static void gradient(struct op_gradient *gradient)
 {
     struct max_pool_options options = *(const struct max_pool_options *)gradient->options;
@@ -96,8 +96,7 @@ static void cost(struct op_cost *cost)
     }
 }
 
-/** What ONNX calls the place of pixel (z, y, x) of plane `plane`: row-major, or the spatial axes the other way
- * round. */
+/** ONNX's flat index of pixel (z, y, x) of plane `plane`: row-major, or with the spatial axes in reverse order. */
 static double flat_index(const struct window *window, bool columns_first, size_t plane, int64_t z, int64_t y, int64_t x)
 {
     int64_t within = columns_first ? (x * window->in[1] + y) * window->in[0] + z
@@ -177,9 +176,9 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* Whether a line of greatest values along each row, kept for all windows that the row is in, is worth it: of k x k taps
- * 2 k are left. First along rows, then down, so that the first of equals is the same, and so are the bits. Which tap
- * has won is not known then. */
+/* Whether two passes are worth it: maxima along each row of x, kept for all windows that include the row, then maxima
+ * of these down the columns, 2 k taps in place of k x k. Rows come first, so that the first of equal values wins as in
+ * one pass, and the bits are the same. Not possible where the winning tap is wanted. */
 static bool is_by_axes(const struct window *window, bool index)
 {
     enum { LEAST_TAPS = 25 };
@@ -188,7 +187,7 @@ static bool is_by_axes(const struct window *window, bool index)
            window_taps(window) >= LEAST_TAPS;
 }
 
-/* Of one row of a window's rows, what the worker keeps. */
+/* Floats that a worker keeps for one row of x: the maxima along it. */
 static size_t kept_row(const struct window *window, size_t channels)
 {
     return (size_t)window->out[2] * channels;
@@ -210,7 +209,7 @@ static void pool_chunk_by_axes(void *context, size_t chunk, int worker)
     float *kept = (float *)(void *)((char *)(void *)rows + pointers_bytes(window));
     struct kernel_window along = window_row(window, plan->channels), down = along;
     size_t height = (size_t)window->out[1], end = (chunk + 1) * plan->lines_per_chunk;
-    int64_t taps = window->kernel[1], last = -1; /* last: row of x that is kept */
+    int64_t taps = window->kernel[1], last = -1; /* last: newest row of x whose maxima are kept */
     along.kernel_height = 1;
     along.x_stride = op_pixel_stride(&run->in[0]);
     down.width = down.out_width;
@@ -258,7 +257,7 @@ static int prepare(const struct op_compile *compile, void *state)
                                                    plan->channels);
     plan->by_axes = is_by_axes(&plan->window, index);
     if (plan->by_axes && plan->lines_per_chunk < (size_t)plan->window.kernel[1]) {
-        plan->lines_per_chunk = (size_t)plan->window.kernel[1]; /* each begins with rows that others have, too */
+        plan->lines_per_chunk = (size_t)plan->window.kernel[1]; /* neighbouring chunks share rows of x */
     }
     return status;
 }
@@ -280,7 +279,7 @@ static int compile(struct op_compile *compile)
     return status;
 }
 
-/** Flat indices are left to the textbook twin: they are for export and comparison, not for training. */
+/** Flat indices are left to the textbook twin: they serve export and comparison, not training. */
 static bool supports(const void *options, const struct op_tensor *in, int in_count)
 {
     return ((const struct max_pool_options *)options)->indices == MAX_POOL_TAPS && op_all_f32(options, in, in_count);
@@ -341,7 +340,7 @@ static int export(struct op_export *node)
         node->attribute_integer(node->writer, "storage_order", 1);
     }
     node->output(node->writer, 0);
-    if (flat) { /* tap indices are ours alone: they serve the gradient, which is not saved */
+    if (flat) { /* ONNX has no tap indices; they only serve the gradient, which is not saved */
         node->output(node->writer, 1);
     }
     return 0;

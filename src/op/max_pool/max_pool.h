@@ -7,8 +7,8 @@
 #include "op/window.h"
 
 enum max_pool_indices {
-    MAX_POOL_TAPS, /**< the winning tap of each window, u8 or i32: what the gradient needs */
-    MAX_POOL_FLAT  /**< its place in all of x, i64: what ONNX says */
+    MAX_POOL_TAPS, /**< the winning tap of each window, u8 or i32: read by the gradient */
+    MAX_POOL_FLAT  /**< the winner's index in all of x, i64: as in ONNX */
 };
 
 struct max_pool_options {
@@ -25,14 +25,14 @@ extern const struct op_attribute max_pool_attributes[];
 /** x is [N, C, spatial...]. */
 int max_pool_window(struct window *window, const struct max_pool_options *options, const fov_shape *x,
                     struct error *error);
-/** Of the tap indices: u8 while they fit. */
+/** dtype of tap indices: u8 where all taps of the window fit, else i32. */
 fov_dtype max_pool_tap_dtype(const struct window *window);
 
-/** What runs of both operators look up. */
+/** State of a step of either operator. */
 struct max_pool_plan {
     struct window window;
     size_t        batch, channels, index_bytes, lines_per_chunk;
-    bool          by_axes; /**< along rows first, then across them: is_by_axes in max_pool.c */
+    bool          by_axes; /**< two passes, along rows and then down columns: is_by_axes in max_pool.c */
 };
 
 #endif

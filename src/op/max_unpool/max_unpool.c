@@ -10,7 +10,7 @@
 
 struct unpool_options {
     struct op_list kernel, stride, pad; /**< of the pooling, pixels */
-    struct op_list size;                /**< in place of the input output_shape: the whole shape, N left out as 0 */
+    struct op_list size;                /**< spatial size of y, in place of the input output_shape */
 };
 
 static const struct op_attribute attributes[] = {
@@ -27,7 +27,8 @@ static const struct op_attribute attributes[] = {
 
 enum { X, INDEX, OUTPUT_SHAPE };
 
-/** `places`: the shape that index counts in. `y`: the result's, at least that large in ONNX's own cases. */
+/** `places`: the shape whose elements `index` counts. `y`: the result's shape, at least that large in ONNX's own
+ *  cases. */
 static int resolve(const struct unpool_options *options, const fov_shape *x, const double *shape, size_t count,
                    fov_shape *places, fov_shape *y, struct error *error)
 {
@@ -173,7 +174,7 @@ static const struct unpool_options halves = {.kernel = LIST(2, 2), .stride = LIS
                                    larger = {.kernel = LIST(2, 2), .stride = LIST(2, 2), .size = LIST(5, 7)},
                                    line = {.kernel = LIST(3), .stride = LIST(2), .pad = LIST(1, 1)};
 
-/** Draws once more, and for index distinct places: 7 i mod four times as many. 7 is no divisor of these counts. */
+/** Draws normal numbers; for index, distinct places: 7 i modulo twice the count, of which 7 is no divisor here. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

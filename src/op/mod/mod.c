@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Remainders. Two conventions: the sign of the divisor (Python's %), or that of the dividend (C's fmod), an option.
+/* Remainders. An option chooses whose sign they have: the divisor's (Python's %) or the dividend's (C's fmod).
  * Everything but the formula and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
@@ -44,7 +44,7 @@ static void gradient(struct op_gradient *gradient)
 
 static const struct op_onnx onnx = {.type = "Mod", .since = 10};
 
-/* Dividends 0.3 to 0.7 above whole numbers of divisors of either sign, so that n is sure. */
+/* Dividends 0.3 to 0.7 above whole numbers, divisors 1 or -1: small steps do not change n. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A slow copy of weights that follows them: the exponential moving average, and, where the weights then take its place,
- * Lookahead (Zhang et al. 2019). The share is an input, so that whoever runs a step says how far the copy goes in it; a
- * share of 0 touches nothing, and costs nothing. */
+/* A slow copy of weights that follows them: an exponential moving average, or Lookahead (Zhang et al. 2019), in which
+ * the weights then take the average's values. The share is an input, so that the caller of each step decides how far
+ * the copy moves; a share of 0 changes nothing, and costs nothing. */
 #include "op/common.h"
 
 #include <string.h>

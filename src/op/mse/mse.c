@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mean squared error: the loss of regression. Chunks of fixed size are squared and summed in double, and added in
- * order. Its gradient is an operator that takes the target as optional: without it, it is its own derivative. */
+ * order. In its gradient operator the target is optional: without one, the operator is its own derivative. */
 #include "op/common.h"
 #include "op/onnx.h"
 
@@ -170,7 +170,7 @@ static int compile_gradient(struct op_compile *compile)
     return FOV_OK;
 }
 
-/* The first input is a scalar without an order to follow; images have one. */
+/* The gradient's first input is a scalar without a storage order to follow, so it asks for one itself. */
 static const struct op_cpu loss_cpu = {.layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile_loss};
 static const struct op_cpu gradient_cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile_gradient, .in_place = 1u << 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Muon's last step (Jordan et al. 2024): the weights go along a direction that is orthogonal already. Its momentum, and
- * how the direction is made of it, are nodes of their own before this one (train/orthogonal.c), which read the options
- * that are left alone here. */
+/* Muon's last step (Jordan et al. 2024): moves the weights along a direction that has been made orthogonal already. The
+ * nodes before it (train/orthogonal.c) update the momentum and make the direction of it; they read the options that are
+ * not read here. */
 #include "op/optimiser.h"
 
 struct muon_options {

@@ -39,7 +39,7 @@ static const struct op_port out[] = {
     {0},
 };
 
-/* The momentum of a step: it grows to beta1. */
+/* The momentum of a step; it grows towards beta1. */
 static double momentum_at(const struct nadam_options *o, double step)
 {
     return o->beta1 * (1 - 0.5 * pow(0.96, step * o->momentum_decay));
@@ -50,7 +50,7 @@ static void prepare(struct optimiser_moment *moment)
     const struct nadam_options *o = moment->options;
     double product = 1, now = momentum_at(o, moment->step), next = momentum_at(o, moment->step + 1);
 
-    for (double step = 1; step <= moment->step && product > 0; step++) { /* of numbers below 1: soon 0 */
+    for (double step = 1; step <= moment->step && product > 0; step++) { /* a product of numbers below 1: soon 0 */
         product *= momentum_at(o, step);
     }
     moment->number[0] = moment->rate * (1 - now) / (1 - product);

@@ -150,7 +150,7 @@ static int infer_gradient(const struct op_infer *infer)
     return status;
 }
 
-/* Linear in dloss only: what flows back to it is the loss of the flow itself, but for the sign. */
+/* Linear in dloss, which alone gets a gradient: nll_loss with the incoming gradient in place of the scores. */
 static void gradient_gradient(struct op_gradient *gradient)
 {
     if (gradient->wanted[DLOSS]) {

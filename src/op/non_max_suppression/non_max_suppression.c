@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* NonMaxSuppression: of boxes that overlap, the one with the best score stays. How many stay decides the result's
- * shape, so boxes and scores must be known when shapes are worked out: it selects among a few hundred boxes at most. */
+ * shape, so boxes and scores must be known when shapes are inferred; it is meant for some hundred boxes. */
 #include "op/index.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** Everything it reads, as numbers. */
+/** All inputs, as numbers. */
 struct task {
     const double *boxes, *scores;
     size_t        batch, classes, count;
@@ -53,7 +53,7 @@ static double overlap(const struct task *task, const double *first, const double
     return together > 0 ? common / together : 0;
 }
 
-/* Box with the best score after `last` in the order of scores; -1: none that is good enough. */
+/* The box that follows `last` in the order of scores (-1: the first); -1: none above the score limit. */
 static int next_best(const struct task *task, const double *scores, int last)
 {
     int best = -1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NonZero: where a tensor is not zero. How many places these are decides the result's shape: x must be known then. */
+/* NonZero: where a tensor is not zero. Their number decides the result's shape, so x must be known when shapes are
+ * inferred. */
 #include "op/index.h"
 
 static int infer(const struct op_infer *infer)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* OneHot: each index becomes a line that is off but for one place. An index outside the line leaves it off. */
+/* OneHot: each index becomes a line that is on in one place and off elsewhere; an index outside the line leaves it
+ * off. */
 #include "op/index.h"
 
 #include <math.h>
@@ -45,7 +46,7 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* Of the two values: the places that are on sum to one, the rest to the other. */
+/* Of `values`: dy summed over the places that are off, and over those that are on. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;

@@ -20,7 +20,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* rates: R as it is in this update */
+/* rates[0]: R of this update */
 static void rates(const void *options, double rate, double count, double out[4])
 {
     out[0] = rate / (1 + count * ((const struct adagrad_options *)options)->decay_factor);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Adam as ONNX's training domain defines it. Against adam/: epsilon is added to the root before the bias correction,
- * both corrections fall away at T = 0, and a second decay shrinks the new value. */
+/* Adam as ONNX's training domain defines it. Unlike in adam/, epsilon is added to the root before the bias correction,
+ * there is no bias correction at T = 0, and a second decay shrinks the new value. */
 #include "op/onnx_optimiser.h"
 
 #include "op/onnx.h"
@@ -24,7 +24,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* rates: R with both bias corrections */
+/* rates[0]: R with both bias corrections */
 static void rates(const void *opaque, double rate, double count, double out[4])
 {
     const struct adam_options *options = opaque;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Momentum as ONNX's training domain defines it. Against sgd/: the current gradient has a factor of its own (beta),
- * which is 1 in the first update (T = 0), and any number of tensors are renewed by one node. */
+/* Momentum as ONNX's training domain defines it. Unlike in sgd/, the current gradient has a factor of its own (beta),
+ * which is 1 in the first update (T = 0), and one node updates any number of tensors. */
 #include "op/onnx_optimiser.h"
 
 #include "op/onnx.h"
@@ -25,7 +25,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* rates: R, beta as it counts in this update */
+/* rates[0]: R; rates[1]: beta of this update */
 static void rates(const void *options, double rate, double count, double out[4])
 {
     out[0] = rate;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* True where at least one is.
+/* True where at least one operand is true.
  * Everything but the formula is shared by the family: op/binary.h. */
 #include "op/binary.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of pad: every element of dy goes back to where it came from, those of a constant frame to nowhere. In
- * mode constant that is cutting the frame off; in the others border elements gather several. */
+/* The gradient of pad: every element of dy goes back to the element of x that it came from; those of a constant frame
+ * are dropped. In mode constant that cuts the frame off; in the other modes elements near the border add up several. */
 #include "op/pad/pad.h"
 
 #include <string.h>
 
-enum { DY, PADS, LIKE, AXES }; /* pads and axes as far apart as in pad */
+enum { DY, PADS, LIKE, AXES }; /* pads and axes are two ports apart, as in pad */
 
 static int infer(const struct op_infer *infer)
 {
@@ -59,7 +59,7 @@ struct gather_job {
     size_t                  dy_size, dx_size;           /* elements behind `first` */
 };
 
-/* All that one index of the dimensions without a frame holds, in the order of dy. */
+/* One index of the leading dimensions without a frame: adds its part of dy to dx, in order. */
 static void gather_part(void *context, size_t part, int worker)
 {
     (void)worker;

@@ -52,7 +52,7 @@ int pad_resolve(const struct index_source *source, const struct pad_options *opt
 
 int64_t pad_source(const struct pad_range *range, int mode, int64_t at)
 {
-    /* What negative pads cut off is gone before anything is mirrored. */
+    /* Negative pads cut first; only what is left is mirrored, repeated or wrapped. */
     int64_t cut = range->before < 0 ? -range->before : 0;
     int64_t size = range->size - cut - (range->behind < 0 ? -range->behind : 0);
     int64_t i = at - (range->before > 0 ? range->before : 0);
@@ -109,7 +109,7 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* The frame's share of the gradient belongs to the value: all of it less what goes to x. */
+/* The frame's gradient belongs to the value: the sum of dy less the sum of dx. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;

@@ -13,17 +13,17 @@ struct pad_options {
     double         value;
 };
 
-/** Along one dimension: `before` and `behind` may be negative (cut off). */
+/** Along one dimension: x's size and the pads; negative ones cut off. */
 struct pad_range {
     int64_t size, before, behind;
 };
 
 enum { PAD_PADS = 1, PAD_VALUE = 2, PAD_AXES = 3 };
 
-/** From the options or the inputs pads (port `first`) and axes (port first + 2). */
+/** Fills range[] from the options, or from the inputs pads (port `first`) and axes (port first + 2). */
 int pad_resolve(const struct index_source *source, const struct pad_options *options, int first, const fov_shape *x,
                 struct pad_range range[FOV_MAX_RANK], struct error *error);
-/** Index in x of place `at` of the result along a dimension; -1: the padding's value. */
+/** Index in x of the result's element `at` along a dimension; -1: the element is the padding's value. */
 int64_t pad_source(const struct pad_range *range, int mode, int64_t at);
 
 extern const struct op_attribute pad_attributes[];

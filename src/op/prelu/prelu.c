@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rectifier whose slope below zero is learned: one for all, or one per channel. The slope repeats to x's shape.
+/* A rectifier whose slope below zero is learned: one for all, or one per channel. The slope broadcasts to x's shape.
  * Everything but the formula, the shape rule and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
@@ -11,7 +11,7 @@ static const struct op_port in[] = {{.name = "x", .shape = "[...]"},
                                     {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "[...], as x"}, {0}};
 
-/* Not both ways: the result has x's shape. */
+/* Only the slope broadcasts: the result has x's shape. */
 static int infer(const struct op_infer *infer)
 {
     fov_shape both;
@@ -36,7 +36,7 @@ static void textbook(const struct op_textbook *textbook)
     binary_textbook(textbook, prelu);
 }
 
-/* By x: 1 above zero, else the slope; by the slope: what lies below zero. */
+/* By x: 1 above zero, else the slope; by the slope: min(x, 0). */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -65,7 +65,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
-/* Before opset 7 a slope [C] belonged to the channels; since then it repeats as everywhere. */
+/* Before opset 7 a slope [C] belonged to the channels; since then it broadcasts as everywhere. */
 static int import_prelu(struct op_import *node)
 {
     if (node->in_count != 2) {
