@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays as files of NumPy: numbers on their way to other programs. */
+/* Arrays as NumPy files (.npy), to hand numbers to other programs. */
 #ifndef FOVEA_ARRAY_H
 #define FOVEA_ARRAY_H
 
@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/** Writes an array (dense, last dimension contiguous) as .npy. An old file survives any failure. E_USAGE: a NULL, or a
- *  dimension that is open; E_IO. */
+/** Writes an array (dense, last dimension contiguous) as .npy. On failure an existing file at `path` is left as it was.
+ *  E_USAGE: an argument is NULL, or a dimension is open (FOV_BATCH); E_IO. */
 FOV_API FOV_MUST_CHECK int fov_array_save_npy(fov_context *context, const char *path, fov_dtype dtype,
                                               const fov_shape *shape, const void *data);
 

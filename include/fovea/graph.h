@@ -2,8 +2,9 @@
 /* A graph is a program over tensors: inputs, parameters, operators. Calls only describe; nothing is computed until a
  * plan is made (plan.h). Operators are in operators.h.
  *
- * A graph's errors are sticky: after its first failing call builder calls return value 0 and do nothing, and what needs
- * it whole, such as a plan, fails with that first error. So a network reads straight down and is checked at its end. */
+ * A graph's errors are sticky: after the first failing call all further builder calls return value 0 and do nothing,
+ * and calls that need a complete graph, such as fov_plan_create, fail with that first error. So a network can be
+ * written without a check after each call, and checked once at its end. */
 #ifndef FOVEA_GRAPH_H
 #define FOVEA_GRAPH_H
 
@@ -46,29 +47,31 @@ typedef struct fov_parameter_options {
     fov_shape   shape;
     fov_initial initial; /**< zeros */
     float       scale;   /**< 0 */
-    bool        frozen;  /**< not trained: running statistics, counters, frozen layers */
+    bool        frozen;  /**< false; true: not trained (running statistics, counters, frozen layers) */
     fov_dtype   dtype;   /**< float32 */
 } fov_parameter_options;
-/** A tensor that lives as long as the graph, is learned (or updated) by running plans, and is saved with the model. */
+/** A tensor that lives as long as the graph, is changed by plans that run with .updates, and is saved with the
+ *  model. */
 FOV_API fov_value fov_parameter_opt(fov_graph *graph, const fov_parameter_options *options);
 
 /** A constant; `data` (dense, plain order) is copied. */
 FOV_API fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_shape shape,
                                const void *data);
 
-/** Adds to the graph what computes d(loss)/d(target) for each target, by reverse accumulation (Linnainmaa 1970;
- *  Rumelhart, Hinton, Williams 1986). loss must be a scalar. gradients[i] is 0 where the loss does not depend on
- *  targets[i]. The gradient is a part of the same graph: it can be used, fused and differentiated again.
- *  fails: loss is no scalar; an operator on the path has no gradient (it is named). */
+/** Adds the nodes that compute d(loss)/d(target) for each target, by reverse accumulation (Linnainmaa 1970; Rumelhart,
+ *  Hinton, Williams 1986). loss must be a scalar. gradients[i] is 0 where the loss does not depend on targets[i]. The
+ *  gradients are values of the same graph: they can be used, fused and differentiated again.
+ *  fails: loss is no scalar; an operator on the path has no gradient (the sentence names it). */
 FOV_API FOV_MUST_CHECK int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count,
                                         fov_value *gradients);
 
-/** After each run of a plan with .updates, `parameter` holds what `value` was computed to be. The optimisers are written
- *  with it. Of two assignments to one parameter the later holds. fails: type or shape differs. */
+/** After each run of a plan with .updates, `parameter` holds the result that the run computed for `value`. The
+ *  optimisers are built with it. A later assignment to the same parameter replaces the earlier one. fails: type or
+ *  shape differs. */
 FOV_API void fov_assign(fov_graph *graph, fov_value parameter, fov_value value);
 
 /* Looking at a graph */
-FOV_API fov_value   fov_find(const fov_graph *graph, const char *name); /**< 0 when there is none */
+FOV_API fov_value   fov_find(const fov_graph *graph, const char *name); /**< 0: no value has that name */
 FOV_API const char *fov_value_name(const fov_graph *graph, fov_value value);
 FOV_API fov_shape   fov_value_shape(const fov_graph *graph, fov_value value);
 FOV_API fov_dtype   fov_value_dtype(const fov_graph *graph, fov_value value);
@@ -78,7 +81,7 @@ FOV_API fov_value fov_parameter_at(const fov_graph *graph, int index);
 FOV_API bool      fov_parameter_frozen(const fov_graph *graph, fov_value parameter);
 FOV_API void      fov_parameter_freeze(fov_graph *graph, fov_value parameter, bool frozen);
 /** Copies a parameter out of or into the graph (dense, plain order, e.g. [filters, C / groups, kh, kw]). `bytes` must
- *  be exactly its size. */
+ *  be exactly the parameter's size (E_SHAPE). */
 FOV_API FOV_MUST_CHECK int fov_parameter_get(fov_graph *graph, fov_value parameter, void *data, size_t bytes);
 FOV_API FOV_MUST_CHECK int fov_parameter_set(fov_graph *graph, fov_value parameter, const void *data, size_t bytes);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Any operator by its name, beside the typed functions of operators.h: all that `fovea ops` and fov_operator_at list, with
- * their inputs, outputs and options as they are named there.
+/* Any operator by its name, beside the typed functions of operators.h: all operators that `fovea ops` and
+ * fov_operator_at list, with the names that these give to inputs, outputs and options.
  *
  *   const fov_value in[] = {picture, grid};
  *   fov_value y = fov_node(graph, "grid_sample", in, 2, "mode", "nearest", "align_corners", "yes");
  *
- * Parameters are inputs like any others here: a convolution's weight is made with fov_parameter. Operators of one's own
- * are registered with extend.h and used in the same way. */
+ * Here parameters are ordinary inputs: make a convolution's weight with fov_parameter and pass it. Custom operators
+ * (extend.h) are used in the same way. */
 #ifndef FOVEA_NODE_H
 #define FOVEA_NODE_H
 
@@ -16,17 +16,17 @@
 extern "C" {
 #endif
 
-/** Adds a node; answers its first output, 0 after a failure. An input that is left out has value 0; those at the end
- *  need not be given.
- *  options  pairs of name and value, ended by NULL; NULL: none. Values are texts: "0.5", "yes", "nearest", "2,2". '-' and
- *           '_' are one in names. "name" is what the node is called, whatever the operator.
- *  fails    usage: no operator of that name, or no option (the nearest is named); a value that the option cannot have;
- *           inputs missing or too many. shape: the inputs do not fit each other */
+/** Adds a node and returns its first output, 0 after a failure. Pass value 0 for an optional input that is left out;
+ *  optional inputs at the end may be omitted.
+ *  options  pairs of name and value, ended by NULL; NULL: none. Values are texts: "0.5", "yes", "nearest", "2,2". Names
+ *           may be spelled with '-' or '_'. Every operator accepts the option "name", the name of the node.
+ *  fails    usage: no operator or no option of that name (the sentence has the nearest one); a value that the option
+ *           cannot have; inputs missing or too many. shape: the inputs do not fit each other */
 FOV_API fov_value fov_node_opt(fov_graph *graph, const char *operator_name, const fov_value *inputs, int input_count,
                                const char *const *options);
-/** An output of the node that makes `value`, 0 is the first; value 0 where there is none. */
+/** Output number `index`, from 0, of the node that produces `value`; value 0 where there is no such output. */
 FOV_API fov_value fov_output(fov_graph *graph, fov_value value, int index);
-/** How many outputs that node has; 0: no node makes the value. */
+/** How many outputs the node that produces `value` has; 0: no node produces it. */
 FOV_API int fov_output_count(const fov_graph *graph, fov_value value);
 
 #ifndef __cplusplus

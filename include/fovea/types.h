@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Element types, shapes and value ids: the small change of every other header. */
+/* Element types, shapes and value ids, which every other header uses. */
 #ifndef FOVEA_TYPES_H
 #define FOVEA_TYPES_H
 
@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/** Element types. Zero is float32, so that an options struct left alone means float32. */
+/** Element types. Zero is float32, so that a zeroed options struct means float32. */
 typedef enum fov_dtype {
     FOV_F32 = 0,
     FOV_F64,
@@ -40,7 +40,8 @@ typedef struct fov_shape {
     int64_t dim[FOV_MAX_RANK];
 } fov_shape;
 
-/** A tensor in a graph: an input, a parameter, or the result of an operator. 0 = none, or a call that failed. */
+/** A tensor in a graph: an input, a parameter, a constant, or the result of an operator. id 0: no value, which is also
+ *  what a failing call returns. */
 typedef struct fov_value {
     int id;
 } fov_value;
