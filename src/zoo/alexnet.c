@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* AlexNet: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", NeurIPS
- * 2012, and ZFNet, which looks at it through deconvolutions and makes its first layers finer: Zeiler, Fergus,
- * "Visualizing and understanding convolutional networks", ECCV 2014. `alexnet` is torchvision's (Krizhevsky's later
- * "one weird trick" layout); `alexnet@paper` has the paper's two groups, one for each of its GPUs, and its
+ * 2012, and ZFNet, whose authors looked at AlexNet through deconvolutions and made its first layers finer: Zeiler,
+ * Fergus, "Visualizing and understanding convolutional networks", ECCV 2014. `alexnet` is torchvision's (Krizhevsky's
+ * later "one weird trick" layout); `alexnet@paper` has the paper's two groups, one for each of its GPUs, and its
  * normalisation. */
 #include "zoo/blocks.h"
 
-/* What all three end in: two layers of 4096 with dropout in front, and one of classes. */
+/* The head of all three: two dense layers of 4096 units with dropout in front, and one of classes. */
 static fov_value dense_head(struct zoo_build *b, fov_value x, const char *const name[3])
 {
     fov_graph *g = b->graph;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions with all that follows them. A family says what its layers are; whether a convolution is a plain one, a
- * depthwise one and a pointwise one, or a mixture of several by attention, is decided here. Attention is in
+/* Convolutions with their norms and activations. A family describes its layers; this file decides whether a convolution
+ * is built as a plain one, as a depthwise and a pointwise one, or as a mixture of several kernels. Attention is in
  * attention.c. */
 #include "zoo/blocks.h"
 #include "graph/graph.h"
@@ -138,7 +138,7 @@ static fov_value dynamic(struct zoo_build *b, fov_value x, const fov_conv2d_opti
     return x;
 }
 
-/* The form that b->common asks for; what is grouped, or looks at single pixels, stays as it is. */
+/* The form that b->common asks for; grouped and 1 x 1 convolutions are always plain. */
 static fov_value convolve(struct zoo_build *b, fov_value x, const fov_conv2d_options *o, bool fixed)
 {
     bool wide = o->kernel > 1 || o->kernel_size[0] > 1 || o->kernel_size[1] > 1;

@@ -32,15 +32,16 @@ static inline const void *zoo_options(const struct zoo_build *b)
 int zoo_channels(const struct zoo_build *b, fov_value x);
 
 /** Draws a weight from U(-b, b), b = sqrt(6 / fan in) (He et al., "Delving deep into rectifiers", ICCV 2015, equation
- *  10), as half the variance is lost in the ReLU behind it. The builders' own b = 1 / sqrt(fan in) is 2.4 times smaller:
- *  course-cnn then ends its ten epochs on MNIST with a training loss 12 % higher. */
+ *  10), as half the variance is lost in the ReLU behind it. The builders' own b = 1 / sqrt(fan in) is 2.4 times
+ *  smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 % higher. */
 void zoo_start_for_relu(fov_graph *graph, int parameter);
 
 /** fov_conv2d for a layer that a ReLU follows, with the start above. */
 fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 #define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 
-/** A parameter of a layer that is put together here: LAYER.NAME, or (NULL) LAYER, under the scopes that are open. */
+/** A parameter of a layer that the zoo builds of several nodes: LAYER.NAME, or LAYER (name NULL), under the open
+ *  scopes. */
 fov_value zoo_parameter(fov_graph *graph, const char *layer, const char *name, fov_shape shape, fov_initial initial,
                         float scale);
 
@@ -51,7 +52,7 @@ struct zoo_conv {
     int stride;              /**< 1 */
     int dilation;            /**< 1 */
     int groups;              /**< 1 */
-    int pads[4];             /**< top, left, bottom, right, where the two below do not say it */
+    int pads[4];             /**< top, left, bottom, right: read where .valid is true */
     bool valid;              /**< false: padded so that stride 1 keeps the size; true: by .pads alone */
     bool bias;               /**< false: the norm has one */
     bool no_norm;            /**< false */
@@ -93,20 +94,20 @@ fov_value zoo_chain_of(struct zoo_build *b, fov_value x, const char *prefix, int
 #define zoo_chain(b, x, prefix, first, ...) \
     zoo_chain_of((b), (x), (prefix), (first), (const struct zoo_link[]){__VA_ARGS__, {0}})
 
-/** Squeeze and excitation (Hu et al. 2018): x times a gate per channel, from its means, through `squeeze` units. Names
- *  are fc1 and fc2, as torchvision's, under `scope`. */
+/** Squeeze and excitation (Hu et al. 2018): x times a gate per channel, computed from the channels' means through
+ *  `squeeze` units. `hard`: the gate is a hard sigmoid. Names are fc1 and fc2, as torchvision's, under `scope`. */
 fov_value zoo_squeeze_excite(struct zoo_build *b, fov_value x, const char *scope, int squeeze,
                              enum zoo_activation activation, bool hard);
-/** The attention that b->common asks for, or x: SE, CBAM (Woo et al. 2018) or ECA (Wang et al. 2020). */
+/** x with the attention that b->common asks for: none, SE, CBAM (Woo et al. 2018) or ECA (Wang et al. 2020). */
 fov_value zoo_attend(struct zoo_build *b, fov_value x);
 
 /** MobileNet's and EfficientNet's block: 1 x 1 to `expanded` channels, depthwise, SE, 1 x 1 to `filters`; with a
- *  shortcut where nothing changes. torchvision's numbering: SCOPE.block.0, .1, ... */
+ *  shortcut where stride is 1 and channels stay as many. torchvision's numbering: SCOPE.block.0, .1, ... */
 struct zoo_inverted {
     int expanded, filters, kernel, stride, dilation; /**< dilation 0: 1 */
     int squeeze;                                     /**< units of its SE; 0: none */
-    bool hard;   /**< the gate is a hard sigmoid, and squeezed units are rectified */
-    double drop; /**< of the branch, in training (stochastic depth) */
+    bool hard;   /**< SE's gate is a hard sigmoid, and its squeezed units pass a ReLU */
+    double drop; /**< chance that the branch is dropped in training (stochastic depth) */
     float epsilon, momentum;
     enum zoo_activation activation;
 };
@@ -117,7 +118,8 @@ fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, double dropout, co
 /** Dropout, or x where the rate is 0. */
 fov_value zoo_dropout(struct zoo_build *b, fov_value x, double rate);
 
-/** The next multiple of `divisor`, at least 90 % of `channels`: how widths are scaled since MobileNet v2. */
+/** The nearest multiple of `divisor` that is not 0 and at least 90 % of `channels`: how widths are scaled since
+ *  MobileNet v2. */
 int zoo_round_channels(double channels, int divisor);
 
 #endif

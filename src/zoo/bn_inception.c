@@ -12,7 +12,7 @@ struct module { /* a row of figure 5; ones 0: the module halves the size */
     bool max_pool;
 };
 
-/* PREFIX is the convolution, PREFIX_bn its norm. */
+/* NAME is the convolution, NAME_bn its norm. */
 static fov_value conv(struct zoo_build *b, fov_value x, const char *name, int filters, int kernel, int stride)
 {
     char norm[64];
@@ -73,7 +73,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
     x = pool(b, x);
     for (int i = 0; i < 10; i++) {
         int reached = i < 2 ? 8 : i < 7 ? 16 : 32;
-        bool last = i == 1 || i == 6 || i == 9; /* of its size */
+        bool last = i == 1 || i == 6 || i == 9; /* the last module of its size */
         x = inception(b, x, &modules[i]);
         x = last ? zoo_end_stage(b, reached, x) : x;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Colours for grey pictures. Zhang, Isola, Efros, "Colorful image colorization", ECCV 2016, figure 2: VGG-like stages of
- * which the fifth and sixth are dilated, 313 bins of colour for each fourth pixel, and their mean by probability; names as in
- * the authors' code ("eccv16"). The small one is for pictures of CIFAR's size. Next: task/colour.c. */
+/* Colours for grey pictures. Zhang, Isola, Efros, "Colorful image colorization", ECCV 2016, figure 2: VGG-like stages
+ * of which the fifth and sixth are dilated, probabilities of 313 colour bins for every fourth pixel of a row and
+ * column, and the bins' mean by probability; names as in the authors' code ("eccv16"). The small network is for
+ * pictures of CIFAR's size. Next: task/colour.c. */
 #include "graph/graph.h"
 #include "zoo/blocks.h"
 #include <stdio.h>
@@ -30,7 +31,7 @@ static fov_value add_stage(struct zoo_build *b, fov_value x, int number, const s
     return x;
 }
 
-/* The maps become twice as large, and then bins of colour. */
+/* Doubles the maps, then makes a map for each bin of colour. */
 static fov_value add_bins(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
@@ -61,7 +62,7 @@ static fov_value eccv16_build(struct zoo_build *b, fov_value picture)
     return fov_resize2d(g, x, .height = b->input.height, .width = b->input.width, .mode = FOV_RESIZE_LINEAR);
 }
 
-/* Down to a quarter and back, with what each size has seen beside it. */
+/* Down to a quarter of the size and back up, with skip connections between maps of one size. */
 static fov_value small_build(struct zoo_build *b, fov_value picture)
 {
     fov_graph *g = b->graph;

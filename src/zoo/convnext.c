@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ConvNeXt: Liu, Mao, Wu, Feichtenhofer, Darrell, Xie, "A ConvNet for the 2020s", CVPR 2022: a ResNet rebuilt step by
- * step after vision transformers. A block is a depthwise 7 x 7, then at each pixel a norm and two dense layers, four
- * times as wide between. Names are torchvision's, in which the dense layers are matrices. */
+ * step after vision transformers. A block is a depthwise 7 x 7, then at each pixel a norm and two dense layers with
+ * four times as many units between them. Names are torchvision's, in which the dense layers are matrices. */
 #include "zoo/blocks.h"
 #include <math.h>
 
@@ -20,7 +20,7 @@ static fov_value channels_first(fov_graph *g, fov_value x)
     return fov_transpose(g, x, (const int[]){0, 3, 1, 2}, 4);
 }
 
-/* Over the channels of each pixel: x [N, H, W, C]. */
+/* Layer norm over the channels of each pixel: x [N, H, W, C]. */
 static fov_value norm(fov_graph *g, fov_value x, const char *name)
 {
     return fov_layer_norm(g, x, .epsilon = 1e-6F, .name = name);
@@ -50,7 +50,7 @@ static fov_value block(struct zoo_build *b, fov_value x, double drop)
     y = norm(g, channels_last(g, y), "block.2");
     y = fov_gelu(g, pixel_dense(b, y, 4 * channels, "block.3"));
     y = channels_first(g, pixel_dense(b, y, channels, "block.5"));
-    /* Layer scale (Touvron et al. 2021): branches begin as almost nothing. */
+    /* Layer scale (Touvron et al. 2021): at first the branches contribute almost nothing. */
     fov_value scale =
         zoo_parameter(g, "layer_scale", NULL, (fov_shape){3, {channels, 1, 1}}, FOV_INITIAL_CONSTANT, 1e-6F);
     y = zoo_attend(b, fov_mul(g, scale, y));

@@ -29,7 +29,7 @@ struct detect_plan {
     bool darknet; /**< YOLOv3's backbone and neck */
 };
 
-/** How convolutions of a detector are: set once, by its family. */
+/** Batch norm of all convolutions of a detector. */
 static const float detect_epsilon = 1e-3F, detect_momentum = 0.03F;
 
 const struct detect_options *zoo_detect_options(const struct zoo_build *b);
@@ -37,16 +37,16 @@ enum zoo_activation detect_activation(const struct zoo_build *b);
 
 /** SCOPE.conv, SCOPE.bn and an activation. */
 fov_value detect_conv(struct zoo_build *b, fov_value x, const char *scope, int filters, int kernel, int stride);
-/** The same where the network may have depthwise ones: SCOPE.dconv and SCOPE.pconv then. */
+/** A 3 x 3 one; with DETECT_DEPTHWISE a depthwise and a pointwise one: SCOPE.dconv and SCOPE.pconv. */
 fov_value detect_wide(struct zoo_build *b, fov_value x, const char *scope, int filters, int stride);
-/** A cross-stage partial layer (Wang et al. 2020): half of the channels pass `blocks` blocks. */
+/** A cross-stage partial layer (Wang et al. 2020): half of the channels go through `blocks` blocks. */
 fov_value detect_csp(struct zoo_build *b, fov_value x, const char *scope, int filters, int blocks, bool shortcut);
-/** Maxima of windows of 5, 9 and 13 pixels beside the map. */
+/** Spatial pyramid pooling: the map concatenated with its maxima over windows of 5, 9 and 13 pixels. */
 fov_value detect_pyramid(struct zoo_build *b, fov_value x, const char *scope, int filters);
 
-/** Maps of stride 8, 16, 32 from those of the backbone, changed in place. */
+/** Replaces the backbone's maps of stride 8, 16 and 32 by the neck's. */
 void detect_neck(struct zoo_build *b, fov_value map[DETECT_LEVELS]);
-/** YOLOv3's: two of the three levels are rebuilt on the way up. */
+/** YOLOv3's neck: replaces the maps of stride 8 and 16, from coarse to fine. */
 void detect_neck_v3(struct zoo_build *b, fov_value map[DETECT_LEVELS]);
 
 #endif

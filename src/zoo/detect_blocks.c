@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions and blocks of detectors. A block stands where YOLOX has its bottleneck; which one it is, is an option. */
+/* Convolutions and blocks of detectors. The option `block` chooses the block that replaces YOLOX's bottleneck. */
 #include "zoo/detect.h"
 
 const struct detect_options *zoo_detect_options(const struct zoo_build *b)
@@ -43,7 +43,7 @@ fov_value detect_wide(struct zoo_build *b, fov_value x, const char *scope, int f
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-/* Half of the filters, and a depthwise 3 x 3 of each for the other half. */
+/* A 1 x 1 makes half of the filters, a depthwise 3 x 3 of these the other half. */
 static fov_value ghost(struct zoo_build *b, fov_value x, const char *scope, int filters)
 {
     int own = (filters + 1) / 2;
@@ -55,7 +55,7 @@ static fov_value ghost(struct zoo_build *b, fov_value x, const char *scope, int 
     return fov_slice(b->graph, fov_concat(b->graph, half, 2, 1), 1, 0, filters, 1);
 }
 
-/* Half of the channels pass untouched, then all are shuffled; channels stay as many. */
+/* Half of the channels pass unchanged, then all are shuffled; their number stays the same. */
 static fov_value shuffle(struct zoo_build *b, fov_value x)
 {
     int channels = zoo_channels(b, x), half_size = channels / 2;
@@ -69,7 +69,7 @@ static fov_value shuffle(struct zoo_build *b, fov_value x)
     return channels % 2 == 0 ? fov_channel_shuffle(b->graph, x, 2) : x;
 }
 
-/* 1 x 1, 3 x 3, in the form that is asked for; `filters` are the channels of x, too. */
+/* A 1 x 1 and a 3 x 3 convolution, or what the option `block` asks for instead; x has `filters` channels, too. */
 static fov_value block(struct zoo_build *b, fov_value x, int filters, bool shortcut)
 {
     struct zoo_common common = b->common;

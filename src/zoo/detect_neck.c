@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How maps of three sizes hear of each other. FPN: Lin et al., "Feature pyramid networks", CVPR 2017, downwards only. PAN:
- * Liu et al., "Path aggregation network", CVPR 2018, and up again, as YOLOX has it. BiFPN: Tan, Pang, Le, "EfficientDet",
- * CVPR 2020, sums with learned weights. The last one here is YOLOv3's (Redmon & Farhadi 2018). */
+/* Necks, which combine maps of three sizes. FPN: Lin et al., "Feature pyramid networks", CVPR 2017, from coarse to fine
+ * only. PAN: Liu et al., "Path aggregation network", CVPR 2018, and back to coarse, as YOLOX has it. BiFPN: Tan, Pang,
+ * Le, "EfficientDet", CVPR 2020, sums with learned weights. The last neck here is YOLOv3's (Redmon & Farhadi 2018). */
 #include "zoo/detect.h"
 #include <math.h>
 #include <stdio.h>
 
-/* As large as the next finer map, each pixel repeated: sides of pictures are multiples of 32. */
+/* Repeats each pixel, to the size of the next finer map: exactly twice, as pictures' sides are multiples of 32. */
 static fov_value twice_as_large(struct zoo_build *b, fov_value x)
 {
     return fov_resize2d(b->graph, x, .scale = 2);
@@ -17,7 +17,7 @@ static fov_value beside(struct zoo_build *b, fov_value first, fov_value second)
     return fov_concat(b->graph, (fov_value[]){first, second}, 2, 1);
 }
 
-/* The widths of the three levels, and how many blocks a layer has. */
+/* Channels of the three levels, and blocks in a cross-stage partial layer. */
 struct sizes {
     int filters[DETECT_LEVELS], blocks;
 };
@@ -32,7 +32,7 @@ static struct sizes sizes_of(const struct zoo_build *b)
     return sizes;
 }
 
-/* FPN, and PAN behind it where `up`. */
+/* FPN; with `up` also PAN's path back to coarse maps. */
 static void path_aggregation(struct zoo_build *b, fov_value map[DETECT_LEVELS], bool up)
 {
     struct sizes s = sizes_of(b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* EfficientNet: Tan, Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019, table
  * 1. B0 was searched for; B1 to B7 are the same with more channels, layers and pixels. Residual branches are dropped
- * in training, the deeper the likelier (Huang et al., "Deep networks with stochastic depth", ECCV 2016). Names are
+ * in training, deeper ones more often (Huang et al., "Deep networks with stochastic depth", ECCV 2016). Names are
  * torchvision's. */
 #include "zoo/blocks.h"
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks made to learn CIFAR-10 in seconds. ResNet-9: Page, "How to train your ResNet", 2019, 94 % in 26 s on one GPU
  * of its time. airbench94: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024; the filters of its first
- * layer are computed from the pictures where training is told so (recipe airbench94, train/whiten.h). */
+ * layer are computed from the training pictures if the recipe says so (airbench94; train/whiten.h). */
 #include "zoo/blocks.h"
 #include "graph/graph.h"
 #include <math.h>
@@ -53,7 +53,7 @@ static fov_value airbench_norm(fov_graph *g, fov_value x, const char *name)
     return fov_gelu(g, x);
 }
 
-/* Channels pass a new layer as they are: more of the picture reaches its end in the first steps. */
+/* A layer starts as the identity of its channels, so that more of the picture reaches the end in the first steps. */
 static fov_value airbench_conv(struct zoo_build *b, fov_value x, int filters, const char *name)
 {
     int weight = fov_parameter_count(b->graph); /* the first that the convolution will add */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A network that paints a picture in one style at once: Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style
- * transfer and super-resolution", ECCV 2016, with instance norm (Ulyanov, Vedaldi, Lempitsky 2016) and, for the way back
- * up, nearest neighbours and a convolution, as in PyTorch's example fast_neural_style, whose names and numbers these are.
- * Its weights work on pixels of 0..255; around them stands what makes that 0..1, as everywhere here. */
+/* A network that paints a picture in one style, in a single pass: Johnson, Alahi, Fei-Fei, "Perceptual losses for
+ * real-time style transfer and super-resolution", ECCV 2016, with instance norm (Ulyanov, Vedaldi, Lempitsky 2016) and,
+ * for the way back up, nearest neighbours and a convolution, as in PyTorch's example fast_neural_style, whose names and
+ * numbers these are. Its weights work on pixels of 0..255; the multiplications at both ends convert from and to 0..1,
+ * as everywhere here. */
 #include "zoo/blocks.h"
 
 enum { RESIDUALS = 5, WIDTH = 32 };
 
-/* A convolution behind a border that mirrors the map. */
+/* A convolution padded by mirroring the map at its border. */
 static fov_value reflect_conv(struct zoo_build *b, fov_value x, const char *scope, int filters, int kernel, int stride)
 {
     int side = kernel / 2;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks that make pictures of noise, each with the critic that it learns from: one graph with two inputs (a picture,
- * a row of noise) and two outputs (what the critic makes of the picture, and the picture made of the noise). DCGAN:
- * Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative adversarial
- * networks", ICLR 2016; sizes and names as in PyTorch's example. The first of them was made of dense layers:
+/* Networks that make pictures out of noise, each with the critic that it learns from: one graph with two inputs (a
+ * picture, a row of noise) and two outputs (the critic's score of the picture, and the picture made of the noise).
+ * DCGAN: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative adversarial
+ * networks", ICLR 2016; sizes and names as in PyTorch's example. The first such network was made of dense layers:
  * Goodfellow et al., "Generative adversarial nets", NIPS 2014. How both learn is in task/generate.c. */
 #include "graph/graph.h"
 #include "zoo/blocks.h"
@@ -44,7 +44,7 @@ static const char *numbered(char out[16], int number)
     return out;
 }
 
-/* What programs and files call both ends. */
+/* Gives an output the name that programs and files use. */
 static fov_value named(struct zoo_build *b, fov_value value, const char *name)
 {
     if (value.id != 0 && graph_rename(b->graph, value.id, name) != FOV_OK) {
@@ -65,7 +65,8 @@ static void draw_weight(const struct zoo_build *b, int first)
     }
 }
 
-/* How often a side of the picture is halved on the way to the smallest maps, of 4 to 7 pixels. */
+/* How often the picture's sides are halved on the way to the smallest maps: while both are even and at least 8
+ * pixels. */
 static int count_halvings(const struct zoo_build *b)
 {
     int count = 0;
@@ -76,7 +77,8 @@ static int count_halvings(const struct zoo_build *b)
     return count;
 }
 
-/* `window` [height, width] of the kernel; stride 1 takes a pixel to the smallest maps, 2 doubles them. */
+/* `window`: height and width of the kernel; stride 1 makes the smallest maps of a single pixel, stride 2 doubles
+ * maps. */
 static fov_value enlarge(struct zoo_build *b, fov_value x, int *layer, int filters, const int window[2], int stride)
 {
     char name[16];
@@ -134,7 +136,7 @@ static fov_value judge(struct zoo_build *b, fov_value x, int halvings)
         if (i > 0 && o->critic_norm == NORM_BATCH) {
             x = fov_batch_norm_opt(b->graph, x, &(fov_batch_norm_options){.name = numbered(name, layer)});
         }
-        layer += i > 0; /* numbers as with the norm */
+        layer += i > 0; /* layers are numbered as if the norm were there */
         x = fov_leaky_relu_opt(b->graph, x, &(fov_leaky_relu_options){.alpha = slope});
         layer++;
     }
@@ -184,7 +186,7 @@ static fov_value mlp_build(struct zoo_build *b, fov_value picture)
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-/* Pictures are what a tanh can make: -1 to 1. */
+/* Pixels are normalised to -1 .. 1, the range of the generator's tanh. */
 #define GAN .family = "GAN", .task = "generate", .one_task = true, .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
 
 const struct zoo_network zoo_dcgan = {

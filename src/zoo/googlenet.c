@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GoogLeNet, the first Inception: Szegedy et al., "Going deeper with convolutions", CVPR 2015, table 1. A module looks
  * at its input through 1 x 1, 3 x 3 and 5 x 5 windows at once; two auxiliary heads in the middle give gradients to
- * what is below them (in training: 0.3 of their losses). `googlenet` is torchvision's, with batch norm and
+ * the layers below them (in training, their losses count 0.3 each). `googlenet` is torchvision's, with batch norm and
  * a 3 x 3 in place of the 5 x 5; `googlenet@paper` is as printed. Read next: inception_v3.c. */
 #include "zoo/blocks.h"
 
@@ -23,7 +23,7 @@ struct module { /* a row of table 1 */
     int ones, threes_reduced, threes, fives_reduced, fives, pooled;
 };
 
-/* A convolution with all that follows it: PREFIX.conv and PREFIX.bn, or in the paper's PREFIX alone. */
+/* A convolution with its norm and ReLU: NAME.conv and NAME.bn, or in the paper's form, without a norm, NAME. */
 static fov_value conv(struct zoo_build *b, fov_value x, const char *name, int filters, int kernel, int stride)
 {
     const struct googlenet *plan = b->network->plan;

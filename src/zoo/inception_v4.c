@@ -143,7 +143,7 @@ static fov_value module_5b(struct zoo_build *b, fov_value x)
     return joined(b, branch, 4);
 }
 
-/* The branches, brought to x's width, are added to it by a small factor: section 3.3. */
+/* Concatenates the branches, brings them to x's channels, and adds them to x times a small factor: section 3.3. */
 static fov_value residual(struct zoo_build *b, fov_value x, const fov_value *branch, int count, float factor)
 {
     fov_graph *g = b->graph;

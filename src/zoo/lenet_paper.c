@@ -30,13 +30,13 @@ static fov_value subsample(fov_graph *g, fov_value x, const char *name)
     int64_t channels = fov_value_shape(g, x).dim[1];
     fov_shape per_map = {3, {channels, 1, 1}};
     x = fov_avg_pool2d(g, x, .kernel = 2);
-    /* Of the mean it is four times the coefficient of the sum: 1 to begin with. */
+    /* A factor of the mean, four times the paper's coefficient of the sum; initially 1. */
     fov_value weight = zoo_parameter(g, name, "weight", per_map, FOV_INITIAL_ONES, 0);
     fov_value bias = zoo_parameter(g, name, "bias", per_map, FOV_INITIAL_ZEROS, 0);
     return squash(g, fov_add(g, fov_mul(g, x, weight), bias));
 }
 
-/* Table I: which maps of S2 each map of C3 reads. Different views make them learn different things. */
+/* Table I: which maps of S2 each map of C3 reads. With different inputs they learn different features. */
 static fov_value c3(fov_graph *g, fov_value x)
 {
     enum { MAPS = 16, MOST = 6 };
@@ -61,7 +61,7 @@ static fov_value c3(fov_graph *g, fov_value x)
 
 enum { DIGITS = 10, ROWS = 12, COLUMNS = 7 };
 
-/* What F6's 84 units are compared with: each digit as a small picture, drawn after figure 3. */
+/* The centres that F6's 84 units are compared with: a small picture of each digit, drawn after figure 3. */
 static const char *const digit_rows[DIGITS][ROWS] = {
     {"..###..", ".#...#.", "#.....#", "#.....#", "#.....#", "#.....#", "#.....#", "#.....#", "#.....#", ".#...#.",
      "..###..", "......."},
@@ -135,7 +135,8 @@ static fov_value frame(fov_graph *g, fov_value x)
 static fov_value lenet_1989_build(struct zoo_build *b, fov_value x)
 {
     enum { GROUPS = 3, READ = 8 };
-    /* The paper says that each map of H2 reads 8 of H1's 12 and not which: here by thirds, as Karpathy (2022). */
+    /* The paper says that each map of H2 reads 8 of H1's 12, but not which: here by thirds, as Karpathy (2022) has
+     * it. */
     static const int64_t table[GROUPS][READ] = {
         {0, 1, 2, 3, 4, 5, 6, 7}, {4, 5, 6, 7, 8, 9, 10, 11}, {0, 1, 2, 3, 8, 9, 10, 11}};
     static const char *const name[GROUPS] = {"h2.0", "h2.1", "h2.2"};

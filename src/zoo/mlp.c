@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The multi-layer perceptron: what one does with a picture before knowing of convolutions. It sees no neighbourhoods,
- * only a row of numbers. For 28 x 28 pixels and ten classes: 784 * 512 + 512 + 512 * 10 + 10 = 407,050 parameters. */
+/* The multi-layer perceptron: the simplest network for pictures, without convolutions. It knows nothing of neighbouring
+ * pixels, only a row of numbers. For 28 x 28 pixels and ten classes: 784 * 512 + 512 + 512 * 10 + 10 = 407,050
+ * parameters. */
 #include "zoo/zoo.h"
 
 static fov_value mlp_build(struct zoo_build *b, fov_value x)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The plain deep way to read digits: 32, 32, 64 and 64 filters of 3 x 3, each with a batch norm and a ReLU, one dense
+/* A plain deep network for digits: 32, 32, 64 and 64 filters of 3 x 3, each with a batch norm and a ReLU, one dense
  * layer with dropout before it. The second convolution halves the map by its stride (as in Springenberg et al.,
- * "Striving for simplicity", 2015), for a pool behind it would cost as much as all the rest. Recipe: mnist-best. */
+ * "Striving for simplicity", 2015), because a pool behind it would cost as much as all the rest. Recipe: mnist-best. */
 #include "zoo/blocks.h"
 
 static fov_value mnist_best_build(struct zoo_build *b, fov_value x)

@@ -67,7 +67,7 @@ static fov_value v1_head(struct zoo_build *b, fov_value x)
 
 /* ---- v2 ---------------------------------------------------------------------------------------------------------- */
 
-/* Figure 4 (d): expand, look, project without activation. */
+/* Figure 4 (d): expand, depthwise 3 x 3, project without activation. */
 static fov_value bottleneck(struct zoo_build *b, fov_value x, int expansion, int filters, int stride)
 {
     int channels = zoo_channels(b, x), expanded = expansion * channels;
@@ -120,7 +120,7 @@ struct mnasnet {
     double width;
 };
 
-/* Its norms move slowly: TensorFlow's momentum 0.9997. */
+/* Its norms' running statistics move slowly: TensorFlow's momentum 0.9997. */
 static fov_value mnas_conv(struct zoo_build *b, fov_value x, const struct zoo_conv *conv)
 {
     struct zoo_conv slow = *conv;

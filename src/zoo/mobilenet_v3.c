@@ -12,7 +12,7 @@ struct row { /* of the tables */
 
 struct mobilenet_v3 {
     const struct row *rows;
-    int count, last; /* last: units of the classifier's first layer */
+    int count, last; /* rows; last: units of the classifier's first layer */
 };
 
 struct mobile_options {

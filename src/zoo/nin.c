@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Network in network: Lin, Chen, Yan, ICLR 2014. Each convolution is followed by two of 1 x 1, a small perceptron at
- * every pixel, and the last map of each class is averaged: there is no dense layer. Layers keep the names of the
- * authors' Caffe models, whose pooling rounds sizes up. */
+ * every pixel; the last layer has a map per class, whose mean is the logit: there is no dense layer. Layers keep the
+ * names of the authors' Caffe models, whose pooling rounds sizes up. */
 #include "zoo/blocks.h"
 
 struct layer {

@@ -5,7 +5,7 @@
  * torchvision's, so that its weights load as they are. Those for CIFAR-10 are in resnet_cifar.c. */
 #include "zoo/blocks.h"
 
-enum { EXPANSION = 4 }; /* a bottleneck's result is so many times as wide as its middle */
+enum { EXPANSION = 4 }; /* channels of a bottleneck's result over place.width */
 
 struct resnet {
     int blocks[4];
@@ -15,7 +15,7 @@ struct resnet {
     int group_width;   /* channels of a group in the first stage; 0: 64 */
 };
 
-struct place { /* of a block: which its shape follows from */
+struct place { /* of a block: what decides its shape */
     int width, stride, dilation;
 };
 
@@ -57,7 +57,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
     zoo_stage(b, 2, x);
     x = fov_max_pool2d(b->graph, x, .kernel = 3, .stride = 2, .pad = 1, .name = "maxpool");
     for (int stage = 0; stage < 4; stage++) {
-        /* Where a map may not shrink any more, windows spread instead, from the second block of the stage on. */
+        /* Where maps may not shrink further, dilation doubles instead, from the second block of the stage on. */
         bool shrinks = stage > 0 && reached < most;
         int first = dilation;
         dilation *= stage > 0 && !shrinks ? 2 : 1;

@@ -2,14 +2,14 @@
 /* Residual networks for CIFAR-10. He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2:
  * three stages of 16, 32 and 64 channels, 6 n + 2 layers, shortcuts without parameters (option A). And the very deep
  * one of He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", ECCV 2016: 9 n + 2 layers, where norm and
- * ReLU come before each convolution, so that nothing stands in the way of the sum. */
+ * ReLU come before each convolution, so that nothing is applied to the sum of branch and shortcut. */
 #include "zoo/blocks.h"
 
 struct cifar {
     int blocks; /* of a stage */
 };
 
-/* Option A: every other pixel, and zeros for the channels that are new (half of them in front, half behind). */
+/* Option A: every other pixel, and zeros for the added channels (half of them in front, half behind). */
 static fov_value subsampled(struct zoo_build *b, fov_value x, int filters)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
@@ -39,7 +39,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
     return x;
 }
 
-/* Section 4.2 starts every layer by He et al. 2015, the last one too. */
+/* Section 4.2 initialises every layer as in He et al. 2015, the last one, too. */
 static fov_value head(struct zoo_build *b, fov_value x)
 {
     int weight = fov_parameter_count(b->graph);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Heads that label each pixel, on a classifier's features whose later strides have become dilations, so that maps are
- * an eighth of the picture. FCN: Long, Shelhamer, Darrell, "Fully convolutional networks for semantic segmentation",
- * CVPR 2015, in torchvision's form. DeepLab v3: Chen, Papandreou, Schroff, Adam, "Rethinking atrous convolution for
- * semantic image segmentation", 2017, figure 5: several dilations side by side. Names are torchvision's. */
+/* Heads that label each pixel, on a classifier's features whose later strides have become dilations, so that the sides
+ * of maps are an eighth of the picture's. FCN: Long, Shelhamer, Darrell, "Fully convolutional networks for semantic
+ * segmentation", CVPR 2015, in torchvision's form. DeepLab v3: Chen, Papandreou, Schroff, Adam, "Rethinking atrous
+ * convolution for semantic image segmentation", 2017, figure 5: several dilations side by side. Names are
+ * torchvision's. */
 #include "zoo/blocks.h"
 
 struct segment_options {
@@ -21,7 +22,7 @@ struct segment {
     const char *backbone;
 };
 
-/* The features of the backbone: the last map. */
+/* Adds the backbone's features, at stride 8; returns their last map. */
 static fov_value stand(struct zoo_build *b, fov_value x)
 {
     const struct segment *plan = b->network->plan;
@@ -33,7 +34,7 @@ static fov_value stand(struct zoo_build *b, fov_value x)
     return x;
 }
 
-/* Bilinear, to the picture's size. */
+/* Resizes x to the picture's size, bilinearly. */
 static fov_value as_large_as(fov_graph *g, fov_value x, fov_value picture)
 {
     fov_shape size = fov_value_shape(g, picture);
@@ -68,7 +69,7 @@ static fov_value fcn_build(struct zoo_build *b, fov_value picture)
     return as_large_as(b->graph, x, picture);
 }
 
-/* Atrous spatial pyramid pooling: what a pixel sees at four distances, and the mean of all of them. */
+/* Atrous spatial pyramid pooling: a 1 x 1 convolution, three dilated ones, and the mean of all pixels, side by side. */
 static fov_value pyramid(struct zoo_build *b, fov_value x)
 {
     enum { WIDTH = 256 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ShuffleNet v2: Ma, Zhang, Zheng, Sun, "ShuffleNet V2: practical guidelines for efficient CNN architecture design",
- * ECCV 2018, figure 3 (c, d) and table 5. Half of the channels pass a unit untouched; then both halves are shuffled.
+ * ECCV 2018, figure 3 (c, d) and table 5. Half of the channels pass a unit unchanged; then both halves are shuffled.
  * Names are torchvision's. */
 #include "zoo/blocks.h"
 
@@ -19,7 +19,7 @@ static fov_value right_branch(struct zoo_build *b, fov_value x, int filters, int
     return zoo_attend(b, x);
 }
 
-/* Where the size changes, the other half is made new, too. */
+/* Where the size changes, the half that is otherwise unchanged is computed from all of x. */
 static fov_value left_branch(struct zoo_build *b, fov_value x, int filters)
 {
     int channels = zoo_channels(b, x);

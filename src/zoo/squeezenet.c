@@ -9,7 +9,7 @@ enum { POOL = 0 }; /* in a plan: no squeezed channels */
 
 struct squeezenet {
     int filters, kernel; /* of the first convolution, with stride 2 */
-    int squeezed[11]; /* channels of each fire module, or POOL; from features.3 on; expanded to 4 times as many twice */
+    int squeezed[11]; /* of each fire module from features.3 on, or POOL; each expansion has 4 times as many */
 };
 
 static fov_value conv(struct zoo_build *b, fov_value x, int filters, int kernel, const char *name)
@@ -48,7 +48,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
     return x;
 }
 
-/* A last map for each class, averaged. */
+/* The last convolution has a map for each class; their means are the logits. */
 static fov_value head(struct zoo_build *b, fov_value x)
 {
     x = conv(b, fov_dropout(b->graph, x, 0.5F), b->input.classes, 1, "classifier.1");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Two networks of MLPerf Tiny, for microcontrollers: Banbury et al., "MLPerf Tiny benchmark", NeurIPS 2021. ResNet8
- * tells CIFAR-10's classes apart; DS-CNN (Zhang, Suda, Lai, Chandra, "Hello edge: keyword spotting on
- * microcontrollers", 2017) tells spoken words apart by their spectra, 49 moments of 10 numbers. As in the reference,
- * written in Keras, every convolution has a bias, and padding that does not divide evenly is larger behind. */
+ * classifies CIFAR-10; DS-CNN (Zhang, Suda, Lai, Chandra, "Hello edge: keyword spotting on microcontrollers", 2017)
+ * classifies spoken words by their spectra, 49 time steps of 10 numbers. As in the reference, written in Keras, every
+ * convolution has a bias, and where padding is odd the extra pixel is at the bottom and right. */
 #include "zoo/blocks.h"
 
 /* A convolution padded so that stride s divides the size by s, rounding up ("same"). */

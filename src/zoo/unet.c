@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* U-Net: Ronneberger, Fischer, Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
- * figure 1. `unet@paper` is as printed: convolutions see only what is there, so that 572 x 572 pixels give 388 x 388.
+ * figure 1. `unet@paper` is as printed: convolutions are not padded, so that 572 x 572 pixels give 388 x 388.
  * `unet` is today's usual form, padded and with batch norm: a map per class, [N, classes, H, W]; H and W are multiples
- * of 16. With a backbone, the way down is another network's features (unet_backbone.c). */
+ * of 16. With a backbone, the encoder is another network's features (unet_backbone.c). */
 #include "graph/graph.h"
 #include "zoo/unet.h"
 #include <stdio.h>
@@ -68,7 +68,7 @@ static fov_value unet_build(struct zoo_build *b, fov_value x)
         x = fov_max_pool2d(g, level[i], .kernel = 2);
     }
     x = double_conv(b, x, width << LEVELS, "bottom");
-    for (int i = LEVELS - 1; i >= 0; i--) { /* up again, beside what was seen at that size on the way down */
+    for (int i = LEVELS - 1; i >= 0; i--) { /* up again, beside the encoder's map of the same size */
         snprintf(up, sizeof up, "up%d", i);
         snprintf(scope, sizeof scope, "merge%d", i);
         x = fov_conv_transpose2d(g, x, .filters = width << i, .kernel = 2, .stride = 2, .name = up);
@@ -79,7 +79,7 @@ static fov_value unet_build(struct zoo_build *b, fov_value x)
 
 /* ---- as printed -------------------------------------------------------------------------------------------------- */
 
-/* Twice: conv 3 x 3 without padding, ReLU. Each takes a frame of one pixel away. */
+/* Twice: conv 3 x 3 without padding, ReLU. Each convolution removes a frame of one pixel. */
 static fov_value double_valid(struct zoo_build *b, fov_value x, int filters, const char *scope)
 {
     zoo_push(b, "%s", scope);
@@ -111,7 +111,7 @@ static fov_value unet_paper_build(struct zoo_build *b, fov_value x)
     int width = width_of(b);
     for (int i = 0; i < LEVELS; i++) {
         level[i] = double_valid(b, x, width << i, down[i]);
-        level[i] = i == LEVELS - 1 ? fov_dropout(g, level[i], 0.5F) : level[i]; /* at the end of the way down */
+        level[i] = i == LEVELS - 1 ? fov_dropout(g, level[i], 0.5F) : level[i]; /* at the end of the encoder */
         x = fov_max_pool2d(g, level[i], .kernel = 2);
     }
     x = fov_dropout(g, double_valid(b, x, width << LEVELS, "bottom"), 0.5F);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A U-Net on any classifier's features: the last maps of its stages take the place of the way down. Up again, a map is
- * made as large as the stage above, put beside it, and convolved twice. Widths and names are those of Iakubovskii's
+/* A U-Net on any classifier's features, whose stages' last maps are the encoder's. The decoder enlarges a map to the
+ * size of the stage above, concatenates the two, and convolves twice. Widths and names are those of Iakubovskii's
  * segmentation_models.pytorch, so that a U-Net with torchvision's encoder trained there loads by name. */
 #include "zoo/unet.h"
 
@@ -14,7 +14,7 @@ static int64_t halved(int64_t size, int times)
     return size;
 }
 
-/* What the decoder makes at strides 16, 8, 4, 2, 1. */
+/* One of the decoder's levels, of strides 16, 8, 4, 2, 1; `beside`: the encoder's map of this size, 0: none. */
 static fov_value level(struct zoo_build *b, fov_value x, fov_value beside, int number, const int64_t size[2])
 {
     static const int filters[LEVELS] = {256, 128, 64, 32, 16};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* YOLOX: Ge, Liu, Wang, Li, Sun, "YOLOX: exceeding YOLO series in 2021", 2021. A backbone, a neck over its maps of stride
- * 8, 16 and 32, and one head per map, in which boxes and classes part early. The output [N, A, 5 + classes] has a row per
- * place of the three maps, row by row, fine maps first: middle and size of the box as the head gives them (x, y in steps
- * of the map from its corner; logarithms of width and height in steps), the probability of an object, one of each class.
- * Names, the order of rows and numbers are those of its authors' ONNX files. Next: detect_blocks.c, detect_neck.c; what
- * becomes of the rows: task/detect.c. */
+/* YOLOX: Ge, Liu, Wang, Li, Sun, "YOLOX: exceeding YOLO series in 2021", 2021. A backbone, a neck over its maps of
+ * stride 8, 16 and 32, and one head per map, with separate branches for boxes and classes. The output [N, A, 5 +
+ * classes] has a row for each pixel of the three maps, in row-major order, fine maps first: centre and size of the box
+ * as the head gives them (x, y in strides from the pixel's corner; logarithms of width and height in strides),
+ * then the probability of an object and one of each class. Names, the order of rows and numbers are those of its
+ * authors' ONNX files. Next: detect_blocks.c, detect_neck.c; what becomes of the rows: task/detect.c. */
 #include "graph/graph.h"
 #include "zoo/detect.h"
 #include <math.h>
@@ -34,7 +34,7 @@ static const struct detect_plan *plan_of(const struct zoo_build *b)
 
 /* ---- backbones --------------------------------------------------------------------------------------------------- */
 
-/* Each second pixel, from four corners, as channels; then a convolution. */
+/* The four pixels of each 2 x 2 square become channels; then a convolution. */
 static fov_value focus(struct zoo_build *b, fov_value x, int filters)
 {
     fov_graph *g = b->graph;
@@ -126,7 +126,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 /* ---- heads ------------------------------------------------------------------------------------------------------- */
 
-/* A 1 x 1 convolution whose probabilities all begin at 1 %, since nearly all places hold no object (Lin et al. 2017). */
+/* A 1 x 1 convolution whose probabilities all begin at 1 %, as nearly all pixels hold no object (Lin et al. 2017). */
 static fov_value scores(struct zoo_build *b, fov_value x, int filters, const char *name)
 {
     int bias = fov_parameter_count(b->graph) + 1;
@@ -162,11 +162,12 @@ static fov_value head_of_map(struct zoo_build *b, fov_value x, int level)
     snprintf(name[0], sizeof name[0], "obj_preds.%d", level);
     part[1] = scores(b, way[1], 1, name[0]);
     x = fov_concat(g, part, 3, 1);
-    x = fov_reshape(g, x, (fov_shape){3, {0, zoo_channels(b, x), -1}}); /* of any size */
+    x = fov_reshape(g, x, (fov_shape){3, {0, zoo_channels(b, x), -1}}); /* for maps of any size */
     return fov_transpose(g, x, (const int[]){0, 2, 1}, 3);
 }
 
-/* A map that is a pixel too small or too large, at the size that a stride gives, of pictures of any size. */
+/* A map that is a pixel too small or too large, resized to the picture's size over `stride`, for pictures of any
+ * size. */
 static fov_value at_stride(struct zoo_build *b, fov_value map, int64_t stride)
 {
     fov_graph *g = b->graph;
@@ -176,8 +177,8 @@ static fov_value at_stride(struct zoo_build *b, fov_value map, int64_t stride)
     return fov_resize2d(g, map, .size = size, .mode = FOV_RESIZE_LINEAR);
 }
 
-/* The maps of stride 8, 16, 32 of any backbone: one that ends earlier goes on, one whose maps are a pixel smaller (no
- * padding) is made to fit. */
+/* The maps of stride 8, 16, 32 of any backbone: one that ends earlier is continued by convolutions, maps that are a
+ * pixel smaller (no padding) are resized. */
 static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
 {
     for (int i = 0; i < DETECT_LEVELS; i++) {
@@ -198,7 +199,7 @@ static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
     }
 }
 
-/* From the backbone's stages; its last map is one of them. */
+/* Neck and heads on the backbone's stages; its last map x is one of these. */
 static fov_value detect(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
@@ -219,7 +220,7 @@ static fov_value detect(struct zoo_build *b, fov_value x)
     for (int i = 0; i < DETECT_LEVELS; i++) {
         map[i] = head_of_map(b, map[i], i);
     }
-    fov_value rows = fov_concat(g, map, DETECT_LEVELS, 1); /* logits: what training learns from */
+    fov_value rows = fov_concat(g, map, DETECT_LEVELS, 1); /* logits: the training loss reads them */
     part[0] = fov_slice(g, rows, 2, 0, 4, 1);
     part[1] = fov_sigmoid(g, fov_slice(g, rows, 2, 4, 1 + b->input.classes, 1));
     zoo_pop(b);

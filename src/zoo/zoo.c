@@ -36,7 +36,7 @@ static const char *network_name_at(const void *list, size_t index)
     return zoo_table[index]->name;
 }
 
-/* E_USAGE with the nearest known name, or with where they are listed. */
+/* E_USAGE with the nearest known name, or with the command that lists all names. */
 static int fail_unknown_network(const char *name, struct error *error)
 {
     char shown[128];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks by name. A line `const struct zoo_network zoo_NAME = {` in a file of zoo/ registers one; one file per
  * family, over the parts of blocks.h. A network is its features, from a picture to its last map, and a head on them; a
- * detector or a U-Net takes the features alone. Read next: vgg.c, resnet.c. */
+ * detector or a U-Net uses the features alone as its backbone. Read next: vgg.c, resnet.c. */
 #ifndef ZOO_ZOO_H
 #define ZOO_ZOO_H
 
@@ -18,7 +18,7 @@ enum { ZOO_STAGES = 5, ZOO_AUXILIARIES = 2, ZOO_OPTIONS_SIZE = 320 };
 enum zoo_attention { ZOO_ATTENTION_NONE, ZOO_ATTENTION_SE, ZOO_ATTENTION_CBAM, ZOO_ATTENTION_ECA };
 enum zoo_convolution { ZOO_CONVOLUTION_PLAIN, ZOO_CONVOLUTION_SEPARABLE, ZOO_CONVOLUTION_DYNAMIC };
 
-/** What every network with features can be told (zoo_common_attributes). */
+/** The options of every network with features (zoo_common_attributes). */
 struct zoo_common {
     int attention;   /**< enum zoo_attention: in each residual branch, else after each stage */
     int convolution; /**< enum zoo_convolution: what convolutions wider than a pixel are made of */
@@ -27,9 +27,10 @@ struct zoo_common {
 struct zoo_network;
 struct zoo_build;
 
-/** Who opens files for zoo_backbone, and keeps what it needs for that: nothing here reads files. */
+/** Opens files for zoo_backbone; the caller's struct with its state begins with this one. The zoo itself reads no
+ *  files. */
 struct zoo_files {
-    /** As zoo_backbone: adds what a file's network computes up to its last map, with its weights. */
+    /** As zoo_backbone: adds the features of the network in the file `path`, up to its last map, with their weights. */
     fov_value (*features)(struct zoo_files *files, struct zoo_build *b, const char *path, fov_value x);
 };
 
@@ -39,15 +40,15 @@ struct zoo_build {
     const struct zoo_network *network;
     struct zoo_input input;
     struct zoo_common common;
-    _Alignas(8) unsigned char options[ZOO_OPTIONS_SIZE]; /**< by network->attributes */
+    _Alignas(8) unsigned char options[ZOO_OPTIONS_SIZE]; /**< the struct that network->attributes fill */
     int output_stride;           /**< 0 or 32; 16, 8: later strides become dilations, so that maps stay large */
     fov_value stage[ZOO_STAGES]; /**< the last map of stride 2, 4, 8, 16, 32; 0: there is none */
     fov_value auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */
-    float auxiliary_share; /**< of their losses in training, beside the whole of the logits' */
+    float auxiliary_share; /**< weight of their losses in training; that of the logits is 1 */
     int auxiliary_count;
     const struct zoo_network *standing_on; /**< the network whose features zoo_backbone added; NULL: its own */
-    struct zoo_files *files;               /**< NULL: no file can be stood on */
-    fov_value noise, picture; /**< of a network that makes pictures: a second input and what it becomes; 0: none */
+    struct zoo_files *files;               /**< NULL: a backbone cannot come from a file */
+    fov_value noise, picture; /**< of one that generates pictures: its second input, and the picture made; 0: none */
 };
 
 struct zoo_network {
@@ -57,21 +58,21 @@ struct zoo_network {
     int year;
     const char *paper;           /**< authors and title */
     const char *accuracy;        /**< as published, with its data; NULL: none */
-    const char *reference;       /**< whose numbers and names of tensors these are: "torchvision"; NULL: the paper's */
+    const char *reference;       /**< whose layer sizes and tensor names these are: "torchvision"; NULL: the paper's */
     const char *task;            /**< NULL: "classify"; "segment", "detect" */
-    bool one_task;               /**< it is of use for that task alone: its models are made for it */
-    const char *input_name, *output_name; /**< in files of others; NULL: "input", as the last node is called */
+    bool one_task;               /**< it serves no other task: its models are made for that one */
+    const char *input_name, *output_name; /**< as in its authors' files; NULL: "input", the last node's name */
     bool raw_pixels;             /**< it reads pixels as they are, 0 to 255, blue first */
-    bool whole_pictures;         /**< undistorted, in the upper left corner of its input */
-    struct zoo_input standard;   /**< what is built when nothing is asked for */
-    float mean[4], deviation[4]; /**< preprocessing that goes with it, of 0..1 pixels; deviation 0 = 1 */
+    bool whole_pictures;         /**< pictures keep their proportions, in the upper left corner of its input */
+    struct zoo_input standard;   /**< input size and classes where none are asked for */
+    float mean[4], deviation[4]; /**< its preprocessing, of 0..1 pixels; deviation 0 = 1 */
     int pad;                     /**< pixels put around the picture (lenet5: 28 -> 32) */
-    const void *plan;            /**< what tells the networks of a family apart, for their common builder */
-    const struct attribute *attributes; /**< of its own, beside the common ones; NULL: none */
+    const void *plan;            /**< sizes that differ within the family, for its common builder */
+    const struct attribute *attributes; /**< its own options, beside the common ones; NULL: none */
     size_t options_size;                /**< of the struct that they fill */
     struct zoo_common common;           /**< the defaults of this network */
     /** From a picture [N, channels, height + 2 pad, width + 2 pad] to the last map; marks its stages (zoo_stage).
-     *  NULL: it has no maps to stand on, and `head` starts from the picture. */
+     *  NULL: it cannot be a backbone, and `head` starts from the picture. */
     fov_value (*features)(struct zoo_build *b, fov_value x);
     /** From the last map to the logits. */
     fov_value (*head)(struct zoo_build *b, fov_value x);
@@ -83,10 +84,10 @@ extern const struct attribute zoo_common_attributes[];
 
 const struct zoo_network *zoo_find(const char *name);
 
-/** Reads "NAME" or "NAME:option=value:...", as it is typed: the network and its options. E_USAGE with the nearest known
- *  name, or with what an option must be. */
+/** Reads "NAME" or "NAME:option=value:...", as users type it: the network and its options. E_USAGE with the nearest
+ *  known name, or with what an option must be. */
 int zoo_parse(struct zoo_build *build, const char *text, struct error *error);
-/** Builds what zoo_parse read on x; returns its logits. */
+/** Builds the network that zoo_parse read on the picture x; returns its logits. */
 fov_value zoo_make(struct zoo_build *build, fov_value x);
 
 /** Adds the features of another network, by its name or from a file (NAME.onnx, or with a slash), under the scopes that
@@ -95,10 +96,10 @@ fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x);
 
 /** Marks x as the last map so far of a stride: 2, 4, 8, 16 or 32. */
 void zoo_stage(struct zoo_build *b, int stride, fov_value x);
-/** The same at the end of a stage without residual branches, with the attention that is asked for. Returns the map. */
+/** The same for a stage without residual branches: adds the attention that is asked for behind it. Returns the map. */
 fov_value zoo_end_stage(struct zoo_build *b, int stride, fov_value x);
 
-/** Makes logits an auxiliary head, a further output. */
+/** Makes `logits` an auxiliary output. `share`: weight of its loss. */
 void zoo_add_auxiliary(struct zoo_build *b, fov_value logits, float share);
 
 /** Preprocessing of networks for ImageNet and for CIFAR-10: the mean colours of their training pictures. */
