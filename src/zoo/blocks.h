@@ -36,7 +36,7 @@ int zoo_channels(const struct zoo_build *b, fov_value x);
  *  smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 % higher. */
 void zoo_start_for_relu(fov_graph *graph, int parameter);
 
-/** fov_conv2d for a layer that a ReLU follows, with the start above. */
+/** fov_conv2d for a layer that a ReLU follows, with the initial weights above. */
 fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 #define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 
@@ -54,7 +54,7 @@ struct zoo_conv {
     int groups;              /**< 1 */
     int pads[4];             /**< top, left, bottom, right: read where .valid is true */
     bool valid;              /**< false: padded so that stride 1 keeps the size; true: by .pads alone */
-    bool bias;               /**< false: the norm has one */
+    bool bias;               /**< false, as the norm has one */
     bool no_norm;            /**< false */
     bool fixed;              /**< false; true: a plain convolution whatever b->common.convolution says */
     float epsilon, momentum; /**< of the norm: 1e-5, 0.1 */

@@ -62,7 +62,7 @@ static fov_value unet_build(struct zoo_build *b, fov_value x)
                               height, breadth, step, (height + step - 1) / step * step,
                               (breadth + step - 1) / step * step);
     }
-    for (int i = 0; i < LEVELS; i++) { /* down: half the pixels, twice the channels */
+    for (int i = 0; i < LEVELS; i++) { /* down: half the height and width, twice the channels */
         snprintf(scope, sizeof scope, "down%d", i);
         level[i] = double_conv(b, x, width << i, scope);
         x = fov_max_pool2d(g, level[i], .kernel = 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks networks up by name and builds them. The table itself is generated from the files of this folder by
- * cmake/tables.cmake; read course.c for the smallest of them. */
+ * cmake/tables.cmake; read mlp.c for the smallest of them. */
 #include "zoo/zoo.h"
 #include "base/text.h"
 #include "graph/graph.h"

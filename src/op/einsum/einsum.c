@@ -182,7 +182,7 @@ static size_t offset_of(const fov_shape *shape, const int loop[MOST_DIMS], const
 static void textbook(const struct op_textbook *textbook)
 {
     const struct einsum_options *options = textbook->options;
-    const struct op_textbook_tensor *y = &textbook->out[0]; /* zero */
+    const struct op_textbook_tensor *y = &textbook->out[0]; /* zeroed by the caller */
     fov_shape shapes[MOST_OPERANDS];
     struct space space;
     int loop[MOST_OPERANDS][MOST_DIMS], result[MOST_DIMS];

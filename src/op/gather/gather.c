@@ -88,7 +88,7 @@ static size_t entry(int64_t index, size_t size)
 static void gather_textbook(const struct op_textbook *textbook)
 {
     const double *x = textbook->in[0].data, *indices = textbook->in[1].data;
-    double *y = textbook->out[0].data; /* zero */
+    double *y = textbook->out[0].data; /* zeroed by the caller */
     struct extent e = extent_of(textbook->options, &textbook->in[0].shape, &textbook->in[1].shape);
     for (size_t o = 0; o < e.outer; o++) {
         for (size_t k = 0; k < e.count; k++) {
@@ -103,7 +103,7 @@ static void gather_textbook(const struct op_textbook *textbook)
 static void gradient_textbook(const struct op_textbook *textbook)
 {
     const double *dy = textbook->in[0].data, *indices = textbook->in[1].data;
-    double *dx = textbook->out[0].data; /* zero */
+    double *dx = textbook->out[0].data; /* zeroed by the caller */
     struct extent e = extent_of(textbook->options, &textbook->out[0].shape, &textbook->in[1].shape);
     for (size_t o = 0; o < e.outer; o++) {
         for (size_t k = 0; k < e.count; k++) {

@@ -25,7 +25,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_hard_swish;
 }
 
-/* ONNX has it since opset 14. */
+/* ONNX has HardSwish since opset 14; before, it is written as HardSigmoid and Mul. */
 static int export_hard_swish(struct op_export *node)
 {
     if (node->opset >= 14) {

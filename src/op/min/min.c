@@ -18,7 +18,7 @@ static void textbook(const struct op_textbook *textbook)
     binary_textbook(textbook, smaller_of);
 }
 
-/* To the smaller; half to each where they are equal. */
+/* The gradient goes to the smaller operand; half to each where they are equal. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;

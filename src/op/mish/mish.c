@@ -26,7 +26,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_mish;
 }
 
-/* ONNX has it since opset 18. */
+/* ONNX has Mish since opset 18; before, it is written as Softplus, Tanh and Mul. */
 static int export_mish(struct op_export *node)
 {
     if (node->opset >= 18) {

@@ -6,7 +6,7 @@
 #include "op/onnx.h"
 #include <fovea/operators.h>
 
-/* Also of zero: -0. */
+/* The negative of 0 is -0. */
 static double negative(double x, const void *options)
 {
     (void)options;

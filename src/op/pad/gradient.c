@@ -32,7 +32,7 @@ static void gradient(struct op_gradient *gradient)
 static void textbook(const struct op_textbook *textbook)
 {
     const struct pad_options *options = textbook->options;
-    const struct op_textbook_tensor *dy = &textbook->in[DY], *dx = &textbook->out[0]; /* dx is zero */
+    const struct op_textbook_tensor *dy = &textbook->in[DY], *dx = &textbook->out[0]; /* dx is zeroed by the caller */
     struct pad_range range[FOV_MAX_RANK];
     pad_resolve(&(struct index_source){.textbook = textbook}, options, PADS, &dx->shape, range, NULL);
     size_t count = op_count(&dy->shape);
