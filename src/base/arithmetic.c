@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* MXCSR and the x87 control word on x86, FPCR on ARM; elsewhere the host's mode is taken as it is. Not <fenv.h>: it knows
- * no denormals, and saves and restores more than a small step of a plan should wait for. */
+/* Sets MXCSR and the x87 control word on x86, FPCR on ARM; elsewhere the host's mode is left as it is. Not <fenv.h>: it
+ * cannot set denormals, and saves and restores more than a small step of a plan should wait for. */
 #include "base/arithmetic.h"
 
 #if defined(__x86_64__)
@@ -9,7 +9,7 @@
 
 #if defined(__x86_64__)
 
-/* Bits of MXCSR: six exceptions raised, denormals are zeros (operands), six masked, rounding, flush to zero (results). */
+/* MXCSR, from bit 0: six exceptions raised, denormals are zeros (operands), six masked, rounding, flush to zero. */
 enum { MXCSR_RAISED = 0x3f, MXCSR_USUAL = 0x1f80, MXCSR_FLUSH = 0x8040, X87_USUAL = 0x037f };
 
 static unsigned read_x87(void)
@@ -50,7 +50,7 @@ void arithmetic_leave(struct arithmetic before)
 
 #elif defined(__aarch64__)
 
-/* FPCR's one bit that is ever set here; all else, rounding and traps, is zero as a process finds it when it begins. */
+/* The only bit of FPCR that is ever set here; all others (rounding, traps) are zero, as when a process starts. */
 static const unsigned long long FPCR_FLUSH = 1ULL << 24;
 
 static unsigned long long read_fpcr(void)

@@ -36,7 +36,7 @@ static void put_number(const struct attribute *attribute, void *options, double 
         memcpy(member, &choice, sizeof choice);
         break;
     case ATTRIBUTE_LIST:
-        memset(member, 0, sizeof(struct attribute_list)); /* a number is no list */
+        memset(member, 0, sizeof(struct attribute_list)); /* a number cannot be a list: empty */
         break;
     case ATTRIBUTE_NAME:
         member[0] = '\0';
@@ -232,7 +232,7 @@ size_t attribute_write(const struct attribute *table, const void *options, char 
     return used;
 }
 
-/* The shortest text that reads back to the same number: as people type it, where it is that number. */
+/* Text that reads back to the same number: 15 digits, as people type it, if they suffice, else 17. */
 static void number_as_text(double number, char *out, size_t size)
 {
     double read = 0.0;

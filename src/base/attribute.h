@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Options as a table: what a thing that is no operator (a transform, an optimiser, a schedule...) can be told. The
- * table says name, kind, default, limits and a line of doc for each member of a plain struct; parsing, checks, help,
- * files and checkpoints follow from it. Operators have a table of their own (op/op.h), which knows ONNX. */
+/* Tables of options, for everything that is not an operator (a transform, an optimiser, a schedule...). A table gives
+ * name, kind, default, limits and a line of doc for each member of a plain struct; parsing, checks, help, files and
+ * checkpoints follow from it. Operators have their own table (op/op.h), which also covers ONNX. */
 #ifndef BASE_ATTRIBUTE_H
 #define BASE_ATTRIBUTE_H
 
@@ -15,8 +15,8 @@ enum attribute_kind {
     ATTRIBUTE_NUMBER,  /**< double */
     ATTRIBUTE_FLAG,    /**< bool */
     ATTRIBUTE_CHOICE,  /**< int: index into `choices` */
-    ATTRIBUTE_LIST,    /**< struct attribute_list: "30,60,80"; empty at first */
-    ATTRIBUTE_NAME     /**< char[ATTRIBUTE_NAME_SIZE]: what something is called, a file perhaps; empty at first */
+    ATTRIBUTE_LIST,    /**< struct attribute_list: "30,60,80"; default: empty */
+    ATTRIBUTE_NAME     /**< char[ATTRIBUTE_NAME_SIZE]: a name, for example of a file; default: empty */
 };
 enum { ATTRIBUTE_NAME_SIZE = 256 };
 
@@ -37,22 +37,22 @@ struct attribute {
 
 enum { ATTRIBUTE_TEXT_SIZE = 512 };
 
-/** How many rows a table has; `table` NULL: none. It is ended by a row without name. */
+/** Number of rows of a table, which a row without name ends; `table` NULL: 0. */
 int attribute_count(const struct attribute *table);
 /** Fills a struct of `size` bytes with the defaults. */
 void attribute_defaults(const struct attribute *table, void *options, size_t size);
-/** Sets one option from text ("4", "0.5", "yes", "reflect"). E_USAGE with what it must be. */
+/** Sets one option from text ("4", "0.5", "yes", "reflect"). E_USAGE, saying which values are allowed. */
 int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error);
-/** Sets one from a number that is known to be right; a row that is NULL is left alone. */
+/** Sets one option from a number, without checking it; `attribute` NULL: does nothing. */
 void attribute_put(const struct attribute *attribute, void *options, double value);
-/** The row of that name ('-' and '_' are one); NULL: there is none. */
+/** The row of that name ('-' and '_' are equal); NULL: there is none. */
 const struct attribute *attribute_find(const struct attribute *table, const char *name);
-/** Sets what stands behind a name, "VALUE:OPTION=VALUE:OPTION=VALUE": only the first may go without its name. Options
- *  that are not in the text stay as they are. Sentences begin with `owner`. */
+/** Sets options from "VALUE:OPTION=VALUE:OPTION=VALUE"; a value without a name is allowed at the beginning only, and
+ *  sets the table's first option. Options that are not in the text keep their values. Errors begin with `owner`. */
 int attribute_read(const struct attribute *table, void *options, const char *owner, const char *text,
                    struct error *error);
-/** All of them, ":OPTION=VALUE:OPTION=VALUE", appended to `text` of `size` bytes of which `used` are used. Answers how
- *  many are now. */
+/** Appends all options, ":OPTION=VALUE:OPTION=VALUE", to `text` of `size` bytes, of which `used` are used. Returns the
+ *  bytes used now. */
 size_t attribute_write(const struct attribute *table, const void *options, char *text, size_t size, size_t used);
 /** The value as text that attribute_set reads back to the same bits. */
 const char *attribute_text(const struct attribute *attribute, const void *options, char out[ATTRIBUTE_TEXT_SIZE]);

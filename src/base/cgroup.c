@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading limits of control groups. Version 2 has one tree (cpu.max, memory.max), version 1 one tree per controller
  * (cpu.cfs_quota_us, memory.limit_in_bytes). A limit may be set on any group above ours, so the walk goes to the top.
- * In a container our own path often does not exist below the mount, which shows the container's group as its top:
- * missing files are passed over. */
+ * In a container our own path often does not exist below the mount, whose top is the container's group: missing files
+ * are skipped. */
 #include "base/cgroup.h"
 #include <fcntl.h>
 #include <stdbool.h>
@@ -62,7 +62,7 @@ static bool cgroup_path(const char *lines, const char *controller, char *out, si
     return false;
 }
 
-/* A positive whole number, or 0 for "max", -1 and whatever else means no limit. */
+/* A positive whole number, or 0 for "max", -1 and anything else that means no limit. */
 static double cgroup_number(const char *text)
 {
     char  *end;
@@ -126,7 +126,7 @@ static double cgroup_least(const char *mount, const char *path, double (*limit)(
     }
 }
 
-/* Both versions may be there at once ("hybrid"): the least of all. */
+/* The least limit of both versions, which may be mounted at once ("hybrid"). */
 static double cgroup_limit(const char *self, const char *mount, const char *controller,
                            double (*limit)(const char *folder))
 {

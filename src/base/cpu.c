@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Asking the processor and the system what this process has. This file is compiled for the plainest processor, so that
- * it can run before anybody knows which one it is. FOVEA_ISA is not read here: forcing a level is the context's
- * choice. */
+/* Asks the processor and the system which resources this process has. This file is compiled for the baseline
+ * instruction set, so that it runs before the processor's is known. FOVEA_ISA is not read here: forcing a level is the
+ * context's choice. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/cpu.h"
 #include "base/cgroup.h"
@@ -55,7 +55,7 @@ static uint64_t cpu_saved_registers(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* Tiles are eight kilobytes of registers, which Linux saves only for processes that asked for them (5.16 and later). */
+/* Tiles are eight kilobytes of registers, which Linux saves only for processes that ask for them (5.16 and later). */
 static bool cpu_lends_tiles(void)
 {
 #if defined(__linux__) && defined(SYS_arch_prctl)
@@ -115,7 +115,7 @@ enum cpu_level cpu_best_level(void)
     return CPU_REFERENCE;
 }
 
-/* ---- how much of the machine is ours ---------------------------------------------------------------------------- */
+/* ---- processors and memory of this process ---------------------------------------------------------------------- */
 
 int cpu_thread_count(void)
 {
@@ -182,7 +182,7 @@ void cpu_name(char *out, size_t size)
             fclose(file);
         }
     }
-    /* Runs of blanks become one: makers pad their names. */
+    /* Runs of blanks become one: vendors pad their names. */
     size_t length = 0;
     for (; *name != '\0' && length + 1 < size; name++) {
         bool blank = *name == ' ' || *name == '\t' || *name == '\n';

@@ -19,12 +19,12 @@ enum cpu_level {
 
 const char    *cpu_level_name(enum cpu_level level); /**< "avx2" */
 bool           cpu_level_from_name(const char *name, enum cpu_level *level);
-bool           cpu_has(enum cpu_level level); /**< and the system saves its registers (AMX: lends them) */
+bool           cpu_has(enum cpu_level level); /**< and the system saves its registers (AMX: and grants the tiles) */
 enum cpu_level cpu_best_level(void);          /**< widest that this machine has */
 
 /** Threads this process may use: affinity mask, and cgroup (v1 and v2) quota rounded up. At least 1. */
 int cpu_thread_count(void);
-/** "AMD EPYC 7763 64-Core Processor" into out, "unknown" where the system does not say. */
+/** Writes the processor's name into out ("AMD EPYC 7763 64-Core Processor"), "unknown" if the system does not say. */
 void cpu_name(char *out, size_t size);
 /** Physical memory this process may use: the smaller of RAM and cgroup limit, bytes. */
 size_t cpu_memory_size(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recording the first failure as a status and one printable sentence. Nothing here prints; the owner of the struct
- * decides who sees it. The cleaning of other people's text is in text.c. */
+/* Records the first failure as a status and one printable sentence. Nothing here prints: the owner of the struct
+ * decides where it is shown. Untrusted text is escaped in text.c. */
 #include "base/error.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -61,7 +61,7 @@ void error_prefix(struct error *error, const char *format, ...)
     if (error == NULL || error->status == FOV_OK) {
         return;
     }
-    /* Half the room for the prefix, so that some of the sentence itself is always left. */
+    /* At most half the space for the prefix, so that some of the sentence is always left. */
     char    raw[ERROR_TEXT_SIZE / 2], prefix[ERROR_TEXT_SIZE / 2];
     va_list list;
     va_start(list, format);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading files and walking folders. A name comes from a user or from another file, so nothing here trusts that it
- * names a regular file, or that the file stays as it is while it is read. Writing is in file_writer.c. */
+/* Reading files and listing folders. A name comes from a user or from another file, so nothing here assumes that it
+ * names a regular file, or that the file does not change while it is read. Writing is in file_writer.c. */
 #include "base/file.h"
 #include "base/text.h"
 #include <dirent.h>
@@ -85,8 +85,8 @@ static const char *file_show(struct file_shown *shown, const char *path)
     return text_escape(shown->text, sizeof shown->text, path);
 }
 
-/* Opens a regular file. Looked at first, since opening some devices does something; opened without waiting, since a
- * FIFO that takes its place meanwhile would wait for ever; looked at again through the open file. */
+/* Opens a regular file. Calls stat first, since opening some devices has effects; opens without blocking, since the
+ * file may be replaced by a FIFO in between; then checks the type again through the open file. */
 static int file_open_regular(const char *path, int *opened, struct stat *info, struct error *error)
 {
     struct file_shown shown;
@@ -114,10 +114,10 @@ static int file_open_regular(const char *path, int *opened, struct stat *info, s
     return status;
 }
 
-/* ---- what is open already ---------------------------------------------------------------------------------------- */
+/* ---- open descriptors by name ------------------------------------------------------------------------------------ */
 
-/* The descriptor that a name stands for ("/dev/stdin", "/dev/fd/3"), where it is no regular file: a pipe, a terminal, a
- * socket. -1: it is a name like others. */
+/* The descriptor that a name stands for ("/dev/stdin", "/dev/fd/3"), if it is a stream: a pipe, a terminal, a socket.
+ * -1: the path is opened like any other. */
 static int file_inherited(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
@@ -134,7 +134,8 @@ static int file_inherited(const char *path)
     return is_stream ? (int)number : -1;
 }
 
-/* Reads to the end, at most `limit` bytes, into a block that grows; a 0 follows. */
+/* Reads to the end, at most `limit` bytes, into a block that grows; a 0 byte follows the content. `error` must be
+ * clear. */
 static int file_read_stream(int file, const char *path, size_t limit, struct memory *memory, uint8_t **bytes,
                             size_t *size, struct error *error)
 {
@@ -196,7 +197,7 @@ static int file_changed(const char *path, size_t size, struct error *error)
                      file_show(&shown, path), size);
 }
 
-/* Is the file still what it was when it was opened? Whoever writes to it in between moves its time of change. */
+/* Checks that the file has not changed since it was opened: a write in between changes its modification time. */
 static int file_check_same(int file, const char *path, const struct stat *before, struct error *error)
 {
     struct stat now;
@@ -229,13 +230,13 @@ static int file_read_at(int file, const char *path, uint8_t *bytes, size_t count
     return file_check_same(file, path, before, error);
 }
 
-/* Reads all of it and sees that the file ends there. */
+/* Reads the whole file; an error if its size or modification time has changed. */
 static int file_fill(int file, const char *path, uint8_t *bytes, const struct stat *before, struct error *error)
 {
     return file_read_at(file, path, bytes, (size_t)before->st_size, 0, before, error);
 }
 
-/* All of an open file, which is closed. */
+/* Reads an open file whole, and closes it. */
 static int file_map_whole(struct file_map *map, int file, const char *path, const struct stat *info,
                           struct memory *memory, struct error *error)
 {
@@ -288,16 +289,16 @@ int file_map(struct file_map *map, const char *path, struct memory *memory, stru
 
 /* ---- reading piece by piece -------------------------------------------------------------------------------------- */
 
-/* Files up to this size are read at once. Of larger ones weights go straight to where they belong: holding them twice
- * would be the worse evil. */
+/* Files up to this size are read at once. Larger ones are read in blocks when needed, and weights straight to their
+ * destination, so that they are not in memory twice. */
 enum { FILE_AT_ONCE_UP_TO = 1 << 20, FILE_BLOCK = 1 << 14 };
 
 struct file_parts {
     struct memory *memory;
     int            file;
     struct stat    info; /**< when it was opened */
-    uint8_t       *there; /**< per block: has it been read */
-    size_t         held;  /**< bytes of those blocks, as they are counted */
+    uint8_t       *there; /**< per block: 1 if it has been read */
+    size_t         held;  /**< bytes of those blocks, counted in `memory` */
     char          *path;
 };
 
@@ -345,7 +346,7 @@ int file_map_opened(struct file_map *map, int file, const char *path, struct mem
     *parts = (struct file_parts){.memory = memory, .file = file, .info = info};
     parts->there = memory_allocate(memory, size / FILE_BLOCK + 1, 1, "a file's parts", error);
     parts->path = memory_copy_text(memory, path, error);
-    /* Room of which only what is read takes memory. */
+    /* Address space for the whole file; only pages that are read take memory. */
     void *mapping = MAP_FAILED;
     if (parts->there != NULL && parts->path != NULL) {
         mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -359,7 +360,7 @@ int file_map_opened(struct file_map *map, int file, const char *path, struct mem
     return FOV_OK;
 }
 
-/* Do these bytes lie in a map of which not all has been read? Then *offset says where. */
+/* Whether these bytes lie in a map that is read piece by piece; *offset is their place in the file. */
 static bool file_is_partial(const struct file_map *map, const void *bytes, size_t count, size_t *offset)
 {
     if (map == NULL || map->parts == NULL) {
@@ -383,7 +384,7 @@ int file_need(const struct file_map *map, const void *bytes, size_t count, struc
         while (end <= last && !parts->there[end]) {
             end++;
         }
-        if (end > block) { /* neighbours in one go */
+        if (end > block) { /* adjacent blocks in one read */
             size_t from = block * FILE_BLOCK, to = end * FILE_BLOCK < map->size ? end * FILE_BLOCK : map->size;
             int    status = memory_hold(parts->memory, to - from, "a file's content", error);
             if (status != FOV_OK) {
@@ -500,7 +501,7 @@ int file_make_directories(const char *path, struct error *error)
         char kept = part[i];
         part[i] = '\0';
         if (mkdir(part, 0777) != 0) {
-            int why = errno; /* EEXIST mostly, but EROFS or EACCES for a folder that is there is no fault either */
+            int why = errno; /* mostly EEXIST; EROFS or EACCES for an existing folder is no failure either */
             if (!file_is_directory(part)) {
                 return error_set(error, FOV_E_IO, "cannot make folder \"%s\": %s", file_show(&shown, part),
                                  why == EEXIST ? "a file has that name" : strerror(why));
@@ -567,7 +568,7 @@ static int file_list_names(const char *directory, bool hidden, struct memory *me
         return error_set(error, FOV_E_IO, "cannot list folder \"%s\": %s", file_show(&shown, directory),
                          strerror(errno));
     }
-    /* Names one after the other with their terminators, then one block: pointers first, names behind. */
+    /* Collects the names with their terminators, then copies them into one block: pointers first, names behind them. */
     struct text collected = {.memory = memory};
     size_t      found = 0;
     int         status = FOV_OK;

@@ -21,61 +21,64 @@ struct file_system {
     int (*rename)(void *user, const char *from, const char *to);
     int (*remove)(void *user, const char *path);
     void *user;
-    struct text *buffer; /**< NULL; else nothing goes to files: what would be written is added here (base/text.h), and
-                              names only stand in sentences */
+    struct text *buffer; /**< NULL; else nothing is written to files: all bytes are added here (base/text.h), and paths
+                              only occur in error messages */
 };
 const struct file_system *file_system_default(void);
 
-/** A file's bytes, read into memory of its own: what another program does to the file afterwards changes nothing, and
- *  while it is read it is an error. (A file that is mapped itself would kill us by SIGBUS when it is cut short.) Never
- *  hangs on a FIFO, never opens a device, but for those that name what is open already: "/dev/stdin" and "/dev/fd/N" are
- *  read to their end, whatever they are. What has been read counts in `memory`, as if it were allocated there. */
+/** A file's bytes, read into private memory: a later change of the file has no effect, and a change while it is read is
+ *  an error. (Mapping the file itself would kill the process by SIGBUS if it were truncated.) Never blocks on a FIFO
+ *  and never opens a device, except for names of open descriptors: "/dev/stdin" and "/dev/fd/N" are read to their end,
+ *  whatever they are. Bytes read count in `memory`, as if they were allocated there. */
 struct file_map {
-    const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
+    const uint8_t *bytes; /**< NULL only after failure; a page of zeros for an empty file */
     size_t         size;
     void          *mapping; /**< internal */
-    void          *block;   /**< internal: allocated from `memory`, of what came through a pipe; NULL: it did not */
-    struct memory *memory;  /**< internal: holds what the mapping takes; NULL: not counted */
-    size_t         held;    /**< internal: bytes, of a file that is there as a whole */
-    struct file_parts *parts; /**< internal: of a file that is read piece by piece; NULL: all of it is there */
+    void          *block;   /**< internal: the content of a pipe, allocated from `memory`; NULL: not a pipe */
+    struct memory *memory;  /**< internal: counts the bytes of the mapping; NULL: not counted */
+    size_t         held;    /**< internal: bytes counted for a file that was read whole */
+    struct file_parts *parts; /**< internal: of a file that is read piece by piece; NULL: it was read whole */
     int                opened; /**< internal: 1 + the descriptor of such a file; 0: none, `bytes` are a copy */
 };
 int  file_map(struct file_map *map, const char *path, struct memory *memory, struct error *error);
-/** The same, but of a large file nothing is read before it is asked for: call file_need before looking at bytes, or
- *  file_copy to have them elsewhere. */
+/** The same, but a large file is not read at once: call file_need before looking at bytes, or file_copy to read them
+ *  into other memory. */
 int  file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error);
-/** That of a file that is open for reading; closes it, now or with the map. `path` is for sentences. */
+/** file_map_parts for a descriptor that is open for reading, which belongs to the map (also on failure, when it is
+ *  closed). `path` is for error messages. */
 int  file_map_opened(struct file_map *map, int file, const char *path, struct memory *memory, struct error *error);
 void file_unmap(struct file_map *map);
-/** Sees that these bytes of the map are there. E_IO: they cannot be read, or the file has changed since it was opened.
- *  `map` NULL, or bytes that lie elsewhere: they are there. */
+/** Reads these bytes into the map, unless they were read already. E_IO: they cannot be read, or the file has changed
+ *  since it was opened. Does nothing if `map` is NULL or the bytes lie outside of it. */
 int file_need(const struct file_map *map, const void *bytes, size_t count, struct error *error);
-/** E_IO when the file is not as it was when it was opened. */
+/** E_IO if the file has changed since it was opened. */
 int file_check(const struct file_map *map, struct error *error);
-/** Copies bytes of a map, or of anywhere else, without keeping them in the map. */
+/** Copies bytes to `to`: those of a map straight from the file, without keeping them in the map; others from memory. */
 int file_copy(const struct file_map *map, const void *bytes, size_t count, void *to, struct error *error);
 
-/** A file kept open, to read parts of it when they are wanted: what lies there need not lie in memory, too. Its
- *  readers are told when it was written to since. Reads may come from several threads at once. */
+/** A file kept open, to read parts of it when they are needed instead of keeping them in memory. A read fails if the
+ *  file has been written to since it was opened. Several threads may read at once. */
 struct file_source;
-/** The file behind a map, which may be unmapped afterwards. *source NULL without an error where the map is a copy. */
+/** Opens the file of a map, which may be unmapped afterwards. *source is NULL, without an error, if the map is a copy.
+ *  */
 int file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory,
                      struct error *error);
-/** one more owner, each calls _close; accepts NULL */
+/** adds an owner; each owner calls _close; accepts NULL */
 struct file_source *file_source_share(struct file_source *source);
 void file_source_close(struct file_source *source);                /**< accepts NULL */
-/** E_IO when the system refuses, or the file has changed since it was opened. */
+/** E_IO if the system refuses, or the file has changed since it was opened. */
 int  file_source_read(const struct file_source *source, size_t offset, void *bytes, size_t count, struct error *error);
 
-/** Reads a whole file (at most `limit` bytes) into memory: one byte more, a 0, follows the content. Regular files
- *  only; E_INPUT above the limit, E_IO when the system refuses. Caller frees with memory_free. */
+/** Reads a whole file (at most `limit` bytes) into memory; a 0 byte follows the content. Regular files, and what
+ *  "/dev/stdin" and "/dev/fd/N" name; E_INPUT above the limit, E_IO when the system refuses. The caller frees *bytes
+ *  with memory_free. */
 int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **bytes, size_t *size,
               struct error *error);
 
 /** Writing: everything goes to NAME.tmp.PID beside the target; file_writer_commit fsyncs it, closes it, renames it
- *  over NAME and fsyncs the directory. Until then, and after any failure, NAME keeps its old content (only where the
- *  very last step fails, the directory's fsync, does NAME have its new content, complete, and an error saying so). A
- *  failed call has already thrown the temporary away. Symbolic links are followed; devices are refused. */
+ *  over NAME and fsyncs the directory. Until then, and after any failure, NAME keeps its old content. (Only if the very
+ *  last step fails, the directory's fsync, NAME has its new, complete content, and the error says so.) A failed call
+ *  has already removed the temporary file. Symbolic links are followed; devices are refused. */
 struct file_writer {
     const struct file_system *system;
     char                      path[4096], temporary[4096];
@@ -89,22 +92,22 @@ int  file_writer_write(struct file_writer *writer, const void *bytes, size_t cou
 int  file_writer_commit(struct file_writer *writer, struct error *error);
 void file_writer_abandon(struct file_writer *writer); /**< removes the temporary; harmless after commit */
 
-/** The whole of the above for a text already in memory. */
+/** Opens, writes and commits in one call, for bytes that are in memory. */
 int file_write(const char *path, const void *bytes, size_t count, const struct file_system *system,
                struct error *error);
 
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 int  file_make_directories(const char *path, struct error *error); /**< mkdir -p */
-/** Takes a folder for this process alone until file_unlock, or until the process ends, however it does; leaves no file
- *  behind. E_IO when another holds it. Where a file system knows no locks it is taken as free. */
+/** Locks a folder for this process until file_unlock, or until the process ends in any way; leaves no file behind. E_IO
+ *  if it is locked already. On file systems without locks it always succeeds. */
 int  file_lock(const char *directory, int *lock, struct error *error);
 void file_unlock(int lock); /**< accepts 0: nothing was locked */
-/** "a/b" into out; E_USAGE when it does not fit. */
+/** Writes "a/b" into out; E_USAGE if it does not fit. */
 int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error);
-/** Names in a directory, sorted bytewise, hidden ones left out; *names is one block, freed with memory_free. */
+/** Names in a directory, sorted bytewise, without hidden ones; *names is one block, freed with memory_free. */
 int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error);
-/** The same with the hidden ones. */
+/** The same, with hidden ones, but for "." and "..". */
 int file_list_all(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that stays open to be read again. Weights packed straight from it are in memory once; whoever wants them in
- * their plain form later reads them here, unless the file is no longer the one that was opened. */
+/* A file that stays open to be read again. Weights packed straight from it are in memory only once, packed; their plain
+ * form is read from here when it is needed later, unless the file has changed since it was opened. */
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ int file_source_open(struct file_source **source, const struct file_map *map, st
     if (map->opened == 0) {
         return FOV_OK;
     }
-    int status = file_check(map, error); /* what is kept open is what the map was made of */
+    int status = file_check(map, error); /* the file must still be the one that the map was made from */
     if (status != FOV_OK) {
         return status;
     }
@@ -89,7 +89,7 @@ int file_source_read(const struct file_source *source, size_t offset, void *byte
             break;
         }
         done += (size_t)got;
-        if (done == count && file_source_is_unchanged(source)) { /* looked at afterwards: what came is what was there */
+        if (done == count && file_source_is_unchanged(source)) { /* checked after the read, which so saw the old file */
             return FOV_OK;
         }
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing a file so that its name always holds complete content, the old or the new, whatever fails or is killed:
- * everything goes to NAME.tmp.PID in the same folder; then fsync, close, rename over NAME, fsync of the folder.
+/* Writing a file so that its name always has complete content, the old or the new, even if a call fails or the process
+ * is killed: everything goes to NAME.tmp.PID in the same folder; then fsync, close, rename over NAME, fsync of the
+ * folder.
  *
- * An fsync that failed is final. The kernel may have dropped the pages and called them clean, so that a second fsync
- * would answer "ok" for data that is nowhere; the temporary is thrown away instead. */
+ * A failed fsync is final. The kernel may have dropped the pages and marked them clean, so that a second fsync would
+ * report success for data that are lost; the temporary is removed instead. */
 #include "base/file.h"
 #include "base/text.h"
 #include <dirent.h>
@@ -27,7 +28,7 @@ static int writer_fail(const struct file_writer *writer, const char *what, int w
                      strerror(why));
 }
 
-/* Closes and removes the temporary. What fails here changes nothing: the first failure is the one reported. */
+/* Closes and removes the temporary. Failures here are ignored: the first failure is the one reported. */
 static void writer_discard(struct file_writer *writer)
 {
     const struct file_system *system = writer->system;
@@ -44,10 +45,11 @@ static void writer_discard(struct file_writer *writer)
     }
 }
 
-/* ---- what dead processes left ----------------------------------------------------------------------------------- */
+/* ---- temporaries of dead processes ------------------------------------------------------------------------------ */
 
-/* Whether the temporary of process `owner` is nobody's any more. A living writer holds a lock on its temporary; the
- * process number alone would not do, since containers count anew and ours may be the number of a dead one. */
+/* Whether no process writes the temporary of process `owner` any more. A living writer holds a lock on its temporary;
+ * the process number alone does not suffice, since each container counts its own, and ours may equal a dead writer's.
+ * */
 static bool writer_is_stale(const char *path, long owner)
 {
     if (owner != (long)getpid() && (kill((pid_t)owner, 0) == 0 || errno != ESRCH)) {
@@ -62,7 +64,7 @@ static bool writer_is_stale(const char *path, long owner)
     return stale;
 }
 
-/* Removes NAME.tmp.PID of writers that were killed. Failing is no fault: they only take room. */
+/* Removes NAME.tmp.PID of writers that were killed. Failures are ignored: such files only take space. */
 static void writer_remove_stale(const struct file_writer *writer, const char *folder, const char *name)
 {
     DIR *list = opendir(folder);
@@ -98,9 +100,9 @@ static const char *writer_split(const char *path, char *folder, size_t size)
     return slash + 1;
 }
 
-/* Takes the target's name: through symbolic links, so that the file they lead to is replaced and not the link. `mode`
- * is that of a file already there. Devices, FIFOs and folders are refused: renaming over /dev/null would be a
- * surprise. */
+/* Sets writer->path and ->temporary. Resolves symbolic links, so that the file they lead to is replaced and not the
+ * link. *mode: that of an existing file, else 0666. Refuses devices, FIFOs and folders: renaming over /dev/null would
+ * be a surprise. */
 static int writer_take_path(struct file_writer *writer, const char *path, unsigned *mode, bool *exists,
                             struct error *error)
 {
@@ -171,8 +173,8 @@ int file_writer_open(struct file_writer *writer, const char *path, const struct 
         }
         return writer_fail(writer, "write", why, error);
     }
-    /* Neither matters enough to fail for: the lock marks the temporary as alive, the mode undoes the umask where the
-     * old file had more rights than it would get. */
+    /* Failures of these two are ignored: the lock marks the temporary as alive, and the mode gives the new file the old
+     * one's rights where the umask would leave it fewer. */
     (void)flock(writer->file, LOCK_EX | LOCK_NB);
     if (exists) {
         (void)fchmod(writer->file, (mode_t)mode);
@@ -201,7 +203,7 @@ int file_writer_write(struct file_writer *writer, const void *bytes, size_t coun
             continue;
         }
         if (done <= 0) {
-            /* POSIX allows 0 for "could not"; trying again might never end. */
+            /* POSIX allows 0 for "nothing written"; repeating the call might never end. */
             int status = writer_fail(writer, "write", done < 0 ? errno : EIO, error);
             writer_discard(writer);
             return status;
@@ -226,7 +228,7 @@ int file_writer_commit(struct file_writer *writer, struct error *error)
     }
     do {
         result = system->sync(system->user, writer->file);
-    } while (result != 0 && errno == EINTR); /* interrupted is not failed: nothing was lost */
+    } while (result != 0 && errno == EINTR); /* an interrupted fsync has not failed: no data are lost */
     if (result != 0) {
         int status = writer_fail(writer, "write", errno, error);
         writer_discard(writer);
@@ -234,7 +236,7 @@ int file_writer_commit(struct file_writer *writer, struct error *error)
     }
     result = system->close(system->user, writer->file);
     int why = errno;
-    writer->file = -1; /* also where close failed: the number is gone, and may be another thread's by now */
+    writer->file = -1; /* also if close failed: the descriptor is gone, and another thread may have got its number */
     if (result != 0 && why != EINTR) {
         int status = writer_fail(writer, "write", why, error);
         writer_discard(writer);
@@ -260,7 +262,7 @@ int file_writer_commit(struct file_writer *writer, struct error *error)
         writer_discard(writer);
         return status;
     }
-    writer->temporary[0] = '\0'; /* from here on there is none */
+    writer->temporary[0] = '\0'; /* renamed: it no longer exists */
     do {
         result = system->sync(system->user, directory);
     } while (result != 0 && errno == EINTR);

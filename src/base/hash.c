@@ -51,15 +51,15 @@ static uint64_t hash_word(const uint8_t *at)
            (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
 }
 
-/* A multiplication by an odd number is a bijection, and so is folding the high bits onto the low ones: two inputs of
-   equal length that differ in one word never collide. */
+/* Multiplying by an odd number is a bijection, and so is xor-ing the high bits onto the low ones: two inputs of equal
+   length that differ in one word never collide. */
 static uint64_t hash_step(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * 0xd6e8feb86659fd93U;
     return hash ^ hash >> 32;
 }
 
-/* The finish is MurmurHash3's (Appleby). */
+/* The final mixing is MurmurHash3's (Appleby). */
 uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count)
 {
     const uint8_t *at = bytes;

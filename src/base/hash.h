@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-256 (libmd): data files are checked against it, weights are named by it. And a quick hash of 64 bits, to see
- * whether two things are the same where nobody means harm. */
+/* SHA-256 (libmd), by which data files are checked and weights are named. And a fast 64-bit hash, to compare data where
+ * no attack is to be feared. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -18,8 +18,8 @@ void hash_add(struct hash_state *state, const void *bytes, size_t count);
 void hash_end(struct hash_state *state, char hex[HASH_HEX_SIZE]); /**< lower-case hexadecimal, terminated */
 void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE]);
 
-/** 64 bits that follow from `seed` (0, or what an earlier call answered) and the bytes. Not cryptographic; some gigabytes
- *  a second. */
+/** A 64-bit hash of `seed` (0, or the result of an earlier call, to continue) and the bytes. Not cryptographic; some
+ *  gigabytes per second. */
 uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening libraries while the program runs. */
+/* Opening libraries at run time. */
 #include "base/library.h"
 #include <dlfcn.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks with a header in front, counted atomically. This is not an allocator of its own: the bytes come from the
- * source below (malloc, or what the user of the library gave), large ones as pages from the system, in huge pages where
- * it has them. Plans do their own placement inside one such block. */
+ * source (malloc, or the allocator that the library's user gave), large blocks as pages from the system, huge pages if
+ * available. Plans do their own placement inside one such block. */
 #include "base/memory.h"
 #include "base/text.h"
 #include <stdatomic.h>
@@ -14,16 +14,16 @@ struct memory {
     bool                 own_pages; /* large blocks come straight from the system, not from `source` */
     atomic_size_t        limit, in_use, peak;
     _Atomic uint64_t     requests;
-    _Atomic uint64_t     fail_in; /* the how-manieth request from now fails; 0 = none */
+    _Atomic uint64_t     fail_in; /* n: the n-th request from now fails; 0 = none */
     atomic_bool          fail_sticky;
 };
 
 /* Lies directly in front of the user's block. */
 struct block_header {
-    void  *start; /* what the source handed out */
+    void  *start; /* address that the source returned */
     size_t size;  /* bytes of the user's part */
     size_t total; /* bytes counted: all of it */
-    size_t pages; /* bytes of the mapping that `start` begins; 0: it is from the source */
+    size_t pages; /* bytes of the mapping at `start`; 0: `start` is from the source */
 };
 
 /* Header, room to align, and the readable bytes that vector loads may touch behind the end. */
@@ -42,10 +42,10 @@ enum { HUGE_PAGE = 2 << 20, OWN_PAGES_FROM = 2 * HUGE_PAGE };
 #endif
 #endif
 #ifndef MEMORY_WATCHED
-#define MEMORY_WATCHED 0 /* 1: every block comes from malloc, whose ends a sanitizer watches */
+#define MEMORY_WATCHED 0 /* 1: every block comes from malloc, so that a sanitizer checks its bounds */
 #endif
 
-/* Zeroed pages that begin at a huge page's border; NULL where they cannot be had. */
+/* Maps zeroed pages, aligned to a huge page; NULL on failure. */
 static void *memory_map(size_t bytes, size_t *mapped)
 {
 #ifdef MAP_ANONYMOUS
@@ -63,7 +63,7 @@ static void *memory_map(size_t bytes, size_t *mapped)
     }
     munmap(start + before + kept, HUGE_PAGE - before);
 #ifdef MADV_HUGEPAGE
-    madvise(start + before, kept, MADV_HUGEPAGE); /* a wish: where it is not granted, ordinary pages do */
+    madvise(start + before, kept, MADV_HUGEPAGE); /* only a hint: without it, ordinary pages do */
 #endif
     *mapped = kept;
     return start + before;
@@ -132,7 +132,7 @@ void memory_destroy(struct memory *memory)
     }
 }
 
-/* Whether a test wants this request to fail. */
+/* Whether memory_fail_at makes this request fail. */
 static bool memory_must_fail(struct memory *memory)
 {
     uint64_t n = atomic_load_explicit(&memory->fail_in, memory_order_relaxed);
@@ -146,7 +146,7 @@ static bool memory_must_fail(struct memory *memory)
     return false;
 }
 
-/* Takes `total` bytes from the budget, or leaves it as it was. */
+/* Adds `total` bytes to the bytes in use; false, and nothing added, if that exceeds the limit. */
 static bool memory_charge(struct memory *memory, size_t total)
 {
     size_t limit = atomic_load_explicit(&memory->limit, memory_order_relaxed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The only way to memory: every block is 64-byte aligned, counted, and held against a limit, and a test can make the
- * n-th request fail. All sizes come as count x size so that the product is checked here and nowhere else. */
+/* The only way to allocate memory: every block is 64-byte aligned, counted and checked against a limit, and a test can
+ * make the n-th request fail. All sizes come as count x size so that the product is checked here and nowhere else. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -11,7 +11,8 @@
 
 enum { MEMORY_ALIGNMENT = 64 };
 
-/** The system below; `user` is handed back. allocate returns `bytes` bytes aligned to 16 or NULL. */
+/** The underlying allocator; `user` is passed to both functions. allocate returns `bytes` bytes aligned to 16, or
+ *  NULL. */
 struct memory_source {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *block);
@@ -21,14 +22,14 @@ struct memory_source {
 /** Counters are atomic: worker threads may allocate (image decoding does). */
 struct memory;
 
-/** `source` NULL: malloc and free, and huge pages from the system for blocks of 4 MiB and more. `limit` 0: none. NULL
- *  when even this cannot be had. */
+/** `source` NULL: malloc and free, and huge pages from the system for blocks of 4 MiB and more. `limit` in bytes; 0:
+ *  none. NULL if the struct itself cannot be allocated. */
 struct memory *memory_create(const struct memory_source *source, size_t limit);
-/** Frees the bookkeeping; blocks still held are the caller's fault and stay (leak checkers see them). */
+/** Frees the bookkeeping only; blocks that the caller has not freed leak (leak checkers see them). */
 void memory_destroy(struct memory *memory);
 
 /** Zeroed block of count x size bytes (at least 1), 64-byte aligned and followed by 64 readable bytes.
- *  NULL and an error (E_MEMORY, naming `what`, the need and the limit) when it cannot be had. */
+ *  NULL and an error (E_MEMORY, naming `what`, the need and the limit) on failure. */
 void *memory_allocate(struct memory *memory, size_t count, size_t size, const char *what, struct error *error);
 /** The same without zeroing: for arenas that are written before they are read. (A large block's pages are new and zero
  *  anyway: there memory_allocate costs nothing more.) */
@@ -39,8 +40,8 @@ void *memory_resize(struct memory *memory, void *block, size_t count, size_t siz
 void  memory_free(struct memory *memory, void *block); /**< accepts NULL */
 char *memory_copy_text(struct memory *memory, const char *text, struct error *error);
 
-/** Counts `bytes` that somebody else allocates on our behalf (a decoder, the system) without allocating anything: they
- *  are held against the limit until memory_release. E_MEMORY as above. `memory` NULL: nobody counts. */
+/** Counts `bytes` that other code (a decoder, the system) allocates for us, without allocating anything: they count
+ *  against the limit until memory_release. E_MEMORY as above. `memory` NULL: does nothing. */
 int  memory_hold(struct memory *memory, size_t bytes, const char *what, struct error *error);
 void memory_release(struct memory *memory, size_t bytes);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool. A job is a number of chunks. Each thread has a share of them, a run of neighbours, and takes the
- * next one from an atomic ticket; when its own share is used up it takes from the others'. So neighbouring pixels stay
- * with one core from step to step, in its own cache, yet nobody waits for a thread that is held up. Nothing here
- * decides how work is cut: callers do, by shape.
+/* The thread pool. A job is a number of chunks. Each thread has a share of them, a range of adjacent ones, and takes
+ * the next one by an atomic ticket; when its own share is used up it steals from the others'. So neighbouring pixels
+ * stay with one core from step to step, in its cache, yet a delayed thread holds up no job. The pool does not decide
+ * how work is cut: callers do, by shape.
  *
- * Why not pthreadpool: its caller waits until every worker has reported for every job. Where another program holds a
- * core, a worker that is not running holds up each of the thousands of small jobs of a training step until the
- * scheduler comes round to it. Measured on two cores beside two busy programs, jobs of 8 chunks of 100 us: pthreadpool
- * 1270 us, its yielding variant 730 us, this 460 us (one thread 810 us); alone, the same as pthreadpool. Here the
- * caller waits for nothing but chunks that were begun, and does all of them itself where nobody comes to help.
+ * Why not pthreadpool: its caller waits until every worker has reported for every job. If another program occupies a
+ * core, a worker that is not running delays each of the thousands of small jobs of a training step until it is
+ * scheduled. Measured on two cores beside two busy programs, jobs of 8 chunks of 100 us: pthreadpool 1270 us, its
+ * yielding variant 730 us, this 460 us (one thread 810 us); alone, the same as pthreadpool. Here the caller only waits
+ * for chunks that were begun, and runs all of them itself if no worker comes.
  *
- * Any number of threads may call: while the pool is at work for one, others do their jobs alone, which gives the same
- * bits. So programs whose threads each predict for themselves keep all cores busy without a thread more. */
+ * Any number of threads may call: while the pool works for one, others run their jobs alone, which gives the same bits.
+ * So programs whose threads each predict for themselves keep all cores busy without additional threads. */
 #include "base/pool.h"
 #include "base/arithmetic.h"
 #include "base/cpu.h"
@@ -22,17 +22,17 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-/* Some 50 to 100 us of looking before a thread sleeps: longer than the pause between two steps of a plan, shorter than
- * anybody minds. While a run is announced (pool_begin) a worker goes on looking for about a millisecond, for a step
- * that one thread does alone, but lets others have the processor between looks: to be woken costs as much as a small
- * step. With more threads than processors there is no looking, since it would keep the others from working. */
+/* A thread spins for 50 to 100 us before it sleeps: longer than the pause between two steps of a plan, too short to
+ * matter otherwise. While a run is announced (pool_begin) a worker then polls for about a millisecond more, in case one
+ * thread runs a step alone, but yields the processor between polls: waking up costs as much as a small step. With more
+ * threads than processors nothing spins, since that would keep the others from working. */
 enum { POOL_MOST_THREADS = 1024, POOL_LOOKS = 2000, POOL_YIELDS = 1500 };
 
 struct pool_worker {
-    /* Job number (high half) and next chunk of this thread's share (low half) in one, so that no chunk of one job is
-     * ever taken under the number of another. On a cache line of its own: its owner writes it again and again. */
+    /* Job number (high half) and next chunk of this thread's share (low half) in one word, so that no chunk of one job
+     * is ever taken as one of another. On its own cache line: its owner writes it again and again. */
     _Alignas(64) _Atomic uint64_t ticket;
-    _Alignas(64) atomic_bool asleep; /* says: post `wake` once for me */
+    _Alignas(64) atomic_bool asleep; /* the worker waits for one post of `wake` */
     struct pool *pool;
     pthread_t    thread;
     sem_t        wake;
@@ -44,18 +44,18 @@ struct pool {
     struct pool_worker *workers; /* [count]; the first one is the caller and has no thread */
     int                 count, looks;
 
-    /* The job. Written by the caller before it opens the job with a new ticket. A worker that comes late may read them
-     * while the next job is being written; it finds out by the ticket, and so they only need to be atomic each. */
+    /* The job. The caller writes these before it opens the job with new tickets. A late worker may read them while the
+     * next job is being written; the ticket tells it so, hence it suffices that each is atomic. */
     _Atomic(pool_task *) task;
     _Atomic(void *)      context;
     _Atomic uint32_t     chunks;
     atomic_bool          stop;
     atomic_int           running; /* callers between pool_begin and pool_end */
-    atomic_bool          taken;   /* some caller's job is on its way: another one does its own alone */
+    atomic_bool          taken;   /* a caller's job is running: other callers run theirs alone */
 
-    _Alignas(64) _Atomic uint32_t job;  /* its number: what workers look at */
+    _Alignas(64) _Atomic uint32_t job;  /* the job's number, which workers poll */
     _Alignas(64) _Atomic uint32_t done; /* chunks of this job that are finished */
-    atomic_bool waiting;                /* the caller says: post `finished` once for me */
+    atomic_bool waiting;                /* the caller waits for one post of `finished` */
     sem_t       finished;
 };
 
@@ -131,8 +131,8 @@ static void pool_await_job(struct pool_worker *self, uint32_t seen)
             sched_yield();
             continue;
         }
-        /* Announce the sleep, then look once more: the caller opens the job first and looks for sleepers second, so one
-         * of the two sees the other. Whoever clears `asleep` decides whether a post is due. */
+        /* Announce the sleep, then check once more: the caller opens the job first and looks for sleepers second, so
+         * one of the two sees the other. The thread that clears `asleep` decides: if it is the caller, it posts. */
         atomic_store(&self->asleep, true);
         if (atomic_load(&pool->job) == seen || !atomic_exchange(&self->asleep, false)) {
             pool_sleep(&self->wake);
@@ -155,8 +155,8 @@ static void *pool_work(void *argument)
     }
 }
 
-/* No chunk of the job before can be taken from here on. A worker that still holds its last ticket, which said "none
- * left", would otherwise compare it with the next job's number of chunks and take one too many. */
+/* Makes sure that no chunk of the previous job can be taken any more. A worker that still holds that job's last ticket
+ * ("none left") would otherwise compare it with the next job's number of chunks and take one too many. */
 static void pool_close_job(struct pool *pool)
 {
     for (int i = 0; i < pool->count; i++) {
@@ -165,7 +165,7 @@ static void pool_close_job(struct pool *pool)
     }
 }
 
-/* Opens the next job and wakes sleepers, no more of them than there are chunks to give away. */
+/* Opens the next job and wakes sleepers among the first `helpers` workers. */
 static void pool_open_job(struct pool *pool, uint32_t chunks, size_t helpers)
 {
     uint32_t job = atomic_load_explicit(&pool->job, memory_order_relaxed) + 1;
@@ -182,7 +182,7 @@ static void pool_open_job(struct pool *pool, uint32_t chunks, size_t helpers)
 
 /* ---- making and ending ------------------------------------------------------------------------------------------ */
 
-/* Starts workers until there are `threads` threads or the system refuses one. They take no signals: Ctrl-C is for the
+/* Starts workers until there are `threads` threads or the system refuses one. They block all signals: Ctrl-C is for the
  * program's own threads. */
 static void pool_start(struct pool *pool, int threads)
 {
@@ -269,7 +269,7 @@ int pool_threads(const struct pool *pool)
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
-/* Waits for chunks that workers have begun. A late post of the job before may wake it early: it looks again. */
+/* Waits for chunks that workers have begun. A late post of the previous job may wake it early; then it waits again. */
 static void pool_await_done(struct pool *pool, uint32_t chunks)
 {
     for (int looks = pool->looks; atomic_load_explicit(&pool->done, memory_order_acquire) != chunks;) {
@@ -300,7 +300,7 @@ void pool_end(struct pool *pool)
 
 void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
 {
-    /* The caller computes as the workers do: a result must not depend on who made it. */
+    /* The caller uses the workers' arithmetic mode: a result must not depend on the thread that computed it. */
     struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
     if (pool == NULL || pool->count == 1 || chunks <= 1 || chunks > UINT32_MAX ||
         atomic_exchange_explicit(&pool->taken, true, memory_order_acquire)) {

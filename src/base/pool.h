@@ -19,11 +19,11 @@ int          pool_threads(const struct pool *pool); /**< at least 1; NULL pool: 
 typedef void pool_task(void *context, size_t chunk, int worker); /**< worker in 0 .. threads - 1: for scratch memory */
 
 /** Runs task(context, 0 .. chunks - 1), in any order, on all threads; returns when all are done. Never allocates.
- *  A NULL pool, one chunk, or one thread runs them in the caller, in order. Not re-entrant. */
+ *  With a NULL pool, one chunk, one thread, or while the pool works for another caller, the caller runs them alone, in
+ *  order. Not re-entrant. */
 void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks);
 
-/** Announces many jobs one after the other, until pool_end: meanwhile workers stay awake for longer between two
- *  jobs. */
+/** Announces a series of jobs, until pool_end: workers then stay awake longer between two jobs. */
 void pool_begin(struct pool *pool);
 void pool_end(struct pool *pool);
 

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What a number is for: keeps uses apart under one seed. Never renumber: results would change. */
+/** The purpose of a number: different uses get independent numbers from one seed. Never renumber: results would
+ *  change. */
 enum random_use {
     RANDOM_INITIAL = 1,  /**< initial weights; position = parameter index */
     RANDOM_SHUFFLE = 2,  /**< order of samples; position = epoch */

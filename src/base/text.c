@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings: the growing buffer, escaping, patterns, and numbers to and from text. Nothing here depends on the locale: a
- * host program that set a decimal comma must not change our files. Suggestions for misspelt names: text_nearest.c. */
+ * decimal comma chosen by the host program must not change our files. Suggestions for misspelt names: text_nearest.c.
+ * */
 #include "base/text.h"
 #include "base/utf8.h"
 #include <limits.h>
@@ -119,14 +120,15 @@ void text_add_json(struct text *text, const char *string)
     text_add_bytes(text, "\"", 1);
 }
 
-/* What must not reach a terminal as it is: control characters, and marks that reorder what is shown around them. */
+/* Characters that must not reach a terminal unescaped: controls, and marks that reorder the text around them. */
 static bool text_is_control(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||
            (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
 }
 
-/* One character of `source` as it shall appear: its length in `unit`, and how many bytes of source it took. */
+/* Writes the first character of `source`, escaped if necessary, to `unit` and returns its length there; *taken: its
+ * bytes in `source`. */
 static size_t text_unit(const char *source, bool quotes, char unit[12], size_t *taken)
 {
     uint32_t point = 0;
@@ -152,7 +154,7 @@ static char *text_escape_as(char *out, size_t size, const char *source, bool quo
     if (size == 0) {
         return out;
     }
-    /* `cut` is the last boundary that leaves room for the three dots: never inside a character or an escape. */
+    /* `cut`: the last boundary between characters or escapes that leaves room for the three dots. */
     size_t length = 0, cut = 0;
     while (*source != '\0') {
         char   unit[12];
@@ -189,7 +191,8 @@ char *text_clean(char *out, size_t size, const char *source)
 
 bool text_matches(const char *pattern, const char *name)
 {
-    /* On a mismatch the last * takes one character more: linear in practice, and no recursion for hostile patterns. */
+    /* On a mismatch the last * takes one character more: linear in practice, and hostile patterns cause no recursion.
+     * */
     const char *star = NULL, *resume = NULL;
     while (*name != '\0') {
         if (*pattern == '*') {
@@ -274,7 +277,7 @@ bool text_to_integer(const char *text, long long minimum, long long maximum, lon
     if (*text == '\0') {
         return false;
     }
-    /* Counted downwards: the negative range is the larger one. */
+    /* The result is negative up to the end, since the negative range is the larger one. */
     long long result = 0;
     for (; *text != '\0'; text++) {
         if (*text < '0' || *text > '9' || result < (LLONG_MIN + (*text - '0')) / 10) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings: a growing buffer, name comparison with suggestions, escaping of other people's text. */
+/* Strings: a growing buffer, suggestions for misspelt names, escaping of untrusted text. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** A growing, always terminated string. Zero it, set .memory, use it, text_free it. After a failed growth it stays
- *  as it was and `failed` is set, so that a long page is written without a check per line and checked once. */
+/** A growing, always terminated string. Zero the struct, set .memory, use it, call text_free. After a failed growth it
+ *  keeps its content, `failed` is set and later additions do nothing, so that `failed` need only be checked once, at
+ *  the end. */
 struct text {
     struct memory *memory;
     char          *data; /**< NULL while empty */
@@ -22,12 +23,12 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count);
 const char *text_string(const struct text *text); /**< never NULL */
 void        text_free(struct text *text);
 
-/** Adds a JSON string in its quotes, whatever `string` holds: what is no UTF-8 becomes U+FFFD. */
+/** Adds `string` as a JSON string with its quotes; bytes that are not valid UTF-8 become U+FFFD. */
 void text_add_json(struct text *text, const char *string);
 
-/** Adds to a text in a room of fixed size, `used` bytes of which are taken (without the terminating 0); what does not
- *  fit is cut off. Returns how many are taken now: always below `size`, so that calls can follow one another unchecked.
- *  The only way to add to such a room: snprintf answers what it would have written. */
+/** Appends to a text in a buffer of fixed size, `used` bytes of which are taken (without the terminating 0); what does
+ *  not fit is cut off. Returns the bytes taken now, always less than `size`, so that calls can follow one another
+ *  unchecked. Use it instead of snprintf, which returns the length that it would have written. */
 size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -37,21 +38,22 @@ char *text_escape(char *out, size_t size, const char *source);
 /** The same but leaves quotes and backslashes alone: for whole sentences. Doing it twice changes nothing more. */
 char *text_clean(char *out, size_t size, const char *source);
 
-/** The nearest of `count` names by edit distance, for "did you mean"; NULL when none is near enough.
- *  `name_at(list, i)` gives the i-th name. */
+/** The nearest of `count` names by edit distance, for "did you mean"; NULL if none is near enough.
+ *  `name_at(list, i)` returns the i-th name, or NULL to skip it. */
 const char *text_nearest(const char *wanted, const void *list, size_t count,
                          const char *(*name_at)(const void *list, size_t index));
 
 /** Shell-like pattern with * and ?: for parameter names (--freeze "features.*"). */
 bool text_matches(const char *pattern, const char *name);
 
-/** "1,234,567" into out. */
+/** Writes "1,234,567" into out; returns out. */
 char *text_thousands(char *out, size_t size, long long value);
-/** "1.5 MiB" into out. */
+/** Writes "1.5 MiB" into out; returns out. */
 char *text_bytes(char *out, size_t size, size_t bytes);
 
-/** Reads a whole decimal number; false on anything else before the end, or out of range. Locale-independent. */
+/** Reads a decimal integer; false if `text` holds anything else, or it is out of range. Locale-independent. */
 bool text_to_integer(const char *text, long long minimum, long long maximum, long long *value);
+/** The same for a finite decimal number, with an optional fraction and exponent. */
 bool text_to_number(const char *text, double *value);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* "Did you mean": the name with the smallest edit distance (optimal string alignment: insert, delete, replace, swap of
- * neighbours). Case and the choice between - and _ cost nothing, since people mix them up. */
+ * neighbours). Differences in case, or between - and _, cost nothing, since people mix them up. */
 #include "base/text.h"
 #include <string.h>
 
@@ -49,8 +49,8 @@ const char *text_nearest(const char *wanted, const void *list, size_t count,
     if (length == 0 || length > LONGEST_NAME) {
         return NULL;
     }
-    /* A third of the letters may be wrong: beyond that a suggestion is noise. Two in short names, for a missing
-     * "2d". */
+    /* At most a third of the letters may be wrong: beyond that a suggestion is noise. Short names may have two wrong
+     * ones, so that a missing "2d" is found. */
     size_t      limit = length < 3 ? 1 : length < 6 ? 2 : length / 3;
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -60,13 +60,13 @@ const char *text_nearest(const char *wanted, const void *list, size_t count,
             continue;
         }
         size_t distance = nearest_distance(wanted, length, name, name_length);
-        /* Replacing every letter is not a likeness: "xy" is not "up". */
+        /* A name with every letter replaced is not similar: "xy" does not suggest "up". */
         if (distance <= limit && distance < (length > name_length ? length : name_length)) {
             nearest = name;
             if (distance == 0) {
                 break;
             }
-            limit = distance - 1; /* the first of equals stays */
+            limit = distance - 1; /* of equally near names, the first is kept */
         }
     }
     return nearest;

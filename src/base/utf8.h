@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Length of the sequence at `s` and its code point; 0 where it is not valid (RFC 3629: no overlong forms, no surrogates,
- *  nothing above U+10FFFF). Stops at the terminator by itself, since that is no continuation byte. */
+/** Returns the length of the sequence at `s` and stores its code point; 0 if it is not valid (RFC 3629: no overlong
+ *  forms, no surrogates, nothing above U+10FFFF). Never reads beyond the terminator, which is no continuation byte. */
 size_t utf8_decode(const char *s, uint32_t *point);
-/** Writes the sequence of a code point that is valid, without a terminator; returns its length. */
+/** Writes the sequence of a code point, which must be valid, without a terminator; returns its length. */
 size_t utf8_encode(uint32_t point, char out[4]);
 bool   utf8_is_valid(const char *string);
 

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-/** Bytes behind each block that nobody writes: vector loads may touch them while another plan packs what follows. */
+/** Unused bytes behind each block: vector loads may touch them while another plan packs the next block. */
 enum { PACKS_TAIL = 64 };
 
 struct packed_weights;

@@ -22,7 +22,7 @@ enum {
     LARGE_STEPS   = 4096,
     LARGE_ATTEMPTS = 3,
     MOST_TRIES    = 24,  /* of candidates at one place */
-    TOGETHER      = 256, /* of all steps, one in so many is dropped per trial */
+    TOGETHER      = 256, /* large plans drop steps / TOGETHER results per trial */
     EFFORT        = 1 << 26 /* steps simulated in all trials of one plan: a few seconds. Beyond that, all candidates are
                                dropped at once, and none is restored */
 };

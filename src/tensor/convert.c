@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Elements to double and back: for the textbook twins and for types without a fast path, so written to be read. Half
- * precision is converted by its bits, since not every compiler has the type. Unsigned 64-bit and signed 64-bit numbers
- * above 2^53 lose their last bits in a double; whoever needs them whole must not come here. */
+/* Conversion of elements to double and back: for the textbook twins and for types without a fast path, so written to be
+ * read. Half precision is converted by its bits, since not every compiler has the type. 64-bit integers above 2^53 lose
+ * their last bits in a double; code that needs them exact must not use these functions. */
 #include "tensor/convert.h"
 #include <math.h>
 #include <string.h>
@@ -60,8 +60,8 @@ uint16_t convert_float_to_half(float value)
     return (uint16_t)(sign | rounded >> 13);
 }
 
-/* A float that rounds to the same half as `value` does: cut, with its last bit set where something was cut off ("round
- * to odd"). Rounding to float first would round twice and land on the wrong neighbour now and then. */
+/* A float that rounds to the same half as `value` does: truncated, with its last bit set if bits were cut off ("round
+ * to odd"). Rounding to nearest here would round twice, and sometimes give the wrong half. */
 static float convert_round_to_odd(double value)
 {
     float    nearest = (float)value;
@@ -120,8 +120,8 @@ void convert_to_double(fov_dtype dtype, const void *from, double *to, size_t cou
     }
 }
 
-/* The nearest double inside [low, high), cut towards zero; not-a-number becomes 0. A plain cast of a number that does
- * not fit is undefined in C. `high` is one above the largest, since 2^63 - 1 is no double. */
+/* Whether `value`, truncated towards zero, lies in [low, high): a cast of a number that does not fit is undefined in C.
+ * `high` is one above the largest integer, since 2^63 - 1 is no double. */
 static bool convert_inside(double value, double low, double high)
 {
     return value > low - 1 && value < high;

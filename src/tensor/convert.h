@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Element types to and from double, for the textbook twins and the odd types that have no fast path. */
+/* Conversion of element types to and from double, for the textbook twins and for types without a fast path. */
 #ifndef TENSOR_CONVERT_H
 #define TENSOR_CONVERT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and sizes of the element types. Their values become doubles and come back in convert.c. */
+/* Names and sizes of the element types. Conversion of their values to double and back is in convert.c. */
 #include <fovea/types.h>
 
 static const struct {

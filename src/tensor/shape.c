@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arithmetic on shapes. Every product is checked here, so that whoever has a count can use it without thinking. */
+/* Arithmetic on shapes. Every product is checked here, so that a count can be used without another check. */
 #include "tensor/shape.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -16,8 +16,8 @@ bool shape_count(const fov_shape *shape, size_t *count)
     if (!shape_rank_fits(shape)) {
         return false;
     }
-    /* A zero anywhere makes the whole tensor empty, but the other sizes must still be sound: the product runs over
-     * them with zeros left out. [0, 2^62, 2^62] is refused, since a stride of it would overflow. */
+    /* One zero makes the tensor empty, but the product of the other dimensions must still fit: [0, 2^62, 2^62] is
+     * refused, since a stride of it would overflow. */
     size_t product = 1;
     bool   empty = false;
     for (int i = 0; i < shape->rank; i++) {
@@ -103,7 +103,7 @@ const char *shape_text(const fov_shape *shape, char out[SHAPE_TEXT_SIZE])
     return out;
 }
 
-/* One dimension of a broadcast; false where the two cannot meet. */
+/* One dimension of a broadcast; false if the two do not broadcast. */
 static bool shape_broadcast_dimension(int64_t a, int64_t b, int64_t *result)
 {
     if (a == b || b == 1) {
@@ -115,7 +115,7 @@ static bool shape_broadcast_dimension(int64_t a, int64_t b, int64_t *result)
         return true;
     }
     if (a == FOV_BATCH || b == FOV_BATCH) {
-        *result = a == FOV_BATCH ? b : a; /* against a number other than 1, unknown must be that number */
+        *result = a == FOV_BATCH ? b : a; /* the unknown dimension must equal the other, which is not 1 */
         return true;
     }
     return false;
@@ -150,7 +150,7 @@ int shape_axis(const fov_shape *shape, int64_t axis, int *result, struct error *
 
 fov_shape shape_make(int rank, const int64_t *dim)
 {
-    /* Zeroed whole, so that two equal shapes are also equal bytes. */
+    /* Unused dimensions are zero, so that equal shapes have equal bytes. */
     fov_shape shape = {.rank = rank};
     for (int i = 0; i < rank && i < FOV_MAX_RANK; i++) {
         shape.dim[i] = dim[i];

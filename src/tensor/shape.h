@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes: sizes are multiplied, and checked for overflow, here and nowhere else. A dimension of FOV_BATCH (-1) is not
- * known yet; it becomes a number when a plan is made. */
+/* Shapes: dimensions are multiplied, and checked for overflow, here and nowhere else. A dimension of FOV_BATCH (-1) is
+ * not known yet; it becomes a number when a plan is made. */
 #ifndef TENSOR_SHAPE_H
 #define TENSOR_SHAPE_H
 
@@ -9,12 +9,12 @@
 
 enum { SHAPE_TEXT_SIZE = 200 };
 
-/** Number of elements; false when it does not fit 63 bits or a dimension is unknown or negative. Rank 0 has one. */
+/** Number of elements; false if it does not fit 63 bits or a dimension is unknown or negative. Rank 0 has one. */
 bool shape_count(const fov_shape *shape, size_t *count);
-/** Elements x element size, the same way. */
+/** Number of elements times element size, with the same checks. */
 bool shape_bytes(const fov_shape *shape, fov_dtype dtype, size_t *bytes);
-/** Fits memory with one sample in place of what is open, and no dimension is beyond 2^38: so that strides, pads and
- *  dilations (each at most 2^24) can be multiplied with any dimension without a thought of 64 bits. */
+/** Whether the size with a batch of 1 fits 63 bits and no dimension exceeds 2^38, so that strides, pads and dilations
+ *  (each at most 2^24) can be multiplied by any dimension without overflow of 64 bits. */
 bool shape_is_sound(const fov_shape *shape, fov_dtype dtype);
 bool shape_is_known(const fov_shape *shape);
 /** Equal rank and dimensions; unknown equals unknown. */
@@ -26,7 +26,7 @@ const char *shape_text(const fov_shape *shape, char out[SHAPE_TEXT_SIZE]);
 /** ONNX (numpy) multidirectional broadcasting; E_SHAPE with both shapes in the sentence. An unknown dimension against
  *  1 or another unknown stays unknown; against a number > 1 it becomes that number. */
 int shape_broadcast(const fov_shape *a, const fov_shape *b, fov_shape *result, struct error *error);
-/** -1 is the last axis; E_SHAPE when outside the rank. */
+/** Turns an axis into an index: negative ones count from the end, -1 is the last. E_SHAPE if outside the rank. */
 int shape_axis(const fov_shape *shape, int64_t axis, int *result, struct error *error);
 fov_shape shape_make(int rank, const int64_t *dim);
 /** Elements of dimensions from .. to - 1 (all known); 1 for an empty range. For loops over already checked shapes. */
