@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What all reductions have in common, but for the work itself (reduction.c): which axes go, shapes, definitions,
- * gradients, spellings. */
+/* Code shared by all reductions except the CPU implementation (reduction.c): axes, shapes, textbook twins, gradients,
+ * ONNX. */
 #include "op/reduce.h"
 
 #include <math.h>
@@ -105,7 +105,8 @@ int reduce_infer_numbers(const struct op_infer *infer)
 
 /* ---- definitions --------------------------------------------------------------------------------------------- */
 
-/** What nothing adds up to: for the extremes of types without infinities, the least or greatest number there is. */
+/** The value of a reduction over no elements: `start`, or for extremes of types without infinities the type's least or
+ *  greatest number. */
 static double neutral(fov_dtype dtype, double start)
 {
     if (!isinf(start) || op_is_float(dtype)) {
@@ -127,12 +128,12 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     bool gone[FOV_MAX_RANK];
     struct error unused = {FOV_OK, ""};
     reduce_axes(textbook->options, values, given, &x->shape, gone, &unused);
-    double elements = 1; /* that become one */
+    double elements = 1; /* of x for each one of y */
     for (int i = 0; i < x->shape.rank; i++) {
         elements *= gone[i] ? (double)x->shape.dim[i] : 1;
     }
 
-    fov_shape kept = reduce_kept_shape(&x->shape, gone); /* y's shape or, with the same elements, what it came from */
+    fov_shape kept = reduce_kept_shape(&x->shape, gone); /* y's shape before dimensions are dropped */
     size_t in_count = op_count(&x->shape), out_count = op_count(&y->shape);
     for (size_t i = 0; i < out_count; i++) {
         y->data[i] = neutral(y->dtype, definition->start);
@@ -181,7 +182,7 @@ fov_value reduce_flow_reduce(const struct op_gradient *gradient, const struct re
     return op_emit(gradient->emitter, op, in, has_input ? 2 : 1, &flow->over);
 }
 
-/* sign (x - y) is at most 0, and 0 at the extremes: 1 + sign(...) picks them out. */
+/* sign * (x - y) is 0 at the extremes and negative elsewhere, so 1 + sign * sign(x - y) is 1 there and 0 elsewhere. */
 void reduce_extreme_gradient(struct op_gradient *gradient, double sign)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -199,10 +200,10 @@ void reduce_extreme_gradient(struct op_gradient *gradient, double sign)
 bool reduce_supports(const void *options, const struct op_tensor *in, int in_count)
 {
     (void)in_count;
-    return op_all_f32(options, in, 1); /* axes are i64 */
+    return op_all_f32(options, in, 1); /* input 1, axes, is i64 */
 }
 
-/* Where dimensions are dropped the result is plain: its dimension 1 need not be the channels. */
+/* A result of rank 3 or more with dropped dimensions is plain: its dimension 1 need not be the channels. */
 enum op_layout_rule reduce_layout_for(const void *options, const struct op_tensor *in, int in_count)
 {
     const struct reduce_options *reduce = options;
@@ -271,7 +272,7 @@ int reduce_import(struct op_import *node, const char *op, int input_since)
                     options.axes.at[i] = op_axis_value(axes[i]);
                 }
             } else {
-                in[count++] = node->in[1]; /* known, perhaps, when shapes are worked out */
+                in[count++] = node->in[1]; /* its values may become known during shape inference */
             }
         }
     }
@@ -280,7 +281,7 @@ int reduce_import(struct op_import *node, const char *op, int input_since)
     return FOV_OK;
 }
 
-/** What reducing each element by itself comes to, as an operator of all opsets. */
+/** Exports a reduction over no axes as the elementwise operator that it is, which exists in all opsets. */
 static void export_alone(struct op_export *node)
 {
     static const char *const others[][2] = {
@@ -306,7 +307,7 @@ int reduce_export(struct op_export *node, int input_since)
         return node->fail(node->writer, FOV_E_UNSUPPORTED, "%s of bools needs opset 20, not %d", node->op->onnx->type,
                           node->opset);
     }
-    if (has_input && !as_input) { /* an attribute then, which takes numbers that are known */
+    if (has_input && !as_input) { /* this opset has an attribute instead: needs known values */
         const double *values = node->known(node->writer, 1);
         if (values == NULL) {
             return node->fail(node->writer, FOV_E_UNSUPPORTED, "opset %d has no axes input (from opset %d on)",
@@ -323,7 +324,7 @@ int reduce_export(struct op_export *node, int input_since)
         return FOV_OK;
     }
     const char *axes = NULL;
-    /* "No axes" is an empty list, not an absent one: ONNX Runtime takes the absent one for all axes. */
+    /* "No axes" is exported as an empty list, not as an absent one, which ONNX Runtime takes for all axes. */
     if (as_input && !has_input && (options->axes.count > 0 || options->noop_with_empty_axes)) {
         axes = node->integers(node->writer, options->axes.at, options->axes.count, false);
     }
@@ -365,7 +366,7 @@ fov_value reduce_build(fov_graph *graph, const char *op, fov_value x, const fov_
 
 /* ---- cases --------------------------------------------------------------------------------------------------- */
 
-/* Axes that come as an input: the last one, and the first but one. */
+/* Fills the axes input with the last axis and axis 1. */
 static void fill_axes(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {
@@ -373,7 +374,8 @@ static void fill_axes(int index, double *data, size_t count, struct random_key k
     }
 }
 
-/* A shuffled grid, no point near zero or another: extremes and signs do not change under small steps. */
+/* A shuffled grid whose points are at least 0.02 from zero and 0.05 from each other, so that extremes and signs do not
+ * change under the small steps of central differences. */
 static void fill_away(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count && index == 0; i++) {

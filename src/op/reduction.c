@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The work of a reduction in single precision. It is cut by shape alone: pieces of rows, each piece reduced into its
- * own accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
- * Which axes go is no question here: y's shape broadcasts to x's, and where it repeats, x is reduced. */
+/* The CPU implementation of reductions of f32. The work is cut by shape alone: pieces of rows, each piece reduced into
+ * its own accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
+ * The axes follow from the shapes: y's shape broadcasts to x's, and x is reduced where y repeats. */
 #include "op/reduce.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const
     reduction->columns = reduction->walk.size[inner];
     reduction->rows = op_walk_span(&reduction->walk, 0, inner);
     reduction->row_is_reduced = stride == 0;
-    if (stride > 1) { /* y lies in another order than x: an element is a row */
+    if (stride > 1) { /* y lies in another order than x: each element is a row of its own */
         reduction->rows *= reduction->columns;
         reduction->columns = 1;
         reduction->row_is_reduced = true;
@@ -36,7 +36,7 @@ void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const
         reduction->columns > 0 ? op_chunks(reduction->columns, reduction->unit_columns) : 0;
     reduction->units = reduction->rows * reduction->units_per_row;
 
-    /* As many pieces as keep threads busy, as few as keep the accumulators small; from sizes only. */
+    /* Enough pieces to keep threads busy, few enough to keep the accumulators small; from sizes only. */
     size_t pieces = op_chunks(reduction->rows * reduction->columns, PIECE_FLOATS);
     size_t most = reduction->out_count > 0 ? MOST_ACCUMULATORS / reduction->out_count : 1;
     most = most > MOST_PIECES ? MOST_PIECES : most;
@@ -69,7 +69,7 @@ static double start_of(enum reduce_kind kind)
     return kind == REDUCE_MIN ? (double)INFINITY : 0;
 }
 
-/* NaN wins over everything. */
+/* NaN if either is NaN. */
 static double larger(double a, double b)
 {
     return a > b || isnan(a) ? a : b;
@@ -87,7 +87,7 @@ static double log_add(double a, double b)
     return isinf(large) ? large : large + log1p(exp(small - large));
 }
 
-/* What two parts of one reduction are together. */
+/* The result of a reduction from the results of its two parts. */
 static double combine(enum reduce_kind kind, double a, double b)
 {
     switch (kind) {
@@ -144,11 +144,11 @@ static double reduce_row(enum reduce_kind kind, const struct kernel_table *kerne
     return result;
 }
 
-/* One row into a row of accumulators. */
+/* Reduces a row elementwise into a row of accumulators. */
 static void add_row(enum reduce_kind kind, size_t n, const float *x, double *sums)
 {
     switch (kind) {
-    case REDUCE_SUM: /* by the kernel, many rows at once */
+    case REDUCE_SUM: /* done by the kernel column_sum, many rows at once */
         break;
     case REDUCE_SUM_ABS:
         for (size_t i = 0; i < n; i++) {
@@ -186,7 +186,7 @@ static void add_row(enum reduce_kind kind, size_t n, const float *x, double *sum
 static double finish(const struct reduction *reduction, double sum)
 {
     switch (reduction->finish) {
-    case FINISH_MEAN: /* every result is the mean of equally many */
+    case FINISH_MEAN: /* every result is the mean of the same number of elements */
         return sum / ((double)reduction->in_count / (double)reduction->out_count);
     case FINISH_ROOT:
         return sqrt(sum);
@@ -217,7 +217,8 @@ static void reduce_piece(void *context, size_t piece, int worker)
     for (size_t i = 0; i < r->out_count; i++) {
         sums[i] = start_of(r->kind);
     }
-    /* With an element as a row, all dimensions lead to the place in y; otherwise all but the innermost. */
+    /* The row's index selects an element of y by all dimensions if each element is a row, else by all but the
+     * innermost. */
     int depth = r->row_is_reduced && r->columns == 1 ? r->walk.rank : r->walk.rank - 1;
     size_t unit = op_chunk_begin(piece, r->units_per_piece);
     size_t end = r->units > 0 ? unit + op_chunk_length(piece, r->units_per_piece, r->units) : unit;
@@ -231,7 +232,7 @@ static void reduce_piece(void *context, size_t piece, int worker)
             unit++;
             continue;
         }
-        size_t same = r->repeat - row % r->repeat; /* rows that go to this place too */
+        size_t same = r->repeat - row % r->repeat; /* rows from here on that go to the same row of y */
         same = same < end - unit ? same : end - unit;
         if (r->kind == REDUCE_SUM) {
             work->kernel->column_sum(same, r->columns, from, r->columns, to);
@@ -259,7 +260,7 @@ static void combine_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* Where no axis goes, every element is reduced by itself. */
+/* Reduces every element by itself (reduction.nothing). */
 static void alone_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

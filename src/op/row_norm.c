@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalisation of rows: shape rule, definition and fast form of layer, group, instance and RMS normalisation.
- * Statistics are taken in two passes (mean, then squares of what is left), a row at a time, by one thread. The gradient
- * is the operator row_norm_gradient (layer_norm/gradient.c). */
+/* Normalisation of rows: shape rule, textbook twin and CPU implementation of layer, group, instance and RMS
+ * normalisation. Each row is done by one thread, its statistics in two passes (mean, then squares of the differences
+ * from it). The gradient is the operator row_norm_gradient (layer_norm/gradient.c). */
 #include "op/row_norm.h"
 
 #include <math.h>
@@ -53,7 +53,7 @@ int row_norm_resolve(struct row_norm_geometry *geometry, const struct row_norm_o
     return 0;
 }
 
-/** Weight and bias have a number per weight, in any shape that says so. */
+/** Weight and bias must have geometry->weights elements, in any shape. */
 static int check_weights(const struct op_infer *infer, const struct row_norm_geometry *geometry, int index,
                          const char *name)
 {
@@ -197,7 +197,7 @@ static void finish_row(const struct row_norm_geometry *geometry, const struct op
         }
         return;
     }
-    for (size_t j = 0; j < columns; j += n) { /* a weight per run of pixels */
+    for (size_t j = 0; j < columns; j += n) { /* one weight for n consecutive elements */
         size_t w = row_norm_weight(geometry, row, j), length = columns - j < n ? columns - j : n;
         kernel->unary[UNARY_affine](length, y + j, y + j, weight != NULL ? inv_std * weight[w] : inv_std,
                                     bias != NULL ? bias[w] : 0);
@@ -217,7 +217,7 @@ static void norm_chunk(void *context, size_t chunk, int worker)
         float *y = (float *)run->out[ROW_NORM_Y].data + r * columns;
         double mean = options->uncentred ? 0 : run->kernel->sum(columns, x) / (double)columns;
         run->kernel->unary[UNARY_affine](columns, x, y, 1, (float)-mean);
-        /* What rounding the mean left in y is taken from the mean square again. */
+        /* y = x - float(mean): the variance about the mean is y's mean square less the square of the rounding error. */
         double rest = mean - (double)(float)mean;
         double variance = run->kernel->sum_squares(columns, y) / (double)columns - rest * rest;
         double inv_std = 1 / sqrt((variance < 0 ? 0 : variance) + options->epsilon); /* NaN stays NaN */

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* What layer, group, instance and RMS normalisation share: each brings parts ("rows") of every sample to mean 0 and
- * variance 1 (RMS: only to mean square 1), and then scales and shifts. They differ in which elements make a row and
- * which weight an element gets. Rows are contiguous in plain order. Next: layer_norm/, group_norm/, instance_norm/. */
+/* Shared by layer, group, instance and RMS normalisation: each brings parts ("rows") of every sample to mean 0 and
+ * variance 1 (RMS: only to mean square 1), and then scales and shifts. They differ in which elements form a row and
+ * which weight belongs to an element. Rows are contiguous in plain order. Next: layer_norm/, group_norm/,
+ * instance_norm/. */
 #ifndef OP_ROW_NORM_H
 #define OP_ROW_NORM_H
 
 #include "op/common.h"
 
 enum row_norm_kind {
-    ROW_NORM_LAYER, /**< rows: all dimensions from `axis` on; weight of their shape */
-    ROW_NORM_GROUP  /**< rows: the pixels of channels / groups channels; weight per channel */
+    ROW_NORM_LAYER, /**< a row: all dimensions from `axis` on; a weight per element of the row */
+    ROW_NORM_GROUP  /**< a row: all pixels of one group of channels; a weight per channel */
 };
 enum { ROW_NORM_X, ROW_NORM_WEIGHT, ROW_NORM_BIAS };         /**< inputs */
 enum { ROW_NORM_Y, ROW_NORM_MEAN, ROW_NORM_INV_STD };        /**< outputs */
 
 struct row_norm_options {
     double  epsilon;
-    int64_t axis, groups; /**< groups 0: as many as channels */
-    int     kind;
-    bool    group_weights; /**< weight and bias are [groups], as ONNX had it in opset 18 */
-    bool    uncentred;     /**< no mean is taken away; there is no output for it then */
+    int64_t axis, groups; /**< groups 0: one per channel */
+    int     kind;         /**< enum row_norm_kind */
+    bool    group_weights; /**< weight and bias are [groups], as in ONNX opset 18 */
+    bool    uncentred;     /**< the mean is not subtracted, and output ROW_NORM_MEAN is absent */
 };
 
-/** Element j of row r has the weight (r % period) * row_step + j / divisor. */
+/** Element j of row r has the weight with index (r % period) * row_step + j / divisor. */
 struct row_norm_geometry {
     size_t rows, columns, weights;
     size_t period, row_step, divisor;

@@ -18,7 +18,8 @@ static int check_list(const char *name, const struct op_list *list, int expected
     return 0;
 }
 
-/** Pads of one axis under SAME: as many outputs as strides fit, the odd pixel at the end (upper) or the beginning. */
+/** Pads of one axis under SAME: ceil(in / stride) outputs; an odd pixel of padding goes to the end (upper) or the
+ *  beginning (lower). */
 static void pad_same(struct window *window, int axis, bool upper)
 {
     int64_t stride = window->stride[axis], in = window->in[axis];
@@ -50,7 +51,7 @@ static int resolve_axis(struct window *window, int axis, bool ceil_mode, const f
     int64_t stride = window->stride[axis];
     int64_t steps = ceil_mode ? (has - needs + stride - 1) / stride : (has - needs) / stride;
     window->out[axis] = steps + 1;
-    /* A window that would begin in the right pad sees nothing: it is dropped. */
+    /* A window that would begin in the right pad covers no pixel: it is dropped. */
     if (ceil_mode && steps * stride >= window->in[axis] + window->begin[axis]) {
         window->out[axis] = steps;
     }
@@ -196,7 +197,7 @@ void window_met_rows(const struct window *window, int64_t z, int64_t y, const vo
     }
 }
 
-/** An option of whichever operator, by its name; NULL: it has none of that kind. */
+/** Address of an option of the maker by name and kind; NULL: its operator has no such option. */
 static const void *option_of(const struct op_maker *maker, const char *name, enum op_attribute_kind kind)
 {
     const struct op_attribute *attribute = maker->op->attributes;
@@ -207,8 +208,8 @@ static const void *option_of(const struct op_maker *maker, const char *name, enu
     return attribute == NULL || attribute->name == NULL ? NULL : (const char *)maker->options + attribute->offset;
 }
 
-/** The pads of a pad with zeros: 2 numbers per dimension. False where it is another operator, or pads with something
- *  else. */
+/** If the maker is a pad with zeros, fills `frame` with its pads: 2 numbers per dimension, all beginnings first. False:
+ *  it is another operator, pads with another value, or its pads are unknown. */
 static bool zero_frame(const struct op_takeover *takeover, const struct op_maker *maker, struct op_list *frame)
 {
     enum { PADS = 1, VALUE = 2, AXES = 3, CONSTANT = 0 };
@@ -315,7 +316,7 @@ const char *window_pool2d(fov_graph *graph, fov_value x, const fov_pool2d_option
             fov_graph_fail(graph, node, FOV_E_USAGE, "kernel is %lld, it must be at least 1", (long long)kernel);
             return NULL;
         }
-        if (pool->stride.at[axis] == 0) { /* windows that do not overlap */
+        if (pool->stride.at[axis] == 0) { /* default: windows that do not overlap */
             pool->stride.at[axis] = kernel;
         }
         for (int side = 0; side < 2; side++) {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows that slide over images: the arithmetic that convolution and pooling share. Sizes, padding and which input
- * pixel an output pixel meets; no values. One to three spatial axes are always held as three (depth, height, width),
- * the missing ones of size 1, so that one loop serves all ranks. Next: op/conv/conv.h, op/max_pool/max_pool.c. */
+/* Windows that slide over images: the index arithmetic shared by convolution and pooling. Sizes, padding, and which
+ * input pixel an output pixel reads; no values. One to three spatial axes are always stored as three (depth, height,
+ * width), the missing ones of size 1, so that one loop serves all ranks. Next: op/conv/conv.h and
+ * op/max_pool/max_pool.c. */
 #ifndef OP_WINDOW_H
 #define OP_WINDOW_H
 
 #include "op/op.h"
 
 enum window_auto_pad { WINDOW_PAD_GIVEN, WINDOW_SAME_UPPER, WINDOW_SAME_LOWER, WINDOW_VALID };
-/** As ONNX spells them; for attribute tables. */
+/** Names of enum window_auto_pad as in ONNX; for attribute tables. */
 extern const char *const window_auto_pad_choices[];
 
 enum { WINDOW_AXES = 3, WINDOW_SIZE_LIMIT = 1 << 24 /**< of a kernel, stride, pad or dilation, pixels */ };
 
-/** What options say. Lists have one number per spatial axis; pad has two: all beginnings, then all ends, as ONNX. */
+/** The options of a window. Lists have one number per spatial axis; pad has two: all beginnings, then all ends, as in
+ *  ONNX. */
 struct window_request {
     const struct op_list *kernel; /**< required */
     const struct op_list *stride, *pad, *dilation; /**< count 0: 1, 0, 1 */
@@ -21,7 +23,8 @@ struct window_request {
     bool ceil_mode; /**< round output sizes up, as long as a window begins inside the image or its left pad */
 };
 
-/** A window over an image of known size. Output pixel o meets input pixel o * stride + tap * dilation - begin. */
+/** A window over an image of known size. Output pixel o reads input pixel o * stride + tap * dilation - begin, for each
+ *  tap of the kernel. */
 struct window {
     int     rank; /**< spatial axes that exist: 1 .. 3, the last ones of the arrays */
     int64_t in[WINDOW_AXES], out[WINDOW_AXES];                                 /**< pixels */
@@ -29,7 +32,8 @@ struct window {
     int64_t begin[WINDOW_AXES], end[WINDOW_AXES];                              /**< pad, pixels */
 };
 
-/** x is [N, C, spatial...]; only its spatial dimensions are read, and they must be known. */
+/** Fills the window for x [N, C, spatial...], of which only the spatial dimensions are read; they must be known.
+ *  E_SHAPE or E_USAGE. */
 int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request,
                    struct error *error);
 /** [batch, channels, output sizes...] */
@@ -37,16 +41,16 @@ fov_shape window_out_shape(const struct window *window, int64_t batch, int64_t c
 int64_t window_taps(const struct window *window);
 int64_t window_in_pixels(const struct window *window);
 int64_t window_out_pixels(const struct window *window);
-/** The list of the last `rank` spatial dimensions of a shape: how gradients remember a size. */
+/** The spatial dimensions of a shape, for options in which gradients keep an input's size. */
 struct op_list window_spatial(const fov_shape *shape);
 void window_cost(const struct window *window, struct op_cost *cost); /**< receptive field only */
 
-/** Input pixel that output pixel `out` meets through `tap`; may lie outside the image. */
+/** The input pixel that output pixel `out` reads through `tap`; may lie outside the image. */
 static inline int64_t window_meets(const struct window *window, int axis, int64_t out, int64_t tap)
 {
     return out * window->stride[axis] + tap * window->dilation[axis] - window->begin[axis];
 }
-/** The output pixel that meets input pixel `in` through `tap`, or -1. */
+/** The output pixel that reads input pixel `in` through `tap`, or -1. */
 static inline int64_t window_met_by(const struct window *window, int axis, int64_t in, int64_t tap)
 {
     int64_t distance = in + window->begin[axis] - tap * window->dilation[axis];
@@ -62,43 +66,47 @@ int64_t window_pixel(const int64_t size[WINDOW_AXES], int64_t z, int64_t y, int6
 
 /* ---- rows, for the kernels that compute one line of channels-last pixels ----------------------------------------- */
 
-/** Fills what a row kernel wants to know; kernel rows are all (kz, ky). */
+/** The arguments of a row kernel for one output line; kernel depth and height are flattened to kernel rows (kz, ky). */
 struct kernel_window window_row(const struct window *window, size_t channels);
 size_t window_rows_count(const struct window *window); /**< kernel depth x kernel height */
-/** rows[kz * kernel height + ky] = the input line that output line (z, y) meets, or NULL. `line` in bytes. */
+/** rows[kz * kernel height + ky] = the input line that output line (z, y) reads through that kernel row, or NULL.
+ *  `line`: bytes per line. */
 void window_rows(const struct window *window, int64_t z, int64_t y, const void *image, size_t line, const void **rows);
-/** The same for gradients: the output line that input line (z, y) meets through that kernel row, or NULL. */
+/** The inverse, for gradients: the output line that reads input line (z, y) through that kernel row, or NULL; `image`
+ *  has the output's size. */
 void window_met_rows(const struct window *window, int64_t z, int64_t y, const void *image, size_t line,
                      const void **rows);
 
-/** Lines to give a chunk when each costs `work` elements: fixed by shape, enough to be worth waking a thread. */
+/** Lines per chunk if each costs `work` elements: depends on the shape alone, enough to be worth waking a thread. */
 size_t window_lines_per_chunk(size_t work);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/** For op.take_over: where input 0 is an image in a frame of zeros, made by a pad of its own, takes the image instead
- *  and lets the window have the frame. `pad` is the operator's, in takeover->options. False: there is none. */
+/** For op.take_over: if input 0 is an image padded with zeros by a pad node that only this node reads, reads the image
+ *  instead and adds that frame to the window's own padding. `pad`: the operator's option, in takeover->options. False:
+ *  nothing was changed. */
 bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad);
 
 /* ---- parts of public builders ------------------------------------------------------------------------------------ */
 
-/** A 2-D list from the two spellings `side` (both axes) and `sides`, `fallback` for an axis that neither gives. */
+/** A 2-D list from builder options: per axis sides[], else `side` (both axes), else `fallback`; 0: not given. */
 struct op_list window_list2(int side, const int sides[2], int fallback);
-/** Pads top, left, bottom, right from `side` or `sides`. */
+/** Pads top, left, bottom, right: sides[] if any is not 0, else `side` for all four. */
 struct op_list window_pads2(int side, const int sides[4]);
 
-/** What max and average pooling read from fov_pool2d_options in the same way. */
+/** The part of fov_pool2d_options that max and average pooling read in the same way. */
 struct window_pool2d {
     struct op_list kernel, stride, pad;
 };
 struct fov_pool2d_options;
-/** Checks x and options; returns the node's name, NULL after a failure (`options` NULL is one: no kernel). */
+/** Checks x and options and fills `pool`; returns the node's name, NULL after a failure. `options` must not be NULL, as
+ *  the kernel has no default. */
 const char *window_pool2d(fov_graph *graph, fov_value x, const struct fov_pool2d_options *options, const char *kind,
                           struct window_pool2d *pool);
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
-/** enum window_auto_pad of its spelling; -1: none of them. */
+/** Converts an ONNX name to enum window_auto_pad; -1: unknown. */
 int window_auto_pad_read(const char *text);
 
 #endif
