@@ -27,7 +27,7 @@ static void gradient(struct op_gradient *gradient)
 
 static const struct op_onnx onnx = {.type = "Acosh", .since = 9};
 
-/* It begins at 1. */
+/* Values from 1.5 to 2.5: the function is defined from 1 on, where its slope is infinite. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     (void)index;

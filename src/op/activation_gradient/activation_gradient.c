@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of every elementwise function of one argument, in one operator: dx = dy f'(x). Which function is an
- * option, so that a new activation brings no gradient operator of its own. A second operator differentiates once more;
- * there it ends. The formulas are in derivative.c (double) and in the kernels (float). */
+/* The gradient of every elementwise function of one argument, in one operator: dx = dy f'(x). The function is an
+ * option, so that a new activation needs no gradient operator of its own. A second operator is the gradient of this one
+ * by the saved tensor; it has no gradient itself. The formulas are in derivative.c (double) and in the kernels
+ * (float). */
 #include "op/activation_gradient/derivative.h"
 #include "op/elementwise.h"
 
@@ -27,7 +28,7 @@ static enum unary function_of(const void *options)
     return (enum unary)((const struct activation_gradient_options *)options)->function;
 }
 
-/* Of two or three inputs, `saved` is the last. */
+/* For both operators: inputs dy, saved; or flow, dy, saved. */
 static int infer_gradient(const struct op_infer *infer)
 {
     int saved = infer->in_count - 1;
@@ -53,7 +54,7 @@ static const struct op_port in[] = {{.name = "dy", .shape = "[...]"},
                                     {0}};
 static const struct op_port out[] = {{.name = "dx", .shape = "[...]"}, {0}};
 
-/* Linear in dy with the same factor; and, by what f' reads, the slope of f'. */
+/* dx is linear in dy, so the gradient of dy is activation_gradient again; that of saved has the slope of f'. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -119,9 +120,9 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-/** Behind the gradient of a max pooling of y itself, f' at the pixel that won is f' of what was pooled: taken before
- *  it, there are fewer numbers, and y need not be kept. Not where a normalisation made x, whose gradient takes f'
- *  along. */
+/** If dy comes from the gradient of a max pooling of y itself, multiplies by f' before that gradient instead of after:
+ *  f' at the pixel that won is f' of the pooled value, there are fewer pooled values, and y need not be kept. Not where
+ *  x comes from a normalisation, whose gradient takes f' over. */
 static bool take_over(struct op_takeover *node)
 {
     struct op_maker back, pool, forward, before;
@@ -200,7 +201,7 @@ const struct op op_activation_gradient = {
     .cases = cases,
 };
 
-/* ---- the gradient of that by what was saved: seldom used (gradient penalties), so in double only --------------- */
+/* ---- the gradient of dx by saved: seldom used (gradient penalties), so only the textbook twin exists ----------- */
 
 static const struct op_port second_in[] = {{.name = "flow", .shape = "[...]: gradient of dx"},
                                            {.name = "dy", .shape = "[...]"},

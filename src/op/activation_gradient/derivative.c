@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Derivatives, one line per function of kernel/list.inc, as its table there states them. `v` is x or y, whichever the
- * gradient reads. A new function in the list makes the compiler ask for its two lines here (-Wswitch). */
+/* Derivatives, one line per function of kernel/list.inc, as the table there states them. `v` is x or y, whichever the
+ * gradient reads. For a new function in the list, -Wswitch reports the two lines that are missing here. */
 #include "op/activation_gradient/derivative.h"
 
 #include <math.h>
@@ -24,6 +24,7 @@ static double normal_density(double x)
     return exp(-x * x / 2) / sqrt(2 * PI);
 }
 
+/* The cumulative distribution function of the standard normal distribution. */
 static double normal_share(double x)
 {
     return (1 + erf(x / sqrt(2))) / 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Adadelta (Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1): steps as long as the last
- * ones were, so the rate is mostly 1. */
+/* Adadelta (Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1): the length of a step follows that
+ * of the previous steps, so the learning rate is usually 1. */
 #include "op/optimiser.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Adagrad (Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic optimization",
- * 2011): the gradient over the root of the sum of all its squares. */
+ * 2011): the gradient divided by the root of the sum of all its squares so far. */
 #include "op/optimiser.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Adam, and AdamW with `decoupled`: a step whose length adapts to each element's gradients. The bias corrections are
- * computed once per step, in double. One pass over memory; all three tensors are renewed where they lie. */
+ * computed once per step, in double. One pass over memory; parameter and moments are usually updated in place. */
 #include "op/common.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* Loshchilov & Hutter's form by a name of its own: the same options, others of them by default. */
+/* AdamW as an operator of its own: the same options with other defaults (decoupled, weight_decay 0.01). */
 static const struct op_attribute adamw_attributes[] = {
     {OP_ATTRIBUTE(struct adam_options, beta1), .kind = OP_NUMBER, .standard = 0.9, .maximum = 0.999999999,
      .doc = "share of the mean gradient kept"},
@@ -103,8 +103,8 @@ static void run_chunk(void *context, size_t chunk, int worker)
                        work->parameter + begin, work->first + begin, work->second + begin);
 }
 
-/* Outputs are usually the inputs' memory; where they are not, the kernel works on a copy: in scratch, for a moment that
-   nobody keeps. */
+/* An output's data, set to the old value from `input`. Usually the two share memory and nothing is copied. A moment
+   whose output is absent is a copy in scratch. */
 static float *renewed(const struct op_run *run, int output, int input, size_t count)
 {
     float *to = run->out[output].data;
@@ -157,7 +157,7 @@ static bool supports(const void *options, const struct op_tensor *tensors, int c
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile, .in_place = 1u << PARAMETER};
 
-/* Moments as they are after some steps: the second is a mean of squares. */
+/* Moments as after some steps: the second, a mean of squares, is positive. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Adaptive pooling: a result of a given size, whatever the size of the input. Window i of an axis runs from
- * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX only
- * knows the case where sizes divide: that is written as AveragePool or MaxPool, the others as sub-graphs of its
- * operators. The definitions are also the implementations. */
+ * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX can
+ * express only the case where `out` divides `in` as one node: this is exported as AveragePool or MaxPool, others as
+ * sub-graphs of ONNX operators. There are no CPU implementations; the textbook twins run. */
 #include "op/common.h"
 #include "op/given.h"
 #include "op/onnx.h"
@@ -24,7 +24,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** Sizes of both sides, always three axes. */
+/** Spatial sizes of x and y, always as three axes. */
 struct sizes {
     int64_t in[WINDOW_AXES], out[WINDOW_AXES];
 };
@@ -34,7 +34,7 @@ static int64_t product(const int64_t size[WINDOW_AXES])
     return size[0] * size[1] * size[2];
 }
 
-/** `in` and `out`: the last spatial axes of each side. */
+/** `in` and `out`: spatial sizes of x and y, [axes]; missing leading axes become 1. */
 static void fill_sizes(struct sizes *sizes, const int64_t *in, const int64_t *out, int axes)
 {
     for (int i = 0; i < WINDOW_AXES; i++) {
@@ -108,7 +108,7 @@ static struct box box_of(const struct sizes *sizes, int64_t out)
     return box;
 }
 
-/** The k-th pixel of a box. */
+/** Index in the image of the k-th pixel of a box. */
 static size_t pixel_of(const struct sizes *sizes, const struct box *box, int64_t k)
 {
     int64_t at[WINDOW_AXES];
@@ -122,7 +122,8 @@ static size_t pixel_of(const struct sizes *sizes, const struct box *box, int64_t
 
 /* ---- average ----------------------------------------------------------------------------------------------------- */
 
-/** The mean of each window of x; or `back`, from what came to y, the share of each pixel of x. */
+/** Forward: `to` (y) becomes the mean of each window of `from` (x). `back`: `to` (dx) becomes the sum of each pixel's
+ *  shares of `from` (dy). The caller has zeroed `to`. */
 static void average(const fov_shape *x, const fov_shape *y, bool back, const double *from, double *to)
 {
     struct sizes sizes;
@@ -171,7 +172,7 @@ static void gradient_of_average_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- maximum: a second output says where it was ------------------------------------------------------------------ */
+/* ---- maximum: the second output is the index of its pixel -------------------------------------------------------- */
 
 static void textbook_max(const struct op_textbook *textbook)
 {
@@ -226,7 +227,7 @@ static bool sizes_divide(const struct sizes *sizes)
     return divide;
 }
 
-/** All windows are equal: `type` is AveragePool or MaxPool. */
+/** For windows of equal size that do not overlap: writes one node of `type`, AveragePool or MaxPool. */
 static int export_ordinary(struct op_export *node, const struct sizes *sizes, int axes, const char *type)
 {
     int64_t window[WINDOW_AXES];
@@ -240,7 +241,8 @@ static int export_ordinary(struct op_export *node, const struct sizes *sizes, in
     return FOV_OK;
 }
 
-/** One axis of an average as a matrix: element [i][o] (or [o][i]) is 1 / window where pixel i lies in window o. */
+/** One axis of an average as a matrix: element [i][o] (or [o][i]) is 1 / (pixels of window o) if pixel i lies in it,
+ *  else 0. */
 struct share {
     struct sizes sizes;
     int          axis;
@@ -257,8 +259,8 @@ static double share_of(const void *context, size_t index)
     return i >= first && i < end ? 1.0 / (double)(end - first) : 0;
 }
 
-/* The mean over a box is a mean over each axis in turn, and a mean over one axis is a matrix product. ONNX multiplies
-   the last two axes; a third comes to the end by a transposition and goes back by another. */
+/* The mean over a box is a mean over each axis in turn, and a mean over one axis is a matrix product. ONNX's MatMul
+   works on the last two axes; depth is transposed to the end and back. */
 static int export_average(struct op_export *node)
 {
     static const int64_t depth_last[] = {0, 1, 3, 4, 2}, depth_first[] = {0, 1, 4, 2, 3};
@@ -270,7 +272,7 @@ static int export_average(struct op_export *node)
         return export_ordinary(node, &share.sizes, axes, "AveragePool");
     }
     for (int axis = 0; axis < WINDOW_AXES; axis++) {
-        left += share.sizes.in[axis] != share.sizes.out[axis];
+        left += share.sizes.in[axis] != share.sizes.out[axis]; /* axes that are left to average */
     }
     const char *value = node->in_name(node->writer, 0);
     for (share.axis = WINDOW_AXES - 1; share.axis >= 0; share.axis--) {
@@ -297,8 +299,8 @@ static int export_average(struct op_export *node)
     return FOV_OK;
 }
 
-/** Windows as a table [out][largest]: which pixel is the k-th of window o. A smaller window names its first pixel
- *  again, which changes no maximum. */
+/** Windows as a table [out][largest]: the index of the k-th pixel of window o. A window of fewer than `largest` pixels
+ *  is filled up with its first pixel, which changes no maximum. */
 struct table {
     struct sizes sizes;
     int64_t      largest;
@@ -317,8 +319,9 @@ static double table_row(const void *context, size_t index)
     return (double)((int64_t)index * ((const struct table *)context)->largest);
 }
 
-/* The pixels of every window side by side, then the largest of each: Gather, ReduceMax. Where the index is wanted:
-   which of a window's pixels it was (the first of equal ones, as here), looked up in the table. */
+/* Gather puts the pixels of every window side by side, ReduceMax takes the largest of each. For the index output,
+   ArgMax finds its position in the window (the first of equal ones, as here), and the table has the pixel at that
+   position. */
 static int export_max(struct op_export *node)
 {
     const fov_shape *x = &node->in[0].shape, *y = &node->out[0].shape;
@@ -462,7 +465,7 @@ const struct op op_adaptive_max_pool_gradient = {
     .cases = max_gradient_cases,
 };
 
-/* ---- builders: where sizes divide, the ordinary pooling does it -------------------------------------------------- */
+/* ---- builders: where sizes divide, they build an ordinary pooling ------------------------------------------------ */
 
 typedef fov_value pool_builder(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
 

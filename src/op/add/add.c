@@ -36,7 +36,7 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
-/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+/* The sum with one number per channel, a bias, can be folded into the operator before. */
 static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset)
 {
@@ -50,7 +50,7 @@ static bool as_affine(const void *options, const struct op_tensor *in, int in_co
 
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
-/* Sum takes any number of tensors; Mean divides that by their number. */
+/* Imports Add, and Sum and Mean, which take any number of tensors; Mean divides the sum by their number. */
 static int import_add(struct op_import *node)
 {
     if (strcmp(node->type, "Add") == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The grid of an affine map, for grid sampling: where each pixel of the result lies in the image, -1 .. 1 along each
- * axis (spatial transformers). Two or three axes. The definition is also the implementation: grids are small. */
+/* The grid of an affine map, for grid_sample: the position in the image of each pixel of the result, -1 .. 1 along each
+ * axis (spatial transformers). Two or three axes. Grids are small, so the textbook twin also runs on the CPU. */
 #include "op/index.h"
 
 enum { THETA, SIZE, AXES = 3 };
@@ -15,7 +15,8 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** Spatial sizes and their number, from the values of port SIZE: [N, C, spatial...]. */
+/** Reads the values of input SIZE, [N, C, spatial...]: fills the spatial sizes and their number. `map`: the shape of
+ *  input 0, whose dimension 0 must be N. */
 static int sizes_of(const struct index_source *source, const fov_shape *map, int64_t size[AXES], int *axes,
                     struct error *error)
 {
@@ -104,7 +105,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/** Where pixel i of `size` lies between -1 and 1. One pixel whose centre is a corner lies in the middle. */
+/** Position of pixel i of `size` between -1 and 1. With align_corners, an axis of one pixel has it in the middle. */
 static double place(bool align_corners, int64_t i, int64_t size)
 {
     if (align_corners) {
@@ -113,7 +114,7 @@ static double place(bool align_corners, int64_t i, int64_t size)
     return (2 * (double)i + 1) / (double)size - 1;
 }
 
-/** [x, y, 1] or [x, y, z, 1] of a pixel, counted in plain order; sizes are [..., H, W]. */
+/** The point [x, y, 1] or [x, y, z, 1] of a pixel, whose index is in plain order; sizes are [..., H, W]. */
 static void point_of(bool align_corners, const int64_t *size, int axes, size_t pixel, double point[AXES + 1])
 {
     for (int i = 0; i < axes; i++) { /* x is the innermost axis */
@@ -124,7 +125,8 @@ static void point_of(bool align_corners, const int64_t *size, int axes, size_t p
     point[axes] = 1;
 }
 
-/* grid[n, p, i] = sum over k of theta[n, i, k] point[p, k]; given dgrid, dtheta[n, i, k] = sum over p of the same. */
+/* Forward: grid[n, p, i] = sum over k of theta[n, i, k] point[p, k].
+ * `back`: dtheta[n, i, k] = sum over p of dgrid[n, p, i] point[p, k]. */
 static void textbook(const struct op_textbook *textbook, bool back)
 {
     const struct affine_options *options = textbook->options;
@@ -172,7 +174,7 @@ static double point_element(const void *context, size_t index)
     return point[index % width];
 }
 
-/* Opset 20 has it. Before, the points stand in the file and meet theta in a MatMul. */
+/* AffineGrid exists since opset 20. Before, the points are a constant in the file, multiplied by theta in a MatMul. */
 static int export_grid(struct op_export *node)
 {
     const struct affine_options *options = node->options;

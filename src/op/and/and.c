@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* True where both are.
+/* Logical and: true where both inputs are true.
  * All but the formula is the family's: op/binary.h. */
 #include "op/binary.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where along an axis the largest element lies. An index does not change under small steps: nothing flows back.
+/* The index of the largest element along an axis. Small changes of x do not change an index, so its gradient is zero.
  * The search is in op/arg.c. */
 #include "op/arg.h"
 

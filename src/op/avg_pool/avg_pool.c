@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Average pooling of 1 to 3 spatial axes, line by line over the kernel average_pool. The divisor of each output pixel
- * is worked out once, when a plan is made; the gradient is in gradient.c. */
+/* Average pooling of 1 to 3 spatial axes, line by line with the kernel average_pool. The divisor of each output pixel
+ * is computed once, when a plan is made; the gradient is in gradient.c. */
 #include "op/avg_pool/avg_pool.h"
 #include "op/onnx.h"
 
@@ -45,7 +45,7 @@ int avg_pool_window(struct window *window, const struct avg_pool_options *option
     return status;
 }
 
-/** Taps of one axis that count. */
+/** Number of taps of one axis that count, for output pixel `out`. */
 static int64_t axis_count(const struct window *window, int axis, bool include_pad, int64_t out)
 {
     int64_t first = include_pad ? -window->begin[axis] : 0, count = 0;
@@ -149,8 +149,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach
- * beyond. */
+/** Takes over a pad with zeros. Those zeros were part of the image, so count_include_pad is set; that excludes nodes
+ * with pads of their own that do not count, and ceil mode, where windows reach beyond the pads. */
 static bool take_over(struct op_takeover *node)
 {
     struct avg_pool_options *options = node->options;
@@ -163,7 +163,7 @@ static bool take_over(struct op_takeover *node)
     if (options->ceil_mode || !window_take_pad(node, options->auto_pad, &options->pad)) {
         return false;
     }
-    /* A window that lies in the frame alone is none to this operator, and a mean of zeros where the pad stays. */
+    /* This operator refuses pads as wide as a window, which would lie in the pad alone: then the pad node stays. */
     struct op_tensor x = node->tensor(node->plan, node->in[0]);
     struct window window;
     options->count_include_pad = true;

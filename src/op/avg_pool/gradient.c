@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of average pooling: each pixel gathers its share of every window that it is in. Linear, so that its own
+/* The gradient of average pooling: each pixel gathers its share of every window that it is in. It is linear, so its own
  * gradient is average pooling again. */
 #include "op/avg_pool/avg_pool.h"
 
 #include <stdio.h>
 
-/** Shape of x from that of dy and options->size, and the window between them. */
+/** The shape of x from the shape of dy and options->size, and the window; checks that the window pools x to dy. */
 static int resolve(struct window *window, const struct avg_pool_options *options, const fov_shape *dy, fov_shape *x,
                    struct error *error)
 {
