@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Batch normalisation. In a training plan the statistics are the batch's, and the running ones move towards them;
  * otherwise the running ones are used. Two passes over x: moments (one pass, about a shift near the mean, in double),
- * then scale and shift, with an activation if the plan fused one. In a plan, who makes x may take its moments while it
- * is near (see), and who reads the result may make it (rows); then no pass is left. The gradient is in gradient.c. */
+ * then scale and shift, with an activation if the plan fused one. In a plan, the producer of x may call see(), which
+ * takes the moments of each part while it is in cache, and consumers of the result may compute it on demand (rows);
+ * then no pass is left. The gradient is in gradient.c. */
 #include "op/batch_norm/batch_norm.h"
 #include "op/given.h"
 #include "op/onnx.h"
@@ -69,7 +70,7 @@ static void gradient(struct op_gradient *gradient)
     gradient->in_gradient[X] = dx;
     gradient->in_gradient[WEIGHT] = op_emit_output(gradient->emitter, dx, 1);
     gradient->in_gradient[BIAS] = op_emit_output(gradient->emitter, dx, 2);
-    /* Running statistics are not learned: nothing flows to them. */
+    /* Running statistics are not learned: they have no gradient. */
 }
 
 static void textbook(const struct op_textbook *textbook)
@@ -136,8 +137,8 @@ int batch_norm_prepare(const struct op_compile *compile, void *state)
     return 0;
 }
 
-/** Scratch: mean and squares about it of each chunk in double, then scale and shift (in the state where the result is
- * deferred). */
+/** A run. Scratch holds, per chunk, the mean and the sum of squares about it, in double; then scale and shift (which
+ * are in the state if the result is deferred). */
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
@@ -145,9 +146,9 @@ struct norm_job {
     const float *scale, *shift;
 };
 
-/** Sums over rows of a chunk, about its first row: that is as near the mean as any, and what matters is that |x -
- * shift| is of the size of the deviation. As mean and sum of squares about it, they are merged in double whatever that
- * row was. */
+/** Mean and sum of squares about it, for the rows of one chunk and some channels. The sums are taken about the chunk's
+ * first row, so that the terms are as small as the deviation; the result no longer depends on that row, so that chunks
+ * can be merged. */
 static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
 {
     const struct batch_norm_plan *plan = run->state;
@@ -193,7 +194,7 @@ static void apply_chunk(void *context, size_t chunk, int worker)
           (float *)job->run->out[Y].data + first * y_stride, y_stride);
 }
 
-/** [2][channels] in the state: scale and shift. */
+/** Scale and shift, [2][channels], in the state of a step whose result is deferred. */
 static float *kept_factors(const struct op_run *run)
 {
     return (float *)(void *)((char *)run->state + sizeof(struct batch_norm_plan));
@@ -213,8 +214,8 @@ static void store(const struct op_run *run, int out, size_t channel, double valu
     }
 }
 
-/** Mean and sum of squares about it of all rows, from those of the chunks, in order, into the first chunk's (Chan,
- * Golub & LeVeque, Algorithms for computing the sample variance, 1983). */
+/** Merges the chunks' means and sums of squares, in order, into those of the first chunk, which become those of all
+ * rows (Chan, Golub & LeVeque, Algorithms for computing the sample variance, 1983). */
 static void merge_chunks(const struct norm_job *job)
 {
     const struct batch_norm_plan *plan = job->plan;
@@ -238,7 +239,7 @@ static void run(const struct op_run *run)
     const struct batch_norm_options *options = run->options;
     const struct batch_norm_plan *plan = run->state;
     struct norm_job job = {.run = run, .plan = plan, .sums = run->scratch};
-    if (run->packed[WEIGHT] != NULL) { /* nothing depends on the data */
+    if (run->packed[WEIGHT] != NULL) { /* scale and shift are constant and were computed by pack */
         job.scale = run->packed[WEIGHT];
         job.shift = job.scale + plan->channels;
         pool_run(run->pool, apply_chunk, &job, plan->deferred ? 0 : plan->chunks);
@@ -278,7 +279,7 @@ static void run(const struct op_run *run)
     pool_run(run->pool, apply_chunk, &job, plan->deferred ? 0 : plan->chunks);
 }
 
-/* scale and shift of running statistics, which the operator before may take in */
+/* Scale and shift from running statistics, which can be folded into the operator before. */
 static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset)
 {
@@ -315,7 +316,7 @@ static int compile(struct op_compile *compile)
             shape_text(&compile->in[X].shape, text));
     }
     compile->seen = compile->seen && of_batch && plan.rows > 0;
-    compile->renewed_or_not = 1u << RUNNING_MEAN | 1u << RUNNING_VAR; /* the batch's count, or nothing changes */
+    compile->renewed_or_not = 1u << RUNNING_MEAN | 1u << RUNNING_VAR; /* y depends on the batch's, or none is renewed */
     compile->overwrites_residual = true; /* each element of it is added where the result is stored */
     compile->run = run;
     compile->prepare = batch_norm_prepare;
@@ -326,7 +327,7 @@ static int compile(struct op_compile *compile)
     for (int i = WEIGHT; i <= RUNNING_VAR; i++) {
         fixed = fixed && compile->in_constant[i];
     }
-    for (int i = NEXT_MEAN; i < compile->out_count; i++) { /* wanted by a gradient */
+    for (int i = NEXT_MEAN; i < compile->out_count; i++) { /* present where a gradient reads them */
         fixed = fixed && compile->out[i].shape.rank < 0;
     }
     if (fixed) {
@@ -344,8 +345,8 @@ static const struct op_cpu cpu = {
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
-/** Until opset 13 a node with more outputs than y is in training form: they are the running mean and variance after it,
- * and those of the batch (opsets 1 and 6 could say is_test all the same). */
+/** Until opset 13 a node with more outputs than y is in training form: the others are the next running mean and
+ * variance and those of the batch (opsets 1 and 6 also have the attribute is_test). */
 static bool is_training_form(struct op_import *node)
 {
     bool test = node->opset < 7 && node->integer(node->reader, "is_test", 0) != 0;
@@ -355,8 +356,8 @@ static bool is_training_form(struct op_import *node)
     return node->out_count > 1 && !test;
 }
 
-/** x as [N, C, ...]: a vector is samples of one channel; without `spatial` (until opset 8) every element of a sample is
- * a channel of its own. */
+/** Reshapes x to [N, C, ...]: a vector becomes samples of one channel; with spatial = 0 (until opset 8) every element
+ * of a sample is a channel of its own. */
 static fov_value as_channels(struct op_import *node, bool spatial, fov_value x)
 {
     fov_shape shape = node->shape(node->reader, x), column = {2, {shape.dim[0], 1}};
@@ -375,7 +376,7 @@ static int import(struct op_import *node)
         .statistics = training ? BATCH_NORM_BATCH : BATCH_NORM_PLAN,
         .population_variance = training,
     };
-    node->has(node->reader, "is_test"); /* until opset 6; without further outputs the plan decides here */
+    node->has(node->reader, "is_test"); /* until opset 6; not used if y is the only output: BATCH_NORM_PLAN */
     node->has(node->reader, "consumed_inputs");
     if (node->in_count != 5) {
         return node->fail(node->reader, FOV_E_INPUT, "BatchNormalization needs 5 inputs, it has %d", node->in_count);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of batch normalisation, two passes: the sums of dy and of dy (x - mean) per channel, then dx. Where the
- * statistics are running ones they are constants, and dx is dy scaled. In a plan it takes the gradient of the
- * activation behind the layer along: what the activation saw is computed again from x, which is there anyway, so
- * neither a pass of its own nor a saved tensor is needed. */
+/* The gradient of batch normalisation, two passes: the sums of dy and of dy (x - mean) per channel, then dx. Running
+ * statistics are constants, and with them dx is dy scaled. In a plan this step also computes the gradient of the
+ * activation after the layer (take_over): the activation's argument is recomputed from x, which this step reads anyway,
+ * so the activation's gradient needs neither a pass of its own nor a saved tensor. */
 #include "base/text.h"
 #include "op/batch_norm/batch_norm.h"
 #include "op/elementwise.h"
@@ -14,7 +14,7 @@
 enum { X, WEIGHT, SAVED_MEAN, SAVED_INV_STD, DY, BIAS }; /* inputs */
 enum { DX, DWEIGHT, DBIAS };                             /* outputs */
 
-/* ---- the activation behind the layer ----------------------------------------------------------------------------- */
+/* ---- the activation after the layer ------------------------------------------------------------------------------ */
 
 static const char *const activation_choices[] = {
 #define UNARY(name, reads, formula, derivative) #name,
@@ -59,7 +59,8 @@ static bool has_activation(const struct batch_norm_gradient_options *options)
     return options->activation != UNARY_identity;
 }
 
-/** dy counts whole where low < z <= high, else times slope. False: the activation has other pieces. */
+/** Fills the derivative of the activation: 1 where its argument is in low < z <= high, else slope. False: its
+ * derivative is not of this form. */
 static bool pieces(const struct batch_norm_gradient_options *options, struct kernel_mask *mask)
 {
     *mask = (struct kernel_mask){.low = 0, .high = INFINITY, .slope = 0};
@@ -74,8 +75,8 @@ static bool pieces(const struct batch_norm_gradient_options *options, struct ker
     }
 }
 
-/** dy = activation_gradient(dy', saved), wanted by nobody else, where saved is the layer's result behind the activation
- *  or, for those whose derivative is written in x, before it. */
+/** Takes over a node dy = activation_gradient(dy', saved) that only this node reads, if saved is the activation's
+ *  result or (for READS_X) argument, and the argument is this layer's y. */
 static bool take_over(struct op_takeover *node)
 {
     struct batch_norm_gradient_options *options = node->options;
@@ -135,7 +136,7 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/** dy behind the activation, whose argument was z. */
+/** dy times the derivative of the activation, whose argument was z. */
 static double passed(const struct batch_norm_gradient_options *options, double dy, double z)
 {
     struct kernel_mask mask;
@@ -146,7 +147,8 @@ static double passed(const struct batch_norm_gradient_options *options, double d
 }
 
 /* With h = (x - mean) inv_std: y = weight h + bias, so dbias = sum dy and dweight = sum dy h. Through mean and variance
- * of the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). With an activation, dy is first what passes it. */
+ * of the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). With an activation, dy is first multiplied by its
+ * derivative. */
 static void textbook(const struct op_textbook *textbook)
 {
     const fov_shape *shape = &textbook->in[X].shape;
@@ -182,7 +184,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** Scratch: [chunks][2][channels] sums in double, then the three factors of dx. */
+/** A run. Scratch holds sums, [chunks][2][channels] in double, then the factors a, b, d (these are in the state if dx
+ * is deferred). */
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
@@ -191,15 +194,15 @@ struct norm_job {
     struct kernel_mask mask; /**< z = a (x - mean) + bias */
 };
 
-/** What dy is multiplied by on its way to x, if it were not for the statistics. */
+/** The factor of dy in dx with constant statistics: inv_std * weight. */
 static float direct_factor(const struct op_run *run, size_t channel)
 {
     return (float)((double)((const float *)run->in[SAVED_INV_STD].data)[channel] *
                    (double)((const float *)run->in[WEIGHT].data)[channel]);
 }
 
-/** The two sums over rows of a chunk, some channels at a time: the mask's factor is computed again each time, since
- * threads have no place for it in common. */
+/** The sums of dy and dy (x - mean) over the rows of one chunk. The mask's factor per channel is recomputed on the
+ * stack in each call, TOGETHER channels at a time, as the producer may call this before run has filled a. */
 static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
 {
     enum { TOGETHER = 1024 };
@@ -343,7 +346,7 @@ static const struct batch_norm_gradient_options
     clip = {.norm = {.epsilon = 1e-5, .momentum = 0.1}, .activation = UNARY_clip, .alpha = 0.25, .beta = 1.5};
 #define INPUTS(c, ...) FOV_SHAPE(__VA_ARGS__), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(__VA_ARGS__)
 
-/** Deviations stay positive; everything else takes both signs, so that the activation has something to hold back. */
+/** inv_std stays positive; everything else takes both signs, so that the activation's derivative takes both values. */
 static void fill_around_zero(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

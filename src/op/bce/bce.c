@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Binary cross-entropy of probabilities, element by element. Logarithms end at -100, as in PyTorch, so that a
- * probability of exactly 0 or 1 costs much but not infinitely much. Where logits are at hand, fov_bce_logits
- * (op/loss/) is exact and needs no such end. The mean is taken by a reduction behind it. */
+/* Binary cross-entropy of probabilities, element by element. Logarithms are clamped at -100, as in PyTorch, so that a
+ * probability of exactly 0 or 1 costs much but not infinitely much. Where logits are available, use fov_bce_logits
+ * (op/loss/), which is exact and needs no clamp. The mean is a separate reduction node. */
 #include "op/common.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
 #include <math.h>
 
-static const double lowest = -100, smallest = 1e-12; /* of a logarithm; of p (1 - p) in the gradient */
+static const double lowest = -100, smallest = 1e-12; /* limits of a logarithm, and of p (1 - p) in the gradient */
 
 static const struct op_port in[] = {
     {.name = "probability", .shape = "[...]: 0 .. 1"}, {.name = "target", .shape = "as probability: 0 .. 1"}, {0}};
@@ -21,7 +21,7 @@ static int infer(const struct op_infer *infer)
     return status != FOV_OK ? status : op_check_same_dtype(infer, 1, "target", 0, "probability");
 }
 
-/* By p: (p - t) / (p (1 - p)); by t: log(1 - p) - log p. As nodes: so they have gradients themselves. */
+/* By p: (p - t) / (p (1 - p)); by t: log(1 - p) - log p. Emitted as simple nodes, which have gradients themselves. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -57,7 +57,7 @@ static void textbook(const struct op_textbook *textbook)
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
-enum { PART = 1024 }; /* elements whose logarithms fit the L1 cache beside all else */
+enum { PART = 1024 }; /* elements at a time: inputs, loss and three buffers fit the L1 cache */
 
 static void run_chunk(void *context, size_t chunk, int worker)
 {
@@ -74,7 +74,8 @@ static void run_chunk(void *context, size_t chunk, int worker)
         run->kernel->unary[UNARY_affine](count, p, rest, -1, 1);
         run->kernel->unary[UNARY_log](count, rest, is_false, 0, 0);
         for (size_t i = 0; i < count; i++) {
-            /* log(1 - p) where 1 - p was rounded: the rounding's share is divided out (Higham 2002, section 1.14.1) */
+            /* log(1 - p) although rest = 1 - p was rounded: log(rest) times (-p) / (rest - 1) cancels the rounding
+             * (Higham 2002, section 1.14.1) */
             float moved = rest[i] - 1, other = moved == 0 ? -p[i] : is_false[i] * (-p[i] / moved);
             other = other < floor ? floor : other;
             float own = is_true[i] < floor ? floor : is_true[i];
@@ -140,7 +141,7 @@ static void fill(int index, double *data, size_t count, struct random_key key)
     }
 }
 
-/* Probabilities that a sigmoid rounds to: both ends, and close to both. */
+/* Probabilities as a sigmoid rounds them: exactly 0 and 1, and close to both. */
 static void fill_ends(int index, double *data, size_t count, struct random_key key)
 {
     static const double ends[] = {0, 1, 1e-30, 1e-9, 3e-5, 0.99999994039535522, 0.5, 0.9990234375};

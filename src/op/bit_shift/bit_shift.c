@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bits moved to the left or to the right in whole numbers without a sign; what falls off is gone. Values pass through
- * doubles here, so of u64 only those below 2^53 are kept exactly. */
+/* Shifts the bits of unsigned integers left or right; bits shifted out are lost. Values pass through doubles, so u64
+ * values are exact only below 2^53. */
 #include "op/binary.h"
 
 #include "op/onnx.h"
@@ -40,7 +40,7 @@ static void textbook(const struct op_textbook *textbook)
         double a = textbook->in[0].data[op_broadcast_index(&y->shape, i, &textbook->in[0].shape)];
         double by = textbook->in[1].data[op_broadcast_index(&y->shape, i, &textbook->in[1].shape)];
         uint64_t value = (uint64_t)a, steps = (uint64_t)by;
-        bool all = steps >= bits; /* C does not say what happens then */
+        bool all = steps >= bits; /* all bits are shifted out; undefined for C's operators */
         uint64_t moved = all ? 0 : options->direction == 0 ? value << steps : value >> steps;
         y->data[i] = (double)(bits < 64 ? moved & ((UINT64_C(1) << bits) - 1) : moved);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bits that two whole numbers have in common.
+/* The bits that are set in both of two integers.
  * All but the function is the family's: op/bitwise.h. */
 #include "op/bitwise.h"
 

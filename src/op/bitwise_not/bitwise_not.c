@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole numbers with every bit turned round: -1 - x where there is a sign, the greatest number - x where there is
- * none. */
+/* Integers with every bit inverted: -1 - x for signed types, the greatest number - x for unsigned ones. */
 #include "op/bitwise.h"
 
 #include "op/elementwise.h"
@@ -21,7 +20,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* Byte for byte: exact for all 64 bits. */
+/* Works on bytes, so all 64 bits are exact. */
 static void run_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

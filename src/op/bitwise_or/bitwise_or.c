@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bits that either of two whole numbers has.
+/* The bits that are set in either of two integers.
  * All but the function is the family's: op/bitwise.h. */
 #include "op/bitwise.h"
 

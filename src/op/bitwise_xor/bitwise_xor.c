@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bits in which two whole numbers differ.
+/* The bits in which two integers differ.
  * All but the function is the family's: op/bitwise.h. */
 #include "op/bitwise.h"
 

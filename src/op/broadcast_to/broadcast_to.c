@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Repeats a tensor along the dimensions in which it is 1 or missing: the gradient of sums. Elements only move, so all
- * dtypes are one code. */
+/* Repeats a tensor along the dimensions in which it is 1 or missing: the gradient of sums. Elements are only copied, so
+ * the code is the same for all dtypes. */
 #include "op/common.h"
 
 #include <string.h>
@@ -109,7 +109,7 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-/* `like` often comes as a large image and x as a vector: the image's order is the one to keep. */
+/* Where x is a vector and `like` an image, the result is channels-last, as images usually are. */
 static enum op_layout_rule layout_for(const void *options, const struct op_tensor *tensors, int count)
 {
     enum op_layout_rule rule = op_layout_for_broadcast(options, tensors, count);

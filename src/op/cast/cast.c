@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Another element type. To an integer, fractions are cut off; to bool, everything but zero is true. */
+/* Conversion to another element type. To an integer, fractions are cut off; to bool, everything but zero is true. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
@@ -24,14 +24,15 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/** What is left of an integer in a narrower integer type: its lowest bits (numbers as large as an open number of samples
- * become the greatest there is). From floating types what does not fit becomes the nearest that does. */
+/** An integer converted to another integer type keeps its lowest bits (numbers near OP_OPEN_BATCH saturate instead).
+ * From floating types, values out of range saturate. */
 static double narrowed(fov_dtype from, fov_dtype to, double x)
 {
     return op_is_integer(from) && fabs(x) < OP_OPEN_BATCH / 0x1p10 ? op_wrap(to, x) : x;
 }
 
-/* Rounded as the new type rounds, so that what follows from known values is what a run would compute. */
+/* Rounded to the new type, so that values known before a run are those that a run would compute; a known unknown batch
+ * size (OP_OPEN_BATCH) stays as it is. */
 static void textbook(const struct op_textbook *textbook)
 {
     fov_dtype to = textbook->out[0].dtype;
@@ -48,7 +49,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* Between floating types the gradient is cast back; from integers there is none, and it is not asked for. */
+/* Between floating types the gradient is cast back; the graph never asks for a gradient of an integer input. */
 static void gradient(struct op_gradient *gradient)
 {
     struct cast_options back = {(int)gradient->in_tensor[0].dtype};
@@ -57,7 +58,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- on the CPU: in chunks by way of double, the widest type there is ---------------------------------------- */
+/* ---- on the CPU: in chunks, by way of double ----------------------------------------------------------------- */
 
 enum { CAST_CHUNK = 4096 };
 
@@ -98,7 +99,7 @@ static const struct op_cpu cpu = {
 static int import_cast(struct op_import *node)
 {
     struct cast_options options = {FOV_F32};
-    /* What happens beyond float8's range: there is no float8 here. */
+    /* Only matters for float8, which fovea does not have; read so that it counts as known. */
     node->integer(node->reader, "saturate", 1);
     if (strcmp(node->type, "CastLike") == 0) {
         if (node->in_count != 2) {
@@ -112,7 +113,7 @@ static int import_cast(struct op_import *node)
             return node->fail(node->reader, FOV_E_UNSUPPORTED, "Cast to element type %lld", (long long)code);
         }
     }
-    /* To the type that it has: files with 16-bit floats, which are float32 here, are full of these. */
+    /* A cast to the input's own type is dropped. Files with 16-bit floats, which are f32 here, are full of these. */
     bool is_same = node->in_count >= 1 && (int)node->dtype(node->reader, node->in[0]) == options.to;
     node->result(node->reader, 0,
                  is_same ? node->in[0]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The next whole number above. Flat almost everywhere: nothing flows back.
+/* Rounds up to the next integer. Constant almost everywhere, so the gradient is zero.
  * All but the formula is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 

@@ -36,7 +36,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_celu;
 }
 
-/* As for ELU: a negative alpha is several nodes. Below zero x / alpha is then above it. */
+/* As for ELU, a negative alpha is imported as several nodes: relu(x) + alpha (exp(min(x, 0) / alpha) - 1). */
 static int import_celu(struct op_import *node)
 {
     struct celu_options options = {node->number(node->reader, "alpha", 1)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Brings axes to given sizes around their middle: what is too long is cut at both ends, what is too short gets zeros
- * there. Where the difference is odd the end has the one more. The inverse takes the same places, so the gradient is
- * the operator itself, back to x's sizes. */
+/* Crops or pads axes to given sizes around their middle: an axis that is too long is cut at both ends, one that is too
+ * short gets zeros at both. If the difference is odd, the end is cut or padded by one more. Cropping back a padded axis
+ * takes the same elements, so the gradient is the operator itself, with x's sizes. */
 #include "op/index.h"
 
 enum { X, SIZES };
@@ -42,7 +42,7 @@ static int infer(const struct op_infer *infer)
     for (int i = 0; i < count; i++) {
         int axis = axis_of(options, i, x->rank);
         int64_t size = op_size_value(sizes.at[i]);
-        if (size < 0 && size != x->dim[axis]) { /* the number of samples may stay what it is */
+        if (size < 0 && size != x->dim[axis]) { /* an open batch may keep its unknown size */
             return error_set(infer->error, FOV_E_SHAPE, "axis %d cannot have size %.0f", axis, sizes.at[i]);
         }
         if (x->dim[axis] < 0 && size >= 0) {
@@ -69,7 +69,7 @@ static void gradient(struct op_gradient *gradient)
         op_emit2(emitter, "center_crop_pad", gradient->out_gradient[0], sizes, gradient->options);
 }
 
-/** Along an axis, y[to ...] = x[from ...], length of them. */
+/** Along an axis, y[to + i] = x[from + i] for i < length. */
 struct part {
     int64_t from, to, length;
 };
@@ -96,7 +96,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* The middle moves as one block into zeros. */
+/* Fills y with zeros if any axis is padded, then copies the middle as one block. */
 static void run(const struct op_run *run)
 {
     const struct op_tensor *x = &run->in[X], *y = &run->out[0];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Channel shuffle: channels as a matrix of groups, transposed, so that the next grouped convolution mixes the
- * groups. */
+/* Channel shuffle: the channels as a matrix [groups][channels / groups], transposed, so that the next grouped
+ * convolution mixes the groups. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -32,7 +32,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* Transposed back: as many groups as a group had channels. */
+/* The transposition back: a shuffle with C / groups groups. */
 static void gradient(struct op_gradient *gradient)
 {
     int64_t channels = gradient->in_tensor[0].shape.dim[1];
@@ -53,7 +53,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- as frameworks without this operator write it ---------------------------------------------------------------- */
+/* ---- the pattern that frameworks without this operator export ---------------------------------------------------- */
 
 static const struct op_list *permutation(const struct op_matched *transpose)
 {
@@ -65,7 +65,7 @@ static const struct op_list *permutation(const struct op_matched *transpose)
     return NULL;
 }
 
-/** [N, C, ...] as [N, groups, C / groups, ...], the two middle ones exchanged, as [N, C, ...] again. */
+/** Whether the nodes reshape [N, C, ...] to [N, groups, C / groups, ...], swap dimensions 1 and 2 and reshape back. */
 static bool is_shuffle(const struct op_matched *nodes, int count, void *options)
 {
     const fov_shape *x = &nodes[count - 1].in, *cut = &nodes[1].in;
@@ -81,14 +81,14 @@ static bool is_shuffle(const struct op_matched *nodes, int count, void *options)
 
 static const struct op_pattern patterns[] = {{.text = "reshape(transpose(reshape(x, _)), _)", .fits = is_shuffle}, {0}};
 
-enum { PIXEL_FLOATS = 1 << 14 }; /* shuffled per task */
+enum { PIXEL_FLOATS = 1 << 14 }; /* floats per chunk */
 
 static size_t pixels_together(const fov_shape *x)
 {
     return PIXEL_FLOATS / ((size_t)x->dim[1] + 1) + 1;
 }
 
-/** Where channels are stored last, a pixel is a small matrix [groups][channels / groups] that is transposed. */
+/** In channels-last order, each pixel is a small matrix [groups][channels / groups], which is transposed. */
 static void shuffle_pixels(void *context, size_t chunk, int worker)
 {
     (void)worker;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps values between two limits. As an operator the limits are options, as in every network (ReLU6); where a file
- * computes them, the import makes max and min of it.
+/* Keeps values between two limits. The limits are options, as networks use them (ReLU6); a Clip whose limits are
+ * computed is imported as max and min.
  * All but the formula, the options and the spelling is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 
@@ -19,7 +19,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* Where the limits cross, the upper one holds. */
+/* If min > max, the result is max. */
 static double clip(double x, const void *options)
 {
     const struct clip_options *own = options;
@@ -35,14 +35,14 @@ static void textbook(const struct op_textbook *textbook)
 static enum unary as_activation(const void *options, float *alpha, float *beta)
 {
     const struct clip_options *own = options;
-    *alpha = (float)(own->min > own->max ? own->max : own->min); /* crossed, kernels may take them in any order */
+    *alpha = (float)(own->min > own->max ? own->max : own->min); /* kernels may apply the limits in any order */
     *beta = (float)own->max;
     return UNARY_clip;
 }
 
 /* ---- ONNX: limits were attributes before opset 11, and inputs since ------------------------------------------ */
 
-/* One limit: known now, or a value to compare with. */
+/* Reads one limit. Returns true if it is absent or a constant (then *limit is set), else sets *computed. */
 static bool read_limit(struct op_import *node, int input, double *limit, fov_value *computed)
 {
     if (input >= node->in_count || node->in[input].id == 0) {
@@ -73,7 +73,7 @@ static int import_clip(struct op_import *node)
         y = emitter->node(emitter->graph, "clip", &y, 1, &options, node->node_name);
     } else {
         read_limit(node, 2, &options.max, &upper);
-        /* A limit that is known beside one that is not stays the input that it is. */
+        /* If only one limit is computed, the constant one is used as an input, too. */
         fov_value below[] = {y, lower.id != 0 || node->in_count < 2 ? lower : node->in[1]};
         y = below[1].id != 0 ? emitter->node(emitter->graph, "max", below, 2, NULL, NULL) : y;
         fov_value above[] = {y, upper.id != 0 || node->in_count < 3 ? upper : node->in[2]};
@@ -108,7 +108,7 @@ fov_value fov_clip(fov_graph *graph, fov_value x, float min, float max)
     return op_build(graph, "clip", &x, 1, &options, NULL);
 }
 
-/* Away from all limits used below. */
+/* Values at least 0.25 away from all limits used below. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     (void)index;

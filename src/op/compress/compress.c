@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Compress: keeps the entries along an axis, or of the tensor as one line, where a condition holds; and its
- * gradient. How many these are decides the result's shape, so the condition must be known when shapes are worked
- * out. */
+/* Compress: keeps the entries along an axis, or of the flattened tensor, where a condition holds; and its gradient. The
+ * number of entries kept decides the result's shape, so the condition must be known at shape inference. */
 #include "op/index.h"
 
 struct compress_options {
@@ -16,7 +15,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** x as [outer][size][inner]. */
+/** x viewed as [outer][size][inner]. */
 struct extent {
     size_t outer, size, inner;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Concat: joins tensors along an axis (Inception's branches, U-Net's skips). In either layout it is the same strided
- * copy: [outer][axis][inner], and all inputs' middle parts one after the other. Elements only move: any dtype. */
+ * copy: tensors are [outer][axis][inner], and for each outer index the inputs' [axis][inner] parts follow each other.
+ * Elements are only copied: any dtype. */
 #include "op/common.h"
 
 #include "op/onnx.h"
@@ -26,7 +27,7 @@ static int64_t axis_of(const void *options)
     return ((const struct concat_options *)options)->axis;
 }
 
-/* For shapes that infer has accepted. */
+/* The axis counted from the front, for shapes that infer has accepted. */
 static int resolved_axis(const void *options, int rank)
 {
     int64_t axis = axis_of(options);
@@ -63,7 +64,7 @@ static int infer(const struct op_infer *infer)
         }
         for (int d = 0; d < y.rank; d++) {
             if (y.dim[d] < 0) {
-                y.dim[d] = x->dim[d]; /* one input knows what another leaves open */
+                y.dim[d] = x->dim[d]; /* a dimension that is open in one input may be known from another */
             }
         }
         y.dim[axis] += x->dim[axis];
@@ -72,7 +73,7 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* Each input gets its slice back. */
+/* The gradient of each input is its slice of dy. */
 static void gradient(struct op_gradient *gradient)
 {
     int axis = resolved_axis(gradient->options, gradient->in_tensor[0].shape.rank);
@@ -113,10 +114,10 @@ static void textbook(const struct op_textbook *textbook)
 
 struct state {
     size_t outer, rows_per_chunk, row_chunks;
-    size_t stride;                /* bytes from row to row of y: a row is all that one outer index holds */
+    size_t stride;                /* bytes from row to row of y: a row is all elements of one outer index */
     size_t own[OP_MAX_PORTS];     /* bytes of a row of each input */
     size_t from[OP_MAX_PORTS];    /* bytes from row to row of each input */
-    size_t begin[OP_MAX_PORTS];   /* where it goes in y's row */
+    size_t begin[OP_MAX_PORTS];   /* byte in y's row at which the input's row begins */
 };
 
 struct work {
@@ -133,7 +134,7 @@ static void copy_chunk(void *context, size_t chunk, int worker)
     size_t end = row + op_chunk_length(block, state->rows_per_chunk, state->outer);
     const char *from = run->in[t].data;
     char *to = (char *)run->out[0].data + state->begin[t];
-    for (; from != to && row < end; row++) { /* what a plan has put in its place is there already */
+    for (; from != to && row < end; row++) { /* from == to: the producer has written it in place (as_join) */
         memcpy(to + row * state->stride, from + row * state->from[t], state->own[t]);
     }
 }
@@ -175,7 +176,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* Any pixel strides are fine then: see prepare. */
+/* Joins of channels can be written in place; prepare handles any pixel strides. */
 static bool as_join(const void *options, const struct op_tensor *parts, int count)
 {
     return count > 0 && parts[0].shape.rank >= 2 && resolved_axis(options, parts[0].shape.rank) == 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ConstantOfShape: a tensor of one value, of a shape that is calculated elsewhere. */
+/* ConstantOfShape: a tensor filled with one value, of a shape given as an input. */
 #include "op/index.h"
 
 struct constant_options {

@@ -46,7 +46,7 @@ static int infer(const struct op_infer *infer)
     return status != FOV_OK ? status : op_infer_same(infer);
 }
 
-/* An element counts in all sums behind it: its gradient is the sum from the other end. */
+/* An element is part of all later sums, so its gradient is the running sum of dy from the other end. */
 static void gradient(struct op_gradient *gradient)
 {
     struct cum_sum_options options = *(const struct cum_sum_options *)gradient->options;
