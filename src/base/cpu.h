@@ -19,7 +19,7 @@ enum cpu_level {
 
 const char    *cpu_level_name(enum cpu_level level); /**< "avx2" */
 bool           cpu_level_from_name(const char *name, enum cpu_level *level);
-bool           cpu_has(enum cpu_level level); /**< and the system saves its registers (AMX: and grants the tiles) */
+bool           cpu_has(enum cpu_level level); /**< usable: the processor has it, the system allows it */
 enum cpu_level cpu_best_level(void);          /**< widest that this machine has */
 
 /** Threads this process may use: affinity mask, and cgroup (v1 and v2) quota rounded up. At least 1. */

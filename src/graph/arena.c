@@ -393,8 +393,7 @@ static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
     return FOV_OK;
 }
 
-/* Assigns offsets in plan->kept to states, folded factors and constant packed weights, which last as long as the plan.
- * */
+/* Assigns offsets in plan->kept to states, folded factors and constant packed weights, which last for the plan. */
 static int place_kept(fov_plan *plan)
 {
     struct error *error = &plan->graph->context->error;

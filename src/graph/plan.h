@@ -2,13 +2,13 @@
 /* The internals of a plan. Compilation goes through these files, in this order:
  *   lower.c    nodes -> steps: which nodes run, in which order (order.c), fused how (fuse.c), stored where (tensors.c);
  *              each step asks its operator how it computes (step.c, neighbours.c)
- *   recompute.c  if the plan exceeds the memory limit: which results are recomputed instead of kept
- *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
- *   verify.c   checks that no step reads overwritten data: after all of the others, and without trusting any of them
  *   pair.c     a weight's gradient and its update some rows at a time
+ *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
+ *   recompute.c  if a training plan exceeds the memory limit: made again with results that are recomputed, not kept
+ *   verify.c   checks that no step reads overwritten data: after all of the others, and without trusting any of them
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
- *   plan.c     calls all of these in order; memory, binding of pointers, running, printing
  *   labels.c   checks that the labels which a run will read are classes
+ *   plan.c     calls all of these; memory, binding of pointers, running, printing
  *   replay.c   repeats a run to find the step that produced the first infinity or NaN */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H

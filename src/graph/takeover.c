@@ -41,8 +41,7 @@ static struct op_tensor describe(const void *plan, int value)
     return lower_describe_value(plan, value);
 }
 
-/* Exchanges node `index` with the node that computes its first input: `changed` now runs first, in that node's place.
- * */
+/* Exchanges node `index` with the node that computes its first input; `changed` then runs first, in its place. */
 static int exchange(struct lowering *l, int index, const struct node *changed)
 {
     const struct node *old    = plan_node(l->plan, index);
