@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* BMP, read here because it is a page: palettes of 1, 4 and 8 bits and pixels of 16, 24 and 32, uncompressed, with
- * every header from OS/2's to version 5 (Microsoft, "Bitmap Storage"). Run-length forms are refused by name. */
+/* BMP, decoded without a library because it is short: palettes of 1, 4 and 8 bits and pixels of 16, 24 and 32 bits,
+ * uncompressed, with every header from OS/2's to version 5 (Microsoft, "Bitmap Storage"). Run-length encoding is
+ * refused with an error that names it. */
 #include "image/image.h"
 #include <string.h>
 
@@ -14,8 +15,8 @@ struct bmp {
     uint32_t form;    /**< "compression" */
     uint32_t mask[4]; /**< red, green, blue, alpha, of 16- and 32-bit pixels; 0: no alpha */
     size_t pixels;    /**< offset in the file */
-    unsigned colours; /**< of the palette */
-    bool grey;        /**< ... all of them */
+    unsigned colours; /**< entries of the palette */
+    bool grey;        /**< all of these are grey */
     uint8_t palette[BMP_PALETTE][3];
 };
 
@@ -51,7 +52,7 @@ static int bmp_read_palette(struct bmp *bmp, const uint8_t *bytes, size_t size, 
     return FOV_OK;
 }
 
-/* A mask is a run of at most 16 ones. */
+/* Whether a mask is 0 or one run of at most 16 ones. */
 static bool bmp_mask_is_good(uint32_t mask)
 {
     while (mask != 0 && (mask & 1) == 0) {
@@ -130,7 +131,7 @@ static int bmp_read_header(struct bmp *bmp, const uint8_t *bytes, size_t size, s
     return masked ? bmp_read_masks(bmp, bytes, size, header, error) : FOV_OK;
 }
 
-/* The bits under a mask, as 0 to 255. */
+/* The value of the bits under a mask, scaled to 0 .. 255. */
 static uint8_t bmp_scale(uint32_t pixel, uint32_t mask)
 {
     uint32_t value = pixel & mask;
@@ -141,7 +142,7 @@ static uint8_t bmp_scale(uint32_t pixel, uint32_t mask)
     return (uint8_t)(value * 255 / mask);
 }
 
-/* One row to 1, 3 or 4 channels. False: a pixel whose colour the palette lacks. */
+/* Converts one row to 1, 3 or 4 channels. False: a pixel's index is beyond the palette. */
 static bool bmp_read_row(const struct bmp *bmp, const uint8_t *in, uint8_t *out, int channels)
 {
     for (uint32_t x = 0; x < bmp->width; x++, out += channels) {

@@ -6,7 +6,7 @@
 
 enum { FIRST = ' ', LETTERS = 95, COLUMNS = 5, ROWS = 7 };
 
-/* A column per byte, its uppermost point in bit 0. */
+/* The ASCII characters from ' ' on: one byte per column, its uppermost point in bit 0. */
 static const uint8_t letters[LETTERS][COLUMNS] = {
     {0x00, 0x00, 0x00, 0x00, 0x00}, {0x00, 0x00, 0x5F, 0x00, 0x00}, {0x00, 0x07, 0x00, 0x07, 0x00},
     {0x14, 0x7F, 0x14, 0x7F, 0x14}, {0x24, 0x2A, 0x7F, 0x2A, 0x12}, {0x23, 0x13, 0x08, 0x64, 0x62},
@@ -66,7 +66,7 @@ void draw_frame(const struct canvas_rgb *on, int x1, int y1, int x2, int y2, int
     draw_filled(on, x2 - line, y1, line, y2 - y1, rgb);
 }
 
-/* The letter at the front of a text, and how many bytes it takes: of UTF-8 beyond ASCII a "?". */
+/* The glyph of a text's first character, and its length in bytes; "?" for UTF-8 beyond ASCII. */
 static const uint8_t *letter_of(const char *text, size_t *bytes)
 {
     unsigned char first = (unsigned char)*text;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What EXIF says about a picture's orientation, wherever a format keeps it: APP1 in JPEG, eXIf in PNG, a chunk in WebP.
- * Turning the pixels is image.c. */
+/* A picture's orientation from its EXIF block: APP1 in JPEG, eXIf in PNG, a chunk in WebP. image.c turns the pixels. */
 #include "image/image.h"
 #include <string.h>
 
@@ -14,7 +13,7 @@ static uint32_t exif_number(const uint8_t *bytes, int size, bool big)
     return value;
 }
 
-/* The value of tag 0x0112, one number of 16 or 32 bits; 1 where it is something else. */
+/* The value of tag 0x0112: a single number of 16 or 32 bits in 1 .. 8; 1 for anything else. */
 static int exif_value(const uint8_t *entry, bool big)
 {
     enum { SHORT = 3, LONG = 4, SIGNED_SHORT = 8, SIGNED_LONG = 9 };
@@ -27,8 +26,8 @@ static int exif_value(const uint8_t *entry, bool big)
     return count == 1 && value >= 1 && value <= 8 ? (int)value : 1;
 }
 
-/* "Exif\0\0" where a format wants it, then a TIFF header whose first directory may hold tag 0x0112 (CIPA DC-008, 4.6).
- * Only that directory is read, so nothing can loop. */
+/* The block is "Exif\0\0" (in JPEG), then a TIFF header whose first directory may hold tag 0x0112 (CIPA DC-008, 4.6).
+ * Only that directory is read, so a file cannot make this loop. */
 int exif_orientation(const uint8_t *bytes, size_t size)
 {
     if (size >= 6 && memcmp(bytes, "Exif\0\0", 6) == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How MNIST was made (LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition",
  * III.A): each digit was scaled into 20 x 20 pixels with its proportions kept, and its centre of mass put into the
- * middle of 28 x 28. Here the digit must be found first: it is what differs from the ground, and the ground is what
- * lies along the edges. */
+ * middle of 28 x 28. Here the digit must be found first: the ink is the pixels that differ from the background, and the
+ * background level is taken from the picture's edges. */
 #include "image/fit.h"
 #include "image/image.h"
 #include <math.h>
@@ -12,7 +12,7 @@ enum { LEVELS = 256, BOX = 20, FIELD = 28 };
 
 /* ---- finding ----------------------------------------------------------------------------------------------------- */
 
-/* How often each grey level occurs along the edges. */
+/* Histogram of the grey levels of the outermost pixels; returns their number. */
 static size_t count_edges(const uint8_t *grey, int height, int width, size_t count[LEVELS])
 {
     size_t w = (size_t)width, h = (size_t)height, total = 0;
@@ -37,7 +37,8 @@ static int median(const size_t count[LEVELS], size_t total)
     return level;
 }
 
-/* The side with more contrast, in squares: paper's grain is on both sides and small. */
+/* Whether the sum of squared differences to the background is larger on the dark side than on the light one. Squares,
+ * because the grain of paper is small and on both sides. */
 static bool is_dark_on_light(const uint8_t *grey, size_t area, int ground)
 {
     double darker = 0, lighter = 0;
@@ -54,7 +55,7 @@ static int strength(const struct ink *ink, uint8_t grey)
     return s > ink->noise ? s : 0;
 }
 
-/* Nine of ten of the edges' pixels are this far from the ground at most, on the side of the ink. */
+/* The 90th percentile of the outermost pixels' distance from the background level, on the side of the ink. */
 static int noise_of(const struct ink *ink, const size_t count[LEVELS], size_t total)
 {
     size_t inside = 0;
@@ -63,14 +64,14 @@ static int noise_of(const struct ink *ink, const size_t count[LEVELS], size_t to
         bool is_inside = ink->is_dark ? level >= ink->ground : level <= ink->ground;
         inside += is_inside ? count[level] : 0;
     }
-    while (10 * inside < 9 * total) { /* ends at black or white at the latest */
+    while (10 * inside < 9 * total) { /* all pixels are inside at level 0 or 255 at the latest */
         distance++;
         inside += count[ink->is_dark ? ink->ground - distance : ink->ground + distance];
     }
     return distance;
 }
 
-/* A pixel with no other of the ink beside it is dirt. */
+/* Whether one of a pixel's eight neighbours is ink, too; an isolated pixel is taken for dirt. */
 static bool has_neighbour(const uint8_t *grey, int height, int width, const struct ink *ink, int y, int x, int least)
 {
     for (int i = y > 0 ? y - 1 : 0; i <= y + 1 && i < height; i++) {
@@ -83,7 +84,7 @@ static bool has_neighbour(const uint8_t *grey, int height, int width, const stru
     return false;
 }
 
-/* Around what is at least a sixth as strong as the strongest. */
+/* Finds the bounding box of the pixels that are at least a sixth as strong as the strongest. */
 static void find_box(const uint8_t *grey, int height, int width, struct ink *ink)
 {
     int top = height, left = width, bottom = -1, right = -1, least = ink->deepest / 6;
@@ -99,7 +100,7 @@ static void find_box(const uint8_t *grey, int height, int width, struct ink *ink
             }
         }
     }
-    if (bottom < 0) { /* single pixels only: all of it */
+    if (bottom < 0) { /* only isolated pixels: takes the whole picture */
         top = left = 0;
         bottom = height - 1;
         right = width - 1;
@@ -121,7 +122,7 @@ void ink_find(const uint8_t *grey, int height, int width, fov_invert forced, str
         int s = strength(ink, grey[i]);
         ink->deepest = s > ink->deepest ? s : ink->deepest;
     }
-    int noise = noise_of(ink, count, edges), most = ink->deepest / 6; /* ink may lie along the edges, too */
+    int noise = noise_of(ink, count, edges), most = ink->deepest / 6; /* limited, as ink may touch the edges */
     ink->noise = noise < most ? noise : most;
     find_box(grey, height, width, ink);
 }
@@ -134,7 +135,7 @@ int ink_side(int height, int width)
 
 /* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
-/* Where the ink's mass lies, in pixels from the upper left corner of [height, width]. */
+/* The centre of mass of the ink, in pixels from the upper left corner of [height, width]. */
 static void centre_of_mass(const uint8_t *pixels, int height, int width, double *y, double *x)
 {
     double mass = 0, down = 0, across = 0;
@@ -150,14 +151,14 @@ static void centre_of_mass(const uint8_t *pixels, int height, int width, double 
     *x = mass > 0 ? across / mass : width / 2.0;
 }
 
-/* The place of a piece whose centre of mass shall be in the middle, but that is not cut off. */
+/* The offset of a piece in a field that puts its centre of mass into the middle, as far as that cuts nothing off. */
 static int place(double centre, int piece, int field)
 {
     int at = (int)lround(field / 2.0 - centre), last = field - piece;
     return at < 0 ? 0 : at > last ? last : at;
 }
 
-/* 255 where it is strongest. */
+/* Scales the levels so that the strongest becomes 255. */
 static void stretch_contrast(uint8_t *pixels, size_t count)
 {
     int most = 0;
@@ -169,7 +170,7 @@ static void stretch_contrast(uint8_t *pixels, size_t count)
     }
 }
 
-/* What is taken out of the picture, and the size it gets. */
+/* A rectangle of the picture, and the size to which it is scaled. */
 struct piece {
     int top, left, height, width;
     int new_height, new_width;
@@ -181,7 +182,7 @@ static int scaled(int length, int side, int longer, int most)
     return new_length < 1 ? 1 : new_length > most ? most : new_length;
 }
 
-/* The box with as much around it as becomes a pixel: strokes have soft edges. */
+/* The ink's box with a margin that becomes one pixel after scaling: strokes have soft edges. */
 static struct piece choose_piece(const struct ink *ink, int height, int width, int out_height, int out_width)
 {
     int side = ink_side(out_height, out_width), longer = ink->height > ink->width ? ink->height : ink->width;

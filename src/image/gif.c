@@ -13,7 +13,7 @@ bool gif_is(const uint8_t *bytes, size_t size)
 
 #include <gif_lib.h>
 
-/* What giflib keeps for one file: its tables for LZW, and colour maps. Measured with giflib 5.2: 46 KiB. */
+/* Upper bound of giflib's memory for one file: LZW tables and colour maps. Measured with giflib 5.2: 46 KiB. */
 enum { GIF_TABLES = 64 << 10 };
 
 struct gif_reader {
@@ -62,7 +62,7 @@ static int gif_read_extension(GifFileType *gif, struct gif_reader *reader)
     return FOV_OK;
 }
 
-/* Indices to 1, 3 or 4 channels. False: an index that the palette lacks. */
+/* Converts palette indices to 1, 3 or 4 channels. False: an index is beyond the palette. */
 static bool gif_paint(const ColorMapObject *map, int transparent, const uint8_t *indices, size_t count, uint8_t *out,
                       int channels)
 {
@@ -78,7 +78,7 @@ static bool gif_paint(const ColorMapObject *map, int transparent, const uint8_t 
     return true;
 }
 
-/* Where line `i` of the file lies in the frame: interlaced ones come in four passes. */
+/* The frame's row that line `i` of the file holds: interlaced frames are stored in four passes. */
 static int gif_line(int i, int height, bool interlaced)
 {
     static const int first[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
@@ -92,8 +92,8 @@ static int gif_line(int i, int height, bool interlaced)
     return i;
 }
 
-/* The frame whose description comes next, onto a canvas that has room for it. What it leaves free is transparent or, in
- * a file without that, of the palette's first colour, as Pillow has it. */
+/* Reads the next frame onto a canvas that is large enough for it. Pixels outside of the frame are transparent or, in a
+ * file without transparency, have the palette's first colour, as in Pillow. */
 static int gif_read_frame(GifFileType *gif, struct gif_reader *reader)
 {
     if (DGifGetImageDesc(gif) != GIF_OK) {
@@ -165,7 +165,7 @@ static int gif_read(GifFileType *gif, struct gif_reader *reader)
     }
 }
 
-/* Walks the blocks to the trailer, without unpacking any. */
+/* Checks that the file has a trailer: walks through its blocks without unpacking any. */
 static int gif_check_end(const uint8_t *bytes, size_t size, struct error *error)
 {
     enum { HEADER = 13, FRAME = 10, EXTENSION = 2 };

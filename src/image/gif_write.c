@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving pictures as GIF through giflib: frames of one size, shown one after the other for ever. Grey ones are kept to
- * the level; of colours 256 remain, chosen for all frames together by median cut (Heckbert, "Color image quantization
- * for frame buffer display", SIGGRAPH 1982), so that nothing flickers. Reading is in gif.c. */
+/* Writes animated GIFs through giflib: frames of one size in an endless loop. Grey frames are stored exactly; colours
+ * are reduced to 256, chosen for all frames together by median cut (Heckbert, "Color image quantization for frame
+ * buffer display", SIGGRAPH 1982), so that nothing flickers. Reading is in gif.c. */
 #include "base/file.h"
 #include "image/image.h"
 #include <stdlib.h>
@@ -15,13 +15,13 @@ enum { COLOURS = 256, BITS = 5, SIDE = 1 << BITS, CELLS = SIDE * SIDE * SIDE, GI
 
 /* ---- the palette ------------------------------------------------------------------------------------------------- */
 
-/* A colour of 5 bits a channel that occurs, and the sum of what its pixels are. */
+/* A colour, reduced to 5 bits a channel, that occurs in the frames: its pixels' number and sum of exact colours. */
 struct colour {
     uint8_t part[3];
     uint64_t count, sum[3];
 };
 
-/* A box of colours: a run of the list of those that occur. */
+/* A box of colours: a range of the array of colours that occur. */
 struct box {
     size_t first, count;
     uint64_t pixels;
@@ -30,7 +30,7 @@ struct box {
 
 struct palette {
     GifColorType colours[COLOURS];
-    uint8_t index[CELLS]; /* of each colour of 5 bits a channel that occurs */
+    uint8_t index[CELLS]; /* palette index of each colour of 5 bits a channel that occurs */
 };
 
 static size_t cell_of(const uint8_t *rgb)
@@ -88,7 +88,7 @@ static void cut(struct box *box, struct box *other, struct colour *colours)
     measure(other, colours);
 }
 
-/* The box that gains most by a cut: many pixels, far apart. -1: all are single colours. */
+/* The box to cut next: the largest product of pixels and extent. -1: every box is a single colour. */
 static int widest(const struct box *boxes, int count)
 {
     int best = -1;
@@ -183,7 +183,7 @@ static int gif_put(GifFileType *gif, const GifByteType *bytes, int count)
                : 0;
 }
 
-/* Begin again when the last frame was shown: the extension that Netscape 2.0 brought. */
+/* Writes the extension for an endless loop, introduced by Netscape 2.0. */
 static bool put_loop(GifFileType *gif)
 {
     static const GifByteType for_ever[3] = {1, 0, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoding whatever bytes turn out to be, and conversion between channels. The formats themselves: jpeg.c, png.c,
- * webp.c, gif.c, bmp.c. */
+/* Decoding of pictures in any format, recognised by content, and conversion between channels. The formats themselves:
+ * jpeg.c, png.c, webp.c, gif.c, bmp.c. */
 #include "image/image.h"
 #include "base/file.h"
 #include <string.h>
@@ -75,7 +75,8 @@ void image_convert(const uint8_t *from, int from_channels, uint8_t *to, int to_c
     }
 }
 
-/* Turns a picture upright. Orientation 1 to 8 as in EXIF: where the file's first row and column belong. */
+/* Turns a picture upright. Orientation 1 to 8 as in EXIF: the sides of the upright picture at which the file's first
+ * row and column lie. */
 static int image_turn(struct picture *picture, int orientation, struct error *error)
 {
     if (orientation <= 1) {
@@ -106,7 +107,7 @@ static int image_turn(struct picture *picture, int orientation, struct error *er
     return FOV_OK;
 }
 
-/* What the bytes are not, for people who renamed a file. */
+/* The error for bytes in no known format, with a guess what they are: the file may have been renamed. */
 static int image_refuse(const uint8_t *bytes, size_t size, struct error *error)
 {
     static const struct {

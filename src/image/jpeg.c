@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JPEG through libjpeg(-turbo), with its defaults, so that pixels equal those of Pillow and torchvision. Damage is an
- * error here, where libjpeg would fill in grey and go on: a network must not learn from half a picture. */
+/* JPEG through libjpeg(-turbo), with its defaults, so that pixels equal those of Pillow and torchvision. Damaged files
+ * are an error, where libjpeg would fill in grey and continue: a network must not learn from half a picture. */
 #include "image/image.h"
 #include <string.h>
 
@@ -25,8 +25,8 @@ struct jpeg_reader {
     jmp_buf back;
     struct error *error;
     struct picture *picture;
-    struct jpeg_memory_mgr lender; /* libjpeg's own methods, behind those that count */
-    size_t held;                   /* bytes that libjpeg has, held against the limit until it is destroyed */
+    struct jpeg_memory_mgr lender; /* libjpeg's own methods, called by the counting ones below */
+    size_t held;                   /* bytes allocated by libjpeg, counted against the limit until it is destroyed */
     int status;
 };
 
@@ -61,8 +61,8 @@ static void jpeg_message(j_common_ptr jpeg, int level)
     jpeg_fail(jpeg);
 }
 
-/* libjpeg's memory is counted as it is asked for: its methods are replaced by ones that hold the bytes against the
- * limit and then call them. What it keeps back for several requests (some KiB) is not seen. */
+/* libjpeg's memory is counted as it allocates: its allocation methods are replaced by ones that count the bytes against
+ * the limit and then call the originals. Its pooling overhead (some KiB) is not counted. */
 static void jpeg_hold(j_common_ptr jpeg, size_t bytes)
 {
     struct jpeg_reader *reader = (struct jpeg_reader *)(void *)jpeg->err;
@@ -102,7 +102,7 @@ static JBLOCKARRAY jpeg_take_blocks(j_common_ptr jpeg, int pool, JDIMENSION widt
     return jpeg_lender(jpeg)->alloc_barray(jpeg, pool, width, rows);
 }
 
-/* All coefficients of a component of a progressive picture. */
+/* Allocates all coefficients of a component of a progressive picture. */
 static jvirt_barray_ptr jpeg_take_component(j_common_ptr jpeg, int pool, boolean zeroed, JDIMENSION width,
                                             JDIMENSION rows, JDIMENSION most)
 {
@@ -121,7 +121,8 @@ static void jpeg_count_memory(struct jpeg_reader *reader)
     memory->request_virt_barray = jpeg_take_component;
 }
 
-/* Called as scans are read: each one costs a pass over the whole picture, and a file may hold thousands. */
+/* libjpeg's progress callback, limits the number of scans: each costs a pass over the whole picture, and a file may
+ * hold thousands. */
 static void jpeg_count_scans(j_common_ptr common)
 {
     struct jpeg_reader *reader = (struct jpeg_reader *)(void *)common->err;
@@ -142,11 +143,11 @@ static void jpeg_from_cmyk(uint8_t *pixels, size_t count, bool inverted)
             unsigned ink = inverted ? cmyk[c] : 255U - cmyk[c];
             rgb[c] = (uint8_t)((ink * black + 127) / 255);
         }
-        memcpy(pixels + 3 * p, rgb, 3); // 3 p + 3 <= 4 p + 4: what is still needed is not overwritten
+        memcpy(pixels + 3 * p, rgb, 3); // 3 p + 3 <= 4 p + 4: overwrites no pixel that is still to be read
     }
 }
 
-/* Everything between setjmp and the end; failures jump. */
+/* Everything after setjmp; failures longjmp back to jpeg_guard. */
 static void jpeg_read_pixels(struct jpeg_reader *reader, const uint8_t *bytes, size_t size, int *orientation)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -186,7 +187,7 @@ static void jpeg_read_pixels(struct jpeg_reader *reader, const uint8_t *bytes, s
     }
 }
 
-/* The landing place of the jumps: a function of its own, whose locals nobody reads afterwards. */
+/* The target of the longjmps: a separate function, so that no local variables are read after a jump. */
 static void jpeg_guard(struct jpeg_reader *reader, const uint8_t *bytes, size_t size, int *orientation)
 {
     if (setjmp(reader->back) == 0) {

@@ -71,7 +71,8 @@ bool image_map_corners(double height, double width, double corner[4][2], struct 
 
 enum { POINTS_A_SIDE = 4, TURNS = 8 };
 
-/* Where a point of the picture lies in the result: the inverse, then by iteration what the displacement takes away. */
+/* The position in the result of a point of the picture: the inverse map, then a fixed-point iteration that inverts the
+ * displacement. */
 static void point_in_result(const struct image_warp *warp, const struct image_map *inverse, double u, double v,
                             double *x, double *y)
 {

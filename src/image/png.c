@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* PNG through libspng: every colour type and depth in, 8 bits out (16-bit samples lose their low byte). Checksums are
- * verified, sizes and chunks are limited before anything is allocated. The writer, used for contact sheets and
- * pictures of filters, goes through the atomic file writer. */
+/* PNG through libspng: reads every colour type and depth to 8 bits (16-bit samples lose their low byte). Checksums are
+ * verified, sizes and chunks are limited before anything is allocated. Files are written through the atomic file
+ * writer. */
 #include "image/image.h"
 #include "base/file.h"
 #include <string.h>
@@ -30,8 +30,9 @@ static int png_fail(int code, struct error *error)
                           spng_strerror(code));
 }
 
-/* Walks the chunks to IEND: a file that ends before it is truncated, even where the pixels are all there. *kept: bytes
- * that libspng may keep of what is not pixels; compressed text may be anything up to its limit. */
+/* Walks through the chunks to IEND: a file that ends before it is truncated, even if its pixels are complete. *kept:
+ * upper bound of the bytes that libspng keeps of other chunks; compressed text may unpack to anything up to its
+ * limit. */
 static int png_check_end(const uint8_t *bytes, size_t size, size_t *kept, struct error *error)
 {
     static const char unpacked[][5] = {"zTXt", "iTXt", "iCCP"};
@@ -58,7 +59,7 @@ static int png_check_end(const uint8_t *bytes, size_t size, size_t *kept, struct
                           size, at);
 }
 
-/* Sets limits and bytes, and reads the header, which is within the limits afterwards. */
+/* Sets limits and input, reads the header, and checks its size against the limits. */
 static int png_begin(spng_ctx *png, const uint8_t *bytes, size_t size, struct spng_ihdr *header, struct error *error)
 {
     int code = spng_set_image_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
@@ -129,8 +130,8 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
     return FOV_OK;
 }
 
-/* Bytes that libspng and zlib take for themselves, at most: inflate's window and tables, chunks, and some lines of 8
- * bytes a pixel (the width stands in IHDR, which comes first; what is wrong there is found later). */
+/* Upper bound of the bytes that libspng and zlib allocate themselves: inflate's window and tables, chunks, and some
+ * lines of 8 bytes a pixel. The width is read from IHDR, which comes first; png_begin checks it later. */
 static size_t png_need(const uint8_t *bytes, size_t size, size_t kept)
 {
     const uint8_t *b = bytes + 16;
@@ -139,7 +140,7 @@ static size_t png_need(const uint8_t *bytes, size_t size, size_t kept)
     return PNG_TABLES + kept + 4 * 8 * width;
 }
 
-/* Samples of 1, 2, 4, 8 or 16 bits, rows beginning on a byte, to one byte each. */
+/* Unpacks samples of 1, 2, 4, 8 or 16 bits, rows beginning on a byte, to one byte each. */
 static int png_spread(const uint8_t *packed, const struct spng_ihdr *header, uint8_t *out, struct error *error)
 {
     size_t width = header->width, depth = header->bit_depth, row = (width * depth + 7) / 8;
@@ -159,7 +160,7 @@ static int png_spread(const uint8_t *packed, const struct spng_ihdr *header, uin
     return FOV_OK;
 }
 
-/* Palette indices or grey values; *done: false where the file has neither. */
+/* Reads palette indices or grey values; *done: false if the file has neither. */
 static int png_read_stored(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed,
                            bool *done, struct error *error)
 {
@@ -190,7 +191,8 @@ static int png_read_stored(spng_ctx *png, struct picture *picture, const uint8_t
     return status;
 }
 
-/* Checks the file, counts what decoding takes, and hands a context to one of the two ways to read. */
+/* Checks the file, counts the memory that decoding needs, and calls png_read_pixels, or png_read_stored if
+ * `orientation` is NULL. */
 static int png_with(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, bool *is_indexed,
                     bool *done, struct error *error)
 {

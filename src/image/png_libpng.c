@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PNG through libpng, for builds that link everything (FOVEA_STATIC): distributions have no archive of libspng. What comes
- * out is what png.c gives. libpng leaves by longjmp: what must survive that lies in struct reading. */
+/* PNG through libpng, for static builds (FOVEA_STATIC): distributions have no static library of libspng. Results are
+ * those of png.c. libpng reports errors by longjmp: state that must survive a jump is in struct reading. */
 #include "image/image.h"
 
 #ifdef FOVEA_HAVE_LIBPNG
@@ -59,14 +59,14 @@ static int fail_with(const struct reading *r, struct error *error)
                           r->problem);
 }
 
-/* How samples come out: stored as they are, or as 8 bits of grey, RGB or RGBA. Answers the number of channels. */
+/* Chooses how samples are returned: as stored, or as 8 bits of grey, RGB or RGBA. Returns the number of channels. */
 static int choose_samples(png_structp png, png_infop info, bool stored)
 {
     int type = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
     bool is_grey = type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA;
     bool alpha = type == PNG_COLOR_TYPE_RGB_ALPHA;
     if (stored) {
-        png_set_packing(png); /* a byte to a sample below 8 bits; of 16 the value is looked at */
+        png_set_packing(png); /* one byte per sample below 8 bits; read_stored checks 16-bit samples */
         return 1;
     }
     if (type == PNG_COLOR_TYPE_PALETTE) {
@@ -88,7 +88,7 @@ static int choose_samples(png_structp png, png_infop info, bool stored)
     return is_grey ? 1 : alpha ? 4 : 3;
 }
 
-/* Up to the header, within the limits. Called where on_error can leave. */
+/* Reads up to the pixels and checks the size against the limits. The caller has called setjmp for on_error. */
 static int begin(struct reading *r, struct error *error)
 {
     png_set_read_fn(r->png, r, give);
@@ -104,7 +104,7 @@ static int begin(struct reading *r, struct error *error)
     return image_check_size(height, width, error);
 }
 
-/* All rows into r->pixels, `row` bytes each, and the rest of the file. */
+/* Reads all rows into r->pixels, `row` bytes each, then the rest of the file. */
 static int read_rows(struct reading *r, struct picture *picture, size_t row, struct error *error)
 {
     size_t height = (size_t)picture->height;
@@ -167,7 +167,7 @@ static int read_pixels(struct reading *r, struct picture *picture, int *orientat
     return status;
 }
 
-/* Palette indices or grey values; *done: false where the file has neither. */
+/* Reads palette indices or grey values; *done: false if the file has neither. */
 static int read_stored(struct reading *r, struct picture *picture, bool *is_indexed, bool *done, struct error *error)
 {
     int type = png_get_color_type(r->png, r->info), depth = png_get_bit_depth(r->png, r->info), channels;
@@ -276,5 +276,5 @@ int image_save_png(const char *path, int height, int width, int channels, const 
 }
 
 #else
-extern int png_libpng_is_left_out; /* a file needs something in it */
+extern int png_libpng_is_left_out; /* a translation unit must not be empty */
 #endif

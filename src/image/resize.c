@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bilinear resizing with antialiasing: each output pixel is a weighted mean under a triangle that is one output pixel
- * wide on either side (or one input pixel, when enlarging). Rows first, then columns, rounded to 8 bits in between,
- * with weights in 22-bit fixed point: that is what Pillow does, and why the pixels agree. */
+/* Bilinear resizing with antialiasing: each output pixel is a weighted mean under a triangle that is one output
+ * pixel wide on either side (or one input pixel, when enlarging). The horizontal pass comes first, then the vertical
+ * one, with rounding to 8 bits in between and weights in 22-bit fixed point, exactly as in Pillow, so that the
+ * pixels agree. */
 #include "image/resize.h"
 #include <math.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static int resize_reserve(struct memory *memory, void **block, size_t *capacity,
     return FOV_OK;
 }
 
-/* Weights of one axis: output i reads first[2 i + 1] inputs from first[2 i] on, with weights[i * taps ...]. */
+/* Computes the weights of one axis: output i reads first[2 i + 1] inputs from first[2 i] on, with weights[i * taps
+ * ...]. */
 static int resize_plan(struct resize_scratch *scratch, int in, int out, size_t *taps, struct error *error)
 {
     double scale = (double)in / out, spread = scale < 1.0 ? 1.0 : scale;
@@ -57,7 +59,7 @@ static int resize_plan(struct resize_scratch *scratch, int in, int out, size_t *
         int low = (int)(center - spread + 0.5), high = (int)(center + spread + 0.5);
         low = low < 0 ? 0 : low;
         high = high > in ? in : high;
-        // twice the same triangle: once for the sum, once for the weights that it normalises
+        // evaluates the triangle twice: for the sum of weights, then for the weights, divided by it
         for (int pass = 0; pass < 2; pass++) {
             for (int k = 0; k < high - low; k++) {
                 double distance = (k + low - center + 0.5) * (1.0 / spread);
@@ -83,7 +85,7 @@ static uint8_t resize_round(int32_t sum)
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-/* One row: `width` pixels from a row of the picture. Three channels are most pictures: their sums go side by side. */
+/* Resizes one row to `width` pixels. Three channels, the usual case, are summed side by side. */
 static void resize_row(const uint8_t *in, uint8_t *out, int width, int channels, const struct resize_scratch *scratch,
                        size_t taps)
 {
@@ -113,8 +115,8 @@ static void resize_row(const uint8_t *in, uint8_t *out, int width, int channels,
     }
 }
 
-/* One output row as a mean of `count` rows that lie `size` bytes apart: in blocks of a fixed size, which compilers turn
- * into vectors. */
+/* Computes one output row as a weighted mean of `count` rows that lie `size` bytes apart, in blocks of a fixed size,
+ * which compilers vectorise. */
 static void resize_column(const uint8_t *in, uint8_t *out, size_t size, const int32_t *weight, int count)
 {
     enum { BLOCK = 32 };

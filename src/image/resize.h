@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Buffers kept between calls; they only grow. Zero it, set memory, resize_free it. */
+/** Buffers kept between calls; they only grow. Zero the struct, set memory, free with resize_free. */
 struct resize_scratch {
     struct memory *memory;
     int32_t *weights; /**< of one axis at a time */
@@ -22,8 +22,8 @@ struct resize_scratch {
 };
 void resize_free(struct resize_scratch *scratch);
 
-/** in [height, width, channels] to out [out_height, out_width, channels]; all sizes at least 1, channels 1 to 4, no
- *  overlap. Fails only for memory. */
+/** Resizes in [height, width, channels] to out [out_height, out_width, channels]; all sizes at least 1, channels 1 to
+ *  4, no overlap. Fails only if memory is short. */
 int image_resize(const uint8_t *in, int height, int width, int channels, uint8_t *out, int out_height, int out_width,
                  struct resize_scratch *scratch, struct error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pixels through a map. Coordinates are in double and depend on nothing but the map and the pixel, so a picture is the
- * same whoever warps it. */
+/* Warps pixels through a map. Coordinates are computed in double and depend only on the map and the pixel, so the
+ * result does not depend on threads. */
 #include "image/warp.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 enum { MOST_SAMPLES = 8 };
 
-/* Where a coordinate outside of 0 .. length - 1 is taken from; -1: from nowhere. */
+/* The coordinate within 0 .. length - 1 that the border rule maps `at` to; -1: outside of the picture. */
 static int64_t place(int64_t at, int64_t length, enum image_border border)
 {
     int64_t period = 2 * length - 2;
@@ -40,7 +40,8 @@ static bool is_whole(double value)
     return value == floor(value) && fabs(value) < 0x1p31;
 }
 
-/* Only mirrored and moved by whole pixels: x of the result is column first + step x of the picture. */
+/* An axis that is only mirrored and shifted by whole pixels: x of the result is column first + step * x of the
+ * picture. */
 struct whole_axis {
     int64_t first, step;
 };
@@ -90,8 +91,8 @@ static bool copy_whole(const struct image_warp *w, uint8_t *out)
 
 /* ---- between pixels ---------------------------------------------------------------------------------------------- */
 
-/* How many input pixels a pixel of the result covers along the longer way, at the middle and the corners: so many points
- * a side are averaged. */
+/* Number of sampling points per axis and output pixel: the largest number of input pixels that an output pixel's side
+ * covers, at the middle and the corners of the result. */
 static int samples_a_side(const struct image_warp *w)
 {
     static const double at[5][2] = {{0.5, 0.5}, {0, 0}, {0, 1}, {1, 0}, {1, 1}};
@@ -105,10 +106,10 @@ static int samples_a_side(const struct image_warp *w)
         image_map_point(&w->map, x, y + 1, &u[2], &v[2]);
         most = fmax(most, fmax(hypot(u[1] - u[0], v[1] - v[0]), hypot(u[2] - u[0], v[2] - v[0])));
     }
-    return most < MOST_SAMPLES ? (int)(most + 0.5) : MOST_SAMPLES; /* NaN: the most */
+    return most < MOST_SAMPLES ? (int)(most + 0.5) : MOST_SAMPLES;
 }
 
-/* Adds what the picture is at (u, v), near or beyond its edge: a weighted mean of the four pixels around. */
+/* Adds the picture's value at (u, v), near or beyond its edge: a weighted mean of the four pixels around it. */
 static void add_at_edge(const struct image_warp *w, double u, double v, double sum[4])
 {
     double  left = floor(u - 0.5), top = floor(v - 0.5), across = u - 0.5 - left, down = v - 0.5 - top;
@@ -135,7 +136,7 @@ struct around {
     double         across, down;
 };
 
-/* False at the edge. Within the picture numbers are positive, so that cutting off is rounding down. */
+/* Finds the four pixels around (u, v); false at the edge. Coordinates are not negative here, so a cast rounds down. */
 static inline bool find_around(const struct image_warp *w, double u, double v, struct around *around)
 {
     double x = u - 0.5, y = v - 0.5;
@@ -184,7 +185,7 @@ static void take_nearest(const struct image_warp *w, double u, double v, uint8_t
     }
 }
 
-/* Where a point of the result lies before the map: moved by the displacement. */
+/* Coordinate of a result pixel on one axis after adding the displacement, before the map. */
 static inline double moved(const struct image_warp *w, int row, int column, int axis)
 {
     double at = axis == 0 ? column : row;
@@ -212,7 +213,8 @@ static void warp_pixel(const struct image_warp *w, int row, int column, int side
     }
 }
 
-/* The most frequent way by far, without division: no perspective, one point for each pixel. The same numbers. */
+/* The fast path for the most frequent case: no perspective, hence no division, and one sampling point per pixel. Gives
+ * the same numbers as warp_pixel. */
 static inline void warp_row(const struct image_warp *w, int row, int channels, uint8_t *restrict out)
 {
     const double *m = w->map.at;

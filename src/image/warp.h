@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* One resampling for any number of geometric transforms. A map says for each point of the result where in the picture
- * it comes from; maps multiply, so ten transforms cost one pass. Points are in pixels, (0, 0) is the upper left corner
- * of the first pixel, whose middle is (0.5, 0.5). Pictures, masks and boxes go through the same map.
- * Next: map.c (arithmetic of maps and boxes), warp.c (pixels). */
+/* One resampling for any number of geometric transforms. A map gives for each point of the result the point of the
+ * picture that it is taken from; maps are multiplied, so that ten transforms cost one pass. Points are in pixels, (0,
+ * 0) is the upper left corner of the first pixel, whose middle is (0.5, 0.5). Pictures, masks and boxes go through the
+ * same map. Next: map.c (arithmetic of maps and boxes), warp.c (pixels). */
 #ifndef IMAGE_WARP_H
 #define IMAGE_WARP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** (x, y) of the result lies at (u / w, v / w) of the picture, (u, v, w) = at (x, y, 1). Row by row. */
+/** A 3 x 3 matrix in row-major order: (x, y) of the result is taken from (u / w, v / w) of the picture, where
+ *  (u, v, w) = at (x, y, 1). */
 struct image_map {
     double at[9];
 };
 extern const struct image_map image_map_identity;
 
-/** First `inner`, then `outer`: the point that inner gives is what outer takes. */
+/** The composition outer(inner(point)): applies `inner` first. */
 struct image_map image_map_multiply(const struct image_map *outer, const struct image_map *inner);
-/** The other way round; false where the map folds the plane. */
+/** The inverse map; false if the map is singular. */
 bool image_map_invert(const struct image_map *map, struct image_map *inverse);
 void image_map_point(const struct image_map *map, double x, double y, double *u, double *v);
 /** The projective map that takes the corners of a height x width rectangle (upper left, upper right, lower right, lower
- * *left) to `corner` [4][2], which is only read; false where no such map is there. */
+ *  left) to `corner` [4][2], which is only read; false if there is no such map. */
 bool image_map_corners(double height, double width, double corner[4][2], struct image_map *map);
 
-/** What lies outside of a picture whose row is a b c d. */
+/** The values outside of a picture, shown for a row a b c d. */
 enum image_border {
     IMAGE_BORDER_ZERO,    /**< 0 0 0 | a b c d | 0 0 0 */
     IMAGE_BORDER_REFLECT, /**< d c b | a b c d | c b a: the edge is not repeated, as PyTorch's "reflect" */
@@ -42,12 +43,13 @@ struct image_warp {
     bool              nearest; /**< masks: the pixel that a point lies in, never a mixture of classes */
     uint8_t           outside; /**< value of IMAGE_BORDER_ZERO: 255, "ignored", for masks */
 };
-/** Moves by whole pixels and mirrorings are copies, to the bit. Else bilinear; where the map shrinks the picture, a
- *  mean of as many points as the result's pixel covers input pixels (at most 8 x 8). */
+/** Warps a picture. Shifts by whole pixels and mirroring copy pixels exactly; other maps interpolate bilinearly. Where
+ *  the map shrinks the picture, each output pixel is a mean of about as many points as it covers input pixels (at most
+ *  8 x 8). */
 void image_warp(const struct image_warp *warp, uint8_t *out);
 
-/** A box (x1, y1, x2, y2) of the picture in the result: the smallest box around its warped edges, cut at the
- *  result's; false where nothing of it is left. `inverse` of warp's map. */
+/** Maps a box (x1, y1, x2, y2) of the picture to the result: the smallest box around points on its warped edges,
+ *  clipped to the result; false if nothing of it is left. `inverse`: the inverse of warp->map. */
 bool image_warp_box(const struct image_warp *warp, const struct image_map *inverse, const float box[4],
                     float warped[4]);
 

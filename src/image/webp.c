@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* WebP through libwebp: a still picture, or the first frame of an animation on its canvas, with the orientation that
- * its EXIF chunk states. libwebp allocates for itself; what it needs at most is held against the limit first. */
+ * its EXIF chunk states. libwebp allocates memory itself; an upper bound of it is counted against the limit first. */
 #include "image/image.h"
 #include <string.h>
 
@@ -30,8 +30,8 @@ static int webp_fail(VP8StatusCode code, struct error *error)
                           known ? reasons[code] : "no reason given");
 }
 
-/* What libwebp 1.2 allocates while it decodes a frame, as its source has it: the lossless form keeps all pixels in 4
- * bytes, and a lossy one its transparency, which is lossless itself; then some lines, and tables. */
+/* The memory that libwebp 1.2 allocates while it decodes a frame, according to its source: lossless keeps all pixels in
+ * 4 bytes each; lossy does so for its transparency, which is coded losslessly; then some lines, and tables. */
 static size_t webp_need(const WebPIterator *frame, const WebPBitstreamFeatures *features)
 {
     size_t width = (size_t)frame->width, pixels = width * (size_t)frame->height;
@@ -40,7 +40,7 @@ static size_t webp_need(const WebPIterator *frame, const WebPBitstreamFeatures *
     return planes + 100 * width + (512 << 10);
 }
 
-/* The frame's pixels, into their place on the canvas. */
+/* Decodes the frame's pixels into their place on the canvas. */
 static int webp_read_frame(struct picture *picture, const WebPIterator *frame, int channels, struct error *error)
 {
     WebPDecoderConfig config;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One of 25 pairs of operations a sample, each with its probability and magnitude, as they were found for a data set
- * (Cubuk, Zoph, Mane, Vasudevan & Le, "AutoAugment: learning augmentation strategies from data", 2019, appendix;
- * magnitudes in ninths of the range, as torchvision counts them). */
+/* Applies one of 25 pairs of operations to each sample; each operation has a probability and a magnitude that were
+ * learned for a data set (Cubuk, Zoph, Mane, Vasudevan & Le, "AutoAugment: learning augmentation strategies from data",
+ * 2019, appendix; magnitudes in ninths of the range, as in torchvision). */
 #include "transform/magnitude.h"
 
 enum { PAIRS = 25, POLICIES = 3 };
@@ -18,7 +18,7 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-/* An operation, tenths of a probability, ninths of its range. */
+/* An operation, its probability in tenths, its magnitude in ninths of the range. */
 struct found {
     unsigned char operation, probability, magnitude;
 };

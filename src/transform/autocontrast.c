@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stretched to all values, with a probability: in each channel the darkest becomes 0, the brightest 255. */
+/* Stretches the values of each channel to the full range, with a probability: the darkest becomes 0, the brightest
+ * 255. */
 #include "transform/transform.h"
 
 struct autocontrast_options {

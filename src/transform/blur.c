@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Out of focus: a Gaussian mean of random deviation. Beyond the edge the edge goes on. */
+/* Blurs with a Gaussian of random standard deviation; the edge pixels are repeated beyond the edge. */
 #include "transform/transform.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ static const struct attribute attributes[] = {
 
 enum { MOST_RADIUS = 30 };
 
-/* Means along one axis: `length` pixels, `step` bytes apart; from one buffer to the other. */
+/* Smooths a line of `length` values that lie `step` bytes apart, from one buffer to another. */
 static void smooth_line(const uint8_t *from, uint8_t *to, int length, int64_t step, const double *weights, int radius)
 {
     for (int at = 0; at < length; at++) {

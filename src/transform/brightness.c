@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Brighter or darker: every value times a random factor. */
+/* Makes the picture brighter or darker: multiplies every value by a random factor. */
 #include "transform/transform.h"
 
 #include <math.h>

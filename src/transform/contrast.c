@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* More or less contrast: towards or away from the mean of the picture's luma. */
+/* Changes the contrast: moves values towards or away from the mean of the picture's luma. */
 #include "transform/transform.h"
 
 #include <math.h>

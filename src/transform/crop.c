@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Moved by a few whole pixels: as if a border were put around and the size of the picture cut out of it at random. */
+/* Shifts the picture by a few whole pixels, as if it were padded by a border and a piece of its own size cut out at a
+ * random place. */
 #include "transform/transform.h"
 
 struct crop_options {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A piece of the size that the network gets, cut out at a random place without resizing: how networks over pixels learn
- * from pictures that are larger than a step can take. A picture that is smaller lies somewhere in the middle of it. */
+/* Cuts a piece of the network's input size out of the picture at a random place, without resizing: how per-pixel
+ * networks are trained on pictures larger than a step can take. A smaller picture is placed at random within the
+ * piece. */
 #include "transform/transform.h"
 #include <math.h>
 
@@ -16,7 +17,7 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-/* Where the piece begins, of a side that is longer or shorter. */
+/* Where the piece begins along one side; negative if the picture is smaller than the piece. */
 static double begin(struct transform_draw *draw, double side, double wanted)
 {
     double room = floor(fabs(side - wanted)), at = (double)draw_below(draw, (int64_t)room + 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A rectangle of another sample in place of the sample's own (Yun et al., "CutMix: regularization strategy to train
- * strong classifiers with localizable features", 2019): its area, before it is cut at the picture's edges, is drawn
- * from Beta(alpha, alpha), its shape is the picture's. Classes weigh as much as is seen of their samples. */
+/* Replaces a rectangle of the sample by that of another one (Yun et al., "CutMix: regularization strategy to train
+ * strong classifiers with localizable features", 2019). The share of the area that stays, before the rectangle is
+ * clipped at the picture's edges, is drawn from Beta(alpha, alpha); its shape is the picture's. Classes are weighted by
+ * the visible area of their samples. */
 #include "transform/transform.h"
 #include <math.h>
 
@@ -16,7 +17,7 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-/* The part of a side that a rectangle around a drawn middle takes. */
+/* The range of a side that the rectangle covers, around a random centre. */
 static void cut(struct transform_draw *draw, int side, double share, int *from, int *to)
 {
     int half = (int)(share * side) / 2, middle = (int)draw_below(draw, side);

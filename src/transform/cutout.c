@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A square of the picture blackened at a random place, over the edge too (DeVries & Taylor, "Improved regularization of
- * convolutional neural networks with cutout", 2017). */
+/* Blackens a square at a random place, which may reach beyond the picture's edge (DeVries & Taylor, "Improved
+ * regularization of convolutional neural networks with cutout", 2017). */
 #include "transform/transform.h"
 
 #include <string.h>

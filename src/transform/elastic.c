@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Bent here and there, as handwriting and tissue are (Simard, Steinkraus & Platt, "Best practices for convolutional
- * neural networks applied to visual document analysis", 2003): every pixel moves by noise in [-1, 1) that was smoothed
- * by a Gaussian, times a strength. The field itself is made where the map is used (pipeline.c). */
+/* Elastic deformation, as in handwriting and tissue (Simard, Steinkraus & Platt, "Best practices for convolutional
+ * neural networks applied to visual document analysis", 2003): displaces every pixel by noise in [-1, 1), smoothed by a
+ * Gaussian, times a strength. pipeline.c makes the displacement field. */
 #include "transform/transform.h"
 
 struct elastic_options {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All values equally often, with a probability: each channel through its own cumulated histogram, as Pillow does. */
+/* Equalises the histogram, with a probability: maps each channel through its own cumulative histogram, as Pillow
+ * does. */
 #include "transform/transform.h"
 
 struct equalize_options {
@@ -26,7 +27,7 @@ static void equalize(const struct colours *colours, int channel)
     }
     step = (values / colours->channels - last) / 255;
     if (step == 0) {
-        return; /* one value, or too few pixels */
+        return; /* a single value, or too few pixels */
     }
     below = step / 2;
     for (int i = 0; i < 256; i++) {

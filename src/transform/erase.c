@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rectangle of random place, area and shape filled with noise, with a probability (Zhong et al., "Random erasing data
+/* Fills a rectangle of random place, area and shape with noise, with a probability (Zhong et al., "Random erasing data
  * augmentation", 2017). */
 #include "transform/transform.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a factor does to a picture: 1 leaves it as it is, 0 takes something out of it altogether, above 1 there is more
- * of it. Shared by the transforms that draw a factor between bounds and by the policies that say one. */
+/* Changes of brightness, contrast, saturation and sharpness by a factor: 1 changes nothing, 0 removes that property,
+ * above 1 increases it. Shared by the transforms that draw a factor between bounds and by the policies that state
+ * one. */
 #include "transform/transform.h"
 #include <string.h>
 

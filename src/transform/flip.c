@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mirrored left to right, with a probability. */
+/* Mirrors the picture left to right, with a probability. */
 #include "transform/transform.h"
 
 struct flip_options {

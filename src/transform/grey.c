@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Without colour, with a probability: each pixel becomes its luma. */
+/* Removes the colour, with a probability: each pixel becomes its luma. */
 #include "transform/transform.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Other hues: the colour circle turned by a random part; lightness and saturation stay (Smith, "Color gamut transform
+/* Shifts all hues by a random part of the colour circle; value and saturation stay (Smith, "Color gamut transform
  * pairs", 1978). */
 #include "transform/transform.h"
 
@@ -15,7 +15,8 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-/* One channel of the colour of a hue in [0, 6), between `low` and `high`: red is phase 0, green 4, blue 2. */
+/* One channel of the colour with a hue in [0, 6), whose values span `low` to `high`. Phase of red: 0, green: 4, blue:
+ * 2. */
 static double channel_of(double hue, double phase, double low, double high)
 {
     double at = fmod(hue + phase, 6);

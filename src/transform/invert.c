@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* As a negative, with a probability: 255 less each value. */
+/* Makes a negative, with a probability: 255 minus each value. */
 #include "transform/transform.h"
 
 struct invert_options {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations of a stated strength. Those that no transform of the list makes so are two of this file's own, which do
- * not stand in the list: a policy has drawn everything already. */
+/* Operations of a given strength. Where no registered transform takes an exact strength, two private transforms of this
+ * file do (exact_geometry, exact_colour), which draw nothing: the policy has drawn everything already. */
 #include "transform/magnitude.h"
 #include <math.h>
 
 struct exact_options {
-    double linear[4]; /* around the middle */
-    double x, y;      /* of the size */
+    double linear[4]; /* [2][2], around the middle */
+    double x, y;      /* shift, as a share of width and height */
     double factor;
     void (*apply)(const struct colours *colours, double factor);
 };
@@ -49,7 +49,7 @@ static struct transform_use always(const char *name, const char *option, double 
     return use;
 }
 
-/* A geometry, or a colour's factor, made of `strength`, which may be negative. */
+/* An operation of exactly this `strength`, which may be negative: a geometry, or the factor of a colour operation. */
 static struct transform_use exact(enum magnitude_operation operation, double strength)
 {
     static void (*const factors[])(const struct colours *, double) = {

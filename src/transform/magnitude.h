@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations that AutoAugment and RandAugment choose from, each with a magnitude from 0 to 1 of its range (Cubuk et
- * al., "AutoAugment", 2019, table 6) and, where it has two, a direction that is drawn. */
+ * al., "AutoAugment", 2019, table 6) and, where it can go two ways, a random direction. */
 #ifndef TRANSFORM_MAGNITUDE_H
 #define TRANSFORM_MAGNITUDE_H
 
@@ -18,13 +18,13 @@ enum magnitude_operation {
     MAGNITUDE_SHARPNESS,
     MAGNITUDE_POSTERIZE, /**< 8 bits down to 4 */
     MAGNITUDE_SOLARIZE,  /**< from 256, where nothing is inverted, down to 0 */
-    MAGNITUDE_AUTOCONTRAST, /**< these have none */
+    MAGNITUDE_AUTOCONTRAST, /**< this and the next two have no magnitude */
     MAGNITUDE_EQUALIZE,
     MAGNITUDE_INVERT,
     MAGNITUDE_OPERATIONS
 };
 
-/** An operation as something that a policy chooses; its direction is drawn with `draw`. */
+/** The transform, with its options, for an operation that a policy has chosen; its direction is drawn with `draw`. */
 struct transform_use magnitude_use(enum magnitude_operation operation, double magnitude, struct transform_draw *draw);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One sample of several: level 0 is a sample through the list up to its first mixing transform; level n is what the
- * n-th of these makes of samples of level n - 1, taken through the list up to the next one. */
+/* Makes one sample from several. A picture of level 0 is a sample taken through the list up to its first mixing
+ * transform; a picture of level n is the n-th mixing transform's result from pictures of level n - 1, taken through the
+ * list up to the next mixing transform. */
 #include "transform/mixing.h"
 #include <math.h>
 #include <string.h>
 
-enum { MOST_LEVELS = 4 /* 2 to the power of it is MIXING_MOST_PARTS */, GROWTH = 2 /* of a side, in a mix */ };
+enum { MOST_LEVELS = 4 /* 2^MOST_LEVELS = MIXING_MOST_PARTS */, GROWTH = 2 /* a mix at most doubles a side */ };
 
-/* A finished picture and what goes with it. */
+/* The buffers of a finished picture, its mask and its second picture. */
 struct target {
     uint8_t *pixels, *mask, *other;
     int      height, width, other_height, other_width;
@@ -16,12 +17,12 @@ struct target {
 struct mixer {
     const struct pipeline        *pipeline;
     const struct pipeline_key    *key;
-    const struct pipeline_job    *job; /* of the own sample */
+    const struct pipeline_job    *job; /* of the sample itself, not of its partners */
     const struct mixing_partners *partners;
     struct pipeline_room         *room;
     struct mixed                 *mixed;
     struct error                 *error;
-    int place[MOST_LEVELS + 1]; /* of each level's mixing transform; then the list's end */
+    int place[MOST_LEVELS + 1]; /* index in the list of each level's mixing transform; then the list's end */
     int levels;
 };
 
@@ -63,7 +64,8 @@ int mixing_check(const struct pipeline *pipeline, struct error *error)
 
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
-/* One block: for each level the pictures that it mixes, then what it makes of them before the rest of the list. */
+/* The pictures of all levels lie in one block: for each level those that it mixes, then the mix before the rest of the
+ * list is applied. */
 static size_t target_bytes(const struct pipeline_job *job)
 {
     size_t area = (size_t)job->out_height * (size_t)job->out_width;
@@ -92,7 +94,7 @@ static int reserve_targets(const struct mixer *mixer)
     return FOV_OK;
 }
 
-/* Place `number` of a level; the last one, TRANSFORM_MOST_PIECES, has room for the result. */
+/* Buffer `number` of a level; the last one, TRANSFORM_MOST_PIECES, is the larger one for the mix. */
 static struct target target_at(const struct mixer *mixer, int level, int number, int height, int width)
 {
     const struct pipeline_job *job = mixer->job;
@@ -108,7 +110,7 @@ static struct target target_at(const struct mixer *mixer, int level, int number,
     return target;
 }
 
-/* The boxes of the room are a stack: each level takes those that the levels below it have put there. */
+/* room->boxes is a stack: each level works on the boxes that the levels below it have pushed. */
 static int push_boxes(struct mixer *mixer, const struct pipeline_box *boxes, int count)
 {
     struct pipeline_room *room = mixer->room;
@@ -135,7 +137,7 @@ static int push_boxes(struct mixer *mixer, const struct pipeline_box *boxes, int
     return FOV_OK;
 }
 
-/* Takes those out that are gone, of `first` and all behind it. */
+/* Removes the boxes that are gone from the stack, from index `first` on. */
 static void drop_gone(struct mixer *mixer, int first)
 {
     struct pipeline_box *boxes = mixer->room->boxes;
@@ -171,8 +173,8 @@ static void lay_row(uint8_t *to, const uint8_t *from, size_t values, uint32_t we
     }
 }
 
-/* One piece of a picture `in` [rows, columns] of the pieces' size into one of the result's; both may be scaled, as
- * second pictures are. */
+/* Copies one piece from a picture [rows, columns] into the result [to_rows, to_columns]. Both may be scaled versions of
+ * the size that pieces refer to, as second pictures are. */
 struct lay {
     const uint8_t *from;
     uint8_t       *to;
@@ -230,7 +232,7 @@ static void lay_pictures(const struct mixer *mixer, const struct mix *mix, const
 
 /* ---- boxes and shares -------------------------------------------------------------------------------------------- */
 
-/* What is left of a box when a rectangle hides part of it: the smallest box around the rest. */
+/* Shrinks a box to its part that a rectangle does not hide: the smallest box around the rest. */
 static void hide(struct pipeline_box *box, const struct mix_piece *piece)
 {
     float *at = box->at;
@@ -247,7 +249,8 @@ static void hide(struct pipeline_box *box, const struct mix_piece *piece)
     box->gone = box->gone || at[0] >= at[2] || at[1] >= at[3];
 }
 
-/* Boxes first .. end - 1 are those of piece `number`. */
+/* Moves the boxes first .. end - 1, which are those of piece `number`, with their piece and clips them to its visible
+ * part. */
 static void move_boxes(struct mixer *mixer, const struct mix *mix, int number, int count, int first, int end)
 {
     const struct mix_piece *piece = &mix->piece[number];
@@ -273,7 +276,7 @@ static double overlap(const struct mix_piece *a, const struct mix_piece *b)
     return width > 0 && height > 0 ? (double)width * height : 0;
 }
 
-/* What is seen of each piece, of all that is seen. */
+/* The visible area of each piece as a share of the visible area of all. */
 static void find_shares(const struct mix *mix, int count, double share[TRANSFORM_MOST_PIECES])
 {
     double all = 0;
@@ -293,7 +296,7 @@ static void find_shares(const struct mix *mix, int count, double share[TRANSFORM
 
 /* ---- levels ------------------------------------------------------------------------------------------------------ */
 
-/* Through places first .. end - 1 of the list. */
+/* Takes a job through places first .. end - 1 of the list, into `target`. */
 static int finish(struct mixer *mixer, int first, int end, uint64_t sample, struct pipeline_job *job,
                   const struct target *target)
 {
@@ -321,7 +324,7 @@ static int make_single(struct mixer *mixer, uint64_t sample, const struct target
     return status == FOV_OK ? push_boxes(mixer, job.boxes, job.box_count) : status;
 }
 
-/* From one picture of a level to the next mixing transform, or to the end. */
+/* Takes a level's mix through the list to the next mixing transform, or to the end. */
 static int continue_list(struct mixer *mixer, int level, uint64_t sample, const struct target *from, int first_box,
                          const struct target *target)
 {
@@ -342,7 +345,7 @@ static int continue_list(struct mixer *mixer, int level, uint64_t sample, const 
 
 static int make(struct mixer *mixer, int level, uint64_t sample, const struct target *target);
 
-/* The pictures of one level, its own and its partners', then the shares of what they are made of. */
+/* Makes the pictures that a level mixes, the sample's own and its partners', and scales the shares of their parts. */
 static int make_pieces(struct mixer *mixer, int level, const uint64_t *samples, const struct mix *mix,
                        const struct target *pictures, int count)
 {

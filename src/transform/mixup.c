@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two samples as one, pixel by pixel (Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: beyond empirical risk minimization",
- * 2018): a share drawn from Beta(alpha, alpha) of the one, the rest of the other. The same shares weigh their classes;
- * boxes of both stay. */
+/* Blends two samples pixel by pixel (Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: beyond empirical risk minimization",
+ * 2018): the share of the first is drawn from Beta(alpha, alpha), the rest is the other. The same shares weight their
+ * classes; the boxes of both are kept. */
 #include "transform/transform.h"
 
 struct mixup_options {

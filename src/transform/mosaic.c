@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Four samples around a drawn point of a picture with twice the sides, each with a corner at that point (Bochkovskiy,
- * Wang & Liao, "YOLOv4", 2020, section 3.3). What the list has behind it sees the large picture: "mosaic" alone shows
- * it at half its size, "mosaic, scale:0.5" also parts of it that are nearer. */
+/* Arranges four samples around a random point of a picture with twice the sides, each with a corner at that point
+ * (Bochkovskiy, Wang & Liao, "YOLOv4", 2020, section 3.3). Later transforms of the list get the large picture: "mosaic"
+ * alone shows it at half its size, "mosaic, scale:0.5" also enlarges parts of it. */
 #include "transform/transform.h"
 
 struct mosaic_options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Grain: normal noise on every value. */
+/* Adds normally distributed noise to every value. */
 #include "transform/transform.h"
 
 struct noise_options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Seen from another place: each corner moves inwards by a random part of half the size. */
+/* Changes the perspective: moves each corner inwards by a random part of half the size. */
 #include "transform/transform.h"
 
 struct perspective_options {
@@ -30,7 +30,7 @@ static void geometry(const void *options, struct transform_draw *draw, struct ge
         corner[i][0] = i == 1 || i == 2 ? geometry->width - x : x;
         corner[i][1] = i >= 2 ? geometry->height - y : y;
     }
-    /* The map leads from the picture's corners to the moved ones; what is wanted leads back. */
+    /* `away` takes the picture's corners to the moved ones; the step that is needed is its inverse */
     if (image_map_corners(geometry->height, geometry->width, corner, &away) && image_map_invert(&away, &step)) {
         geometry_then(geometry, &step);
     }

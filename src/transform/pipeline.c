@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From a list of transforms to one map, from the map to pixels. A map that only cuts out whole pixels and resizes goes
- * through the resizing that predictions use (image/resize.h), so that a random resized crop sees the pixels that Pillow
- * makes; any other goes through image_warp. */
+/* Multiplies the geometry of a list of transforms into one map and resamples the picture through it. A map that only
+ * crops whole pixels and resizes uses the resizing of predictions (image/resize.h), so that a random resized crop gives
+ * the same pixels as Pillow; any other uses image_warp. */
 #include "transform/pipeline.h"
 #include "base/text.h"
 #include "transform/mixing.h"
@@ -98,7 +98,7 @@ static int read_list(struct pipeline *pipeline, const char *text, struct error *
     return FOV_OK;
 }
 
-/* Every option is written out, so that a later version with other defaults reads the same list. */
+/* Writes the list with every option, so that a later version with other defaults reads the same list. */
 static void write_text(struct pipeline *pipeline)
 {
     size_t length = 0;
@@ -230,7 +230,8 @@ static void weigh(const float *from, int64_t step, const float *weights, int cou
     }
 }
 
-/* One row of the field along itself, zero beyond its ends. `padded`: room for the row and the weights' reach. */
+/* Smooths one row of the field horizontally, with zeros beyond its ends. `padded`: workspace for the row and `reach`
+ * points on either side. */
 static void smooth_row(float *row, int64_t columns, const float *weights, int reach, float *padded, float *to)
 {
     size_t beyond = (size_t)reach * 2 * sizeof *padded;
@@ -241,7 +242,7 @@ static void smooth_row(float *row, int64_t columns, const float *weights, int re
     weigh(padded, 2, weights, 2 * reach + 1, to, columns * 2);
 }
 
-/* All rows across each other, zero beyond the first and the last. */
+/* Smooths the field vertically, with zeros beyond the first and the last row. */
 static void smooth_columns(const float *from, int64_t rows, int64_t width, const float *weights, int reach, float *to)
 {
     for (int64_t r = 0; r < rows; r++) {
@@ -257,7 +258,8 @@ static size_t field_room(int64_t rows, int64_t columns)
     return (size_t)(rows * columns + columns + 2 * MOST_REACH) * 2;
 }
 
-/* [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`: field_room() numbers. */
+/* Makes the elastic field [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`:
+ * workspace of field_room() floats. */
 static void make_field(const struct geometry *geometry, int64_t rows, int64_t columns, float *field, float *work)
 {
     int reach = (int)fmin(ceil(3 * geometry->elastic_reach), MOST_REACH);
@@ -289,7 +291,7 @@ static void make_field(const struct geometry *geometry, int64_t rows, int64_t co
 
 /* ---- a sample ---------------------------------------------------------------------------------------------------- */
 
-/* What a sample goes through, policies in place of which their choices stand. */
+/* The transforms of one sample: the list, with each policy replaced by its choices. */
 struct chosen {
     struct transform_use uses[MOST_USES * TRANSFORM_MOST_CHOICES];
     struct transform_draw draws[MOST_USES * TRANSFORM_MOST_CHOICES];
@@ -322,8 +324,7 @@ static void choose(const struct pipeline *pipeline, int begin, int end, const st
     }
 }
 
-/* Whether the map only cuts out a box of whole pixels and resizes it, perhaps mirrored: box is top, left, height,
- * width. */
+/* Whether the map only crops a box of whole pixels and resizes it, perhaps mirrored; box: top, left, height, width. */
 static bool is_cut(const struct image_warp *warp, int box[4])
 {
     const double *m = warp->map.at;
@@ -385,7 +386,7 @@ static int resample(const struct image_warp *warp, uint8_t *out, struct pipeline
     return status;
 }
 
-/* All geometry, then the last step to the size that is wanted. */
+/* Multiplies all geometry transforms, then the final resize to the job's output size. */
 static void multiply(struct chosen *chosen, const struct pipeline_job *job, struct geometry *geometry)
 {
     struct image_map last = image_map_identity;
@@ -417,7 +418,8 @@ static void move_boxes(const struct image_warp *warp, const struct pipeline_job 
     }
 }
 
-/* The second picture: its points are the first one's, scaled, before and after the map. */
+/* Moves the second picture through the same map: its coordinates are the first one's, scaled, before and after the
+ * map. */
 static int move_other(const struct image_warp *warp, const struct pipeline_job *job, struct pipeline_room *room,
                       struct error *error)
 {

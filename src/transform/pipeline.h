@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Several transforms in turn, as `--augment` says them: "crop:4, flip, cutout:8". All geometry of a sample becomes one
- * map and one resampling to the size that is wanted; colours follow on the result. Next: pipeline.c. */
+/* A list of transforms applied in turn, as given to `--augment`: "crop:4, flip, cutout:8". All geometry of a sample
+ * becomes one map and one resampling to the output size; colour transforms then work on the result. Next:
+ * pipeline.c. */
 #ifndef TRANSFORM_PIPELINE_H
 #define TRANSFORM_PIPELINE_H
 
@@ -14,12 +15,12 @@ struct pipeline;
  *  preset: mnist, cifar, imagenet, segment; or "none". NULL and an error (E_USAGE) that says what is not understood. */
 struct pipeline *pipeline_create(struct memory *memory, const char *text, struct error *error);
 void             pipeline_free(struct pipeline *pipeline); /**< accepts NULL */
-/** The list with every option written out: what a run's files keep. Owned by the pipeline. */
+/** The list with every option written out, as stored in a run's files. Owned by the pipeline. */
 const char *pipeline_text(const struct pipeline *pipeline);
-/** The list behind a preset; NULL: there is none at that index, or of that name. */
+/** The list that preset number `index` stands for, and its *name; NULL: there is none at that index. */
 const char *pipeline_preset(size_t index, const char **name);
 
-/** Which draw: everything random follows from it. */
+/** The key of all random numbers of a sample. */
 struct pipeline_key {
     uint64_t seed, epoch, sample;
 };
@@ -27,12 +28,12 @@ struct pipeline_key {
 /** A box, in pixels. */
 struct pipeline_box {
     float at[4]; /**< x1, y1, x2, y2 */
-    bool  gone;  /**< set where nothing of it is left */
-    int   label; /**< the caller's own, as are the marks: they stay with the box */
+    bool  gone;  /**< set when nothing of the box is left in the picture */
+    int   label; /**< like the marks the caller's data, carried along with the box */
     unsigned marks;
 };
 
-/** A second picture that goes through the same geometry; it may be of another size, as its result may. */
+/** A second picture that goes through the same geometry; it and its result may have other sizes than the first. */
 struct pipeline_other {
     const uint8_t *pixels; /**< [height, width, channels]; NULL: none */
     int            height, width, channels;
@@ -40,7 +41,7 @@ struct pipeline_other {
     uint8_t       *out; /**< [out_height, out_width, channels] */
 };
 
-/** A sample on its way through; the caller's memory. */
+/** Inputs and outputs of one sample; all memory is the caller's. */
 struct pipeline_job {
     const uint8_t *pixels; /**< [height, width, channels] */
     const uint8_t *mask;   /**< [height, width]; NULL: none */
@@ -53,19 +54,20 @@ struct pipeline_job {
     struct pipeline_other other;
 };
 
-/** Buffers kept between samples, of one thread; they only grow. Zero it, set memory, pipeline_room_free it. */
+/** Workspace of one thread, kept between samples; buffers only grow. Zero the struct, set memory, free with
+ *  pipeline_room_free. */
 struct pipeline_room {
     struct memory        *memory;
     struct resize_scratch resize;
-    uint8_t *bytes, *mixing; /**< to work in; pictures of several samples */
-    float   *field;
-    struct pipeline_box *boxes; /**< of several samples */
+    uint8_t *bytes, *mixing; /**< scratch; pictures of the samples that are mixed */
+    float   *field;          /**< elastic displacements and their scratch */
+    struct pipeline_box *boxes; /**< boxes of the samples that are mixed */
     size_t   byte_capacity, mixing_capacity, field_capacity, box_capacity;
 };
 void pipeline_room_free(struct pipeline_room *room);
 
-/** Fails for memory, and where a second picture of another size should be bent (elastic) or the list needs further
- *  samples (mixing.h): E_UNSUPPORTED. */
+/** Applies the list to one sample. E_MEMORY; E_UNSUPPORTED if a second picture of another output size is to be bent
+ *  (elastic), or if the list needs further samples (mixing.h). */
 int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
                    struct pipeline_room *room, struct error *error);
 
@@ -73,9 +75,9 @@ int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *k
 
 int pipeline_count(const struct pipeline *pipeline);
 const struct transform_use *pipeline_use(const struct pipeline *pipeline, int place);
-/** What is drawn at a place of the list for a sample. */
+/** The random numbers of a sample's transform at a place of the list. */
 struct transform_draw pipeline_draw(const struct pipeline_key *key, int place);
-/** Places first .. end - 1, none of which mixes, then the size that is wanted. */
+/** Applies places first .. end - 1, none of which mixes, and resizes to the job's output size. */
 int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, const struct pipeline_key *key,
                         const struct pipeline_job *job, struct pipeline_room *room, struct error *error);
 

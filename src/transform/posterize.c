@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fewer shades, with a probability: only the upper bits of each value stay. */
+/* Reduces the number of shades, with a probability: keeps only the upper bits of each value. */
 #include "transform/transform.h"
 
 struct posterize_options {

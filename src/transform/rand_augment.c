@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A few operations in turn, all of one magnitude, drawn evenly from fourteen, of which one leaves the picture alone
+/* Applies a few operations in turn, all of one magnitude, drawn uniformly from fourteen, one of which changes nothing
  * (Cubuk, Zoph, Shlens & Le, "RandAugment: practical automated data augmentation with a reduced search space",
  * 2020). */
 #include "transform/magnitude.h"
@@ -25,7 +25,7 @@ static int choose(const void *options, struct transform_draw *draw, struct trans
     for (int64_t i = 0; i < o->count; i++) {
         int64_t operation = draw_below(draw, MAGNITUDE_OPERATIONS);
 
-        if (operation != MAGNITUDE_INVERT) { /* the list has no inversion; in its place stands the picture as it is */
+        if (operation != MAGNITUDE_INVERT) { /* RandAugment has the identity in place of the inversion */
             uses[count++] = magnitude_use((enum magnitude_operation)operation, o->magnitude / 30, draw);
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A part of random area and shape, resized to the whole (Szegedy et al., "Going deeper with convolutions", 2015,
- * section 6). Ten tries to find a box that fits, then the largest one in the middle, as torchvision does. */
+/* Crops a part of random area and shape and resizes it to the input size (Szegedy et al., "Going deeper with
+ * convolutions", 2015, section 6). After ten random boxes that do not fit it takes the largest one in the middle, as
+ * torchvision does. */
 #include "transform/transform.h"
 
 #include <math.h>

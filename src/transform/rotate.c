@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Turned around its middle by a random angle. */
+/* Rotates the picture around its middle by a random angle. */
 #include "transform/transform.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* More or less colour: each pixel towards or away from its grey. */
+/* Changes the saturation: moves each pixel towards or away from its grey value. */
 #include "transform/transform.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Made larger or smaller around its middle; the size of the picture stays. */
+/* Enlarges or shrinks the content around the middle; the picture's size stays. */
 #include "transform/transform.h"
 
 struct scale_options {

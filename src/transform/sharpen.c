@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sharper or softer: away from or towards a mean of the neighbours (1 1 1, 1 5 1, 1 1 1, over 13), as Pillow does; the
- * outermost pixels stay. */
+/* Changes the sharpness: moves each pixel away from or towards a mean of its neighbourhood (1 1 1, 1 5 1, 1 1 1, over
+ * 13), as Pillow does; the outermost pixels stay. */
 #include "transform/transform.h"
 
 #include <math.h>

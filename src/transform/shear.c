@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Slanted: rows shifted against each other, and columns, each by a random angle. */
+/* Shears the picture horizontally and vertically, each by a random angle. */
 #include "transform/transform.h"
 
 #include <math.h>

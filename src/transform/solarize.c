@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Overexposed, with a probability: values from a threshold on are inverted. */
+/* Solarises the picture, with a probability: inverts the values from a threshold on. */
 #include "transform/transform.h"
 
 struct solarize_options {

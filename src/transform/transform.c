@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What transforms share: numbers drawn by key, maps that multiply, and arithmetic of colours. */
+/* Helpers of all transforms: random numbers drawn by key, composition of maps, and arithmetic on colours. */
 #include "transform/transform.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ double draw_beta(struct transform_draw *draw, double alpha)
 {
     double a = draw_gamma(draw, alpha), b = draw_gamma(draw, alpha);
 
-    return a + b > 0 ? a / (a + b) : (double)draw_below(draw, 2); /* of a tiny alpha both may be rounded to 0 */
+    return a + b > 0 ? a / (a + b) : (double)draw_below(draw, 2); /* with a tiny alpha both may underflow to 0 */
 }
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moved by a random part of its size, not only by whole pixels. */
+/* Shifts the picture by a random part of its size, not only by whole pixels. */
 #include "transform/transform.h"
 
 struct translate_options {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* One transform a sample, drawn evenly from a list, its strength drawn over all of its range (Mueller & Hutter,
- * "TrivialAugment: tuning-free yet state-of-the-art data augmentation", 2021, the wide ranges). */
+/* Applies one transform per sample, drawn uniformly from a list, with a strength drawn from its whole range (Mueller &
+ * Hutter, "TrivialAugment: tuning-free yet state-of-the-art data augmentation", 2021, the wide ranges). */
 #include "transform/transform.h"
 
 #include <stddef.h>
 
-/* Of most the option is a bound up to which the transform draws by itself. Of some it is the strength: drawn here,
- * counted from `from`, where it does nothing. */
+/* For most transforms the option is the bound up to which they draw a strength themselves. Where `from` is set the
+ * option is the strength itself: it is drawn here, from `from` (no effect) down by up to `most`. */
 static const struct {
     const char *name, *option;
     double most, from;
 } choices[] = {
-    {NULL, NULL, 0, 0}, /* the picture as it is */
+    {NULL, NULL, 0, 0}, /* identity */
     {"shear", "degrees", 44.7, 0},
     {"translate", "by", 0.14, 0},
     {"rotate", "degrees", 135, 0},
@@ -39,7 +39,7 @@ static int choose(const void *options, struct transform_draw *draw, struct trans
         value = choices[i].from - (double)draw_below(draw, (int64_t)value + 1);
     }
     *use = transform_with(choices[i].name, choices[i].option, value);
-    attribute_put(attribute_find(use->transform->attributes, "p"), use->options, 1); /* it is drawn already */
+    attribute_put(attribute_find(use->transform->attributes, "p"), use->options, 1); /* the choice was random already */
     return 1;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mirrored top to bottom, with a probability. */
+/* Mirrors the picture top to bottom, with a probability. */
 #include "transform/transform.h"
 
 struct vertical_flip_options {
