@@ -23,7 +23,7 @@ struct detect_options {
     char backbone[ATTRIBUTE_NAME_SIZE]; /**< "" or csp-darknet: YOLOX's own */
 };
 
-/** What tells the sizes of YOLOX apart. */
+/** What differs between the sizes of YOLOX. */
 struct detect_plan {
     double depth, width;
     bool darknet; /**< YOLOv3's backbone and neck */

@@ -49,7 +49,7 @@ static int fail_unknown_network(const char *name, struct error *error)
                      zoo_table_count);
 }
 
-/* The options that a network takes, in one list: its own, then the common ones where it has features. */
+/* An option of a network, one of its own or (where it has features) a common one, and the struct that it sets. */
 struct option_at {
     const struct attribute *attribute;
     void *options;

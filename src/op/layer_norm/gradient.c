@@ -38,8 +38,8 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. Where no
- * mean was taken away, mean and mean(g) are 0. */
+/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. In the
+ * uncentred form (RMS) mean and mean(g) are 0. */
 static void textbook(const struct op_textbook *textbook)
 {
     struct row_norm_geometry geometry;

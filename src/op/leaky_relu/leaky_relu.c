@@ -44,7 +44,7 @@ fov_value fov_leaky_relu_opt(fov_graph *graph, fov_value x, const fov_leaky_relu
 
 static const struct leaky_relu_options tenth = {.alpha = 0.1}, flipped = {.alpha = -0.5};
 
-/* Off the kink by at least 0.1. A slope below zero makes y positive on both sides: the gradient must then look at x. */
+/* At least 0.1 away from the kink. A negative slope makes y positive on both sides: the gradient must then read x. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     (void)index;
