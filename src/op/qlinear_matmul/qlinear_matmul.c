@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Products of quantised matrices, quantised again: exact integer sums, one rounding at the end. */
+/* Product of quantised matrices with a quantised result: exact integer sums, rounded once at the end. */
 #include "op/onnx.h"
 #include "op/quantise.h"
 

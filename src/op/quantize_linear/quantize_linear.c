@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Real numbers to small integers, with one scale, one per index of an axis, or one per block. */
+/* Quantises real numbers to small integers, with a single scale, one per index of an axis, or one per block. */
 #include "op/onnx.h"
 #include "op/quantise.h"
 
@@ -44,7 +44,7 @@ static void textbook(const struct op_textbook *textbook)
     const double *zero = textbook->in_count > ZERO ? textbook->in[ZERO].data : NULL;
     for (size_t i = 0; i < op_count(&x->shape); i++) {
         size_t k = quantise_index(&x->shape, &scale->shape, options->axis, options->block_size, i);
-        /* The quotient is taken in single precision, as all runtimes do: it decides which way halves go. */
+        /* The quotient is rounded to single precision, as in all runtimes: this decides how ties are rounded. */
         double value = (double)(float)(x->data[i] / scale->data[k]);
         textbook->out[0].data[i] = quantise_round(value, zero != NULL ? zero[k] : 0, textbook->out[0].dtype);
     }
@@ -57,7 +57,7 @@ static int import_quantize(struct op_import *node)
     static const int64_t onnx_types[] = {0, 2, 3, 4, 5}; /* TensorProto.DataType of dtypes */
     int64_t type = node->integer(node->reader, "output_dtype", 0);
     node->integer(node->reader, "saturate", 1); /* concerns 8-bit floats only */
-    node->integer(node->reader, "precision", 0); /* ours is at least single */
+    node->integer(node->reader, "precision", 0); /* ignored: the division here is at least single precision */
     while (options.dtype < 5 && onnx_types[options.dtype] != type) {
         options.dtype++;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* RAdam (Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, algorithm 2): Adam whose
- * first steps go without the root, until enough gradients were seen to trust it. */
+/* RAdam (Liu et al., "On the variance of the adaptive learning rate and beyond", 2020, algorithm 2): Adam that does not
+ * divide by the root of the squared gradients in its first steps, until enough gradients were seen to trust it. */
 #include "op/optimiser.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of recurrent layers. Only one part of it must go step by step, from the last step to the first: the
- * gradients of the gates and of the state. That is the operator recurrent_back. What follows from them, the gradients
- * of x and of the weights, are plain products over all steps at once, and nodes of their own. */
+/* The gradient of recurrent layers. Only the gradients of the gates and of the state must be computed step by step,
+ * from the last step to the first: the operator recurrent_back does that. The gradients of x and of the weights follow
+ * from them by plain matrix products over all steps at once, which are separate nodes. */
 #include "op/recurrent/recurrent.h"
 
 static const struct op_port in[] = {
@@ -62,7 +62,7 @@ static int infer(const struct op_infer *infer)
 
 /* ---- the gradient of a layer as nodes ---------------------------------------------------------------------------- */
 
-/** What the nodes are made from. */
+/** The values and sizes that the gradient's nodes are built from. */
 struct nodes {
     const struct op_emitter *emitter;
     enum recurrent_cell cell;
@@ -79,7 +79,7 @@ static fov_value parts_of(const struct nodes *nodes, fov_value value, int64_t fi
     return op_emit_reshape(nodes->emitter, value, &(fov_shape){3, {nodes->directions, -1, count * nodes->hidden}});
 }
 
-/** a^T b of stacks of matrices; b may be one matrix for all. */
+/** a^T b of stacks of matrices; b may be a single matrix for the whole stack. */
 static fov_value turned_product(const struct nodes *nodes, fov_value a, fov_value b)
 {
     static const struct op_list turned = {3, {0, 2, 1}};
@@ -97,7 +97,7 @@ static fov_value sum_over(const struct nodes *nodes, fov_value value, int64_t ax
     return op_emit1(nodes->emitter, "reduce_sum", value, &options);
 }
 
-/** What went through R: all gates, or of GRU update, reset and what came out for the candidate. */
+/** The gradients of R h: those of all gates or, for GRU, of update, reset and the candidate's product (part 3). */
 static fov_value through_state(const struct nodes *nodes)
 {
     if (nodes->cell != CELL_GRU) {
@@ -126,8 +126,8 @@ static fov_value of_x(const struct nodes *nodes, const struct op_gradient *gradi
     return op_emit_reshape(nodes->emitter, sum_over(nodes, all, 0), &gradient->in_tensor[X].shape);
 }
 
-/** x with zeros behind the end of each sequence: what lies there may be anything, NaN too, which times a gradient of
- *  zero would be NaN. */
+/** x with zeros after the end of each sequence: x may hold anything there, and NaN times a gradient of zero would be
+ *  NaN. */
 static fov_value within_lengths(const struct nodes *nodes, fov_value x, fov_value lengths)
 {
     static const struct {
@@ -206,7 +206,7 @@ void recurrent_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- test cases: what was saved is drawn like everything else ---------------------------------------------------- */
+/* ---- test cases: the input `saved` is drawn at random like all others -------------------------------------------- */
 
 static const struct recurrent_options lstm = {.cell = CELL_LSTM},
                                       lstm_both = {.cell = CELL_LSTM,

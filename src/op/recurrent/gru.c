@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gated recurrent unit: a state of which one gate keeps a part and another one shows a part to the new candidate. */
+/* Gated recurrent unit: one gate decides how much of the state is kept, another how much of it the new candidate
+ * sees. */
 #include "op/onnx.h"
 #include "op/recurrent/recurrent.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Long short-term memory: a cell state that gates add to, keep and show, so that gradients pass many steps. */
+/* Long short-term memory: gates control what is added to a cell state, how much of it is kept and how much is shown, so
+ * that gradients pass through many steps. */
 #include "op/onnx.h"
 #include "op/recurrent/recurrent.h"
 

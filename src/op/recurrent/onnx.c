@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Recurrent layers in ONNX. Their names of activations, and constants only for those that have them, become plain
- * lists; with layout 1, samples first, tensors are turned before and after. */
+/* Recurrent layers in ONNX. ONNX lists activations by name, and constants only for those that have some; these become
+ * plain lists. With layout 1 (samples first), inputs and outputs are transposed. */
 #include "op/onnx.h"
 #include "op/recurrent/recurrent.h"
 
 #include <string.h>
 #include <strings.h>
 
-/** How many constants an activation has, and what they are where a file gives none: those of its operator. */
+/** How many constants an activation has, and their defaults: those of the ONNX operator of that name. */
 static const struct {
     int constants;
     double alpha, beta;
@@ -65,7 +65,7 @@ int recurrent_import(struct op_import *node)
     static const char *const ways[] = {"forward", "reverse", "bidirectional"};
     static const struct op_list swap = {3, {1, 0, 2}}, steps_inside = {4, {2, 0, 1, 3}};
     struct recurrent_options options = {.clip = node->number(node->reader, "clip", 0)};
-    enum { BEYOND_ALL = 1000000000 }; /* some writers state the greatest float for "not at all" */
+    enum { BEYOND_ALL = 1000000000 }; /* some exporters write the largest float for "no limit" */
     options.clip = options.clip > BEYOND_ALL ? 0 : options.clip;
     const char *way = node->text(node->reader, "direction", ways[FORWARD]);
     while (options.direction <= BIDIRECTIONAL && strcasecmp(way, ways[options.direction]) != 0) {
@@ -75,7 +75,7 @@ int recurrent_import(struct op_import *node)
         return node->fail(node->reader, FOV_E_INPUT, "direction is \"%.40s\"", way);
     }
     int64_t layout = node->integer(node->reader, "layout", 0), hidden = node->integer(node->reader, "hidden_size", 0);
-    /* Before opset 7, whether Y is wanted. */
+    /* Before opset 7, this said whether Y is wanted; it is ignored. */
     node->integer(node->reader, "output_sequence", 0);
     if (cell == CELL_LSTM) {
         options.input_forget = node->integer(node->reader, "input_forget", 0) != 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the recurrent layers share besides arithmetic: options, sizes, shape rule, cost, and which node carries their
- * gradient. Next: textbook.c. */
+/* What the recurrent layers share besides arithmetic: options, ports, sizes, shape rule and cost. Next: textbook.c. */
 #include "op/recurrent/recurrent.h"
 
 const char *const recurrent_activation_names[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Recurrent layers: LSTM, GRU and the plain RNN as ONNX defines them. One operator each (lstm.c, gru.c, rnn.c), one
- * gradient operator for all (gradient.c). What they share: options and shapes (recurrent.c), the cells' definition in
- * double (textbook.c), ONNX (onnx.c), the fast form (run.c). Private to the folder. */
+ * gradient operator for all (back.c). They share options and shapes (recurrent.c), the cells' definition in double
+ * (textbook.c), the ONNX spelling (onnx.c) and the fast form (run.c). Private to the folder. */
 #ifndef OP_RECURRENT_RECURRENT_H
 #define OP_RECURRENT_RECURRENT_H
 
@@ -29,16 +29,16 @@ extern const char *const recurrent_activation_names[]; /**< "Relu"...; NULL-term
 
 enum {
     RECURRENT_ACTIVATIONS = 6, /**< f, g and h of two directions */
-    RECURRENT_GATES = 4        /**< at most */
+    RECURRENT_GATES = 4        /**< the most gates that a cell has */
 };
 
 struct recurrent_options {
     int cell; /**< of recurrent_back only: enum recurrent_cell */
     int direction;
-    double clip; /**< of what goes into the gates' activations; 0: none */
+    double clip; /**< limits the inputs of the gates' activations to -clip .. clip; 0: no limit */
     bool input_forget, linear_before_reset;
-    struct op_list activations; /**< per direction f, g, h as far as the cell has them; none: the cell's own */
-    /** Of each activation that has constants. Not in the table of attributes: ONNX alone sets them. */
+    struct op_list activations; /**< per direction f, g, h as far as the cell has them; empty: the cell's defaults */
+    /** The constants of each activation. Not in the table of attributes: only the ONNX importer sets them. */
     double alpha[RECURRENT_ACTIVATIONS], beta[RECURRENT_ACTIVATIONS];
 };
 extern const struct op_attribute recurrent_lstm_attributes[], recurrent_gru_attributes[], recurrent_rnn_attributes[],
@@ -47,7 +47,7 @@ extern const struct op_port recurrent_in[], recurrent_lstm_in[], recurrent_out[]
 
 /** Ports of all cells: GRU and RNN end before INITIAL_C. */
 enum { X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, PEEPHOLES, RECURRENT_INPUTS };
-/** Outputs: LSTM has Y_C between, the others do not. */
+/** Outputs: LSTM has Y_C in front of SAVED, the other cells do not. */
 enum { Y, Y_H, LSTM_Y_C, LSTM_SAVED, SAVED = 2 };
 
 struct recurrent_function {
@@ -55,25 +55,25 @@ struct recurrent_function {
     double alpha, beta;
 };
 
-/** Sizes, as the standard names them, and what the options come to. */
+/** Sizes (those of the ONNX standard) and resolved options. */
 struct recurrent {
     enum recurrent_cell cell;
     size_t steps, samples, features, directions, hidden;
     size_t gates; /**< of W, R and B: 4, 3 or 1, `hidden` rows each */
-    /** Parts of `hidden` numbers that a step keeps per sample for the gradient: what went into the gates' activations;
-     *  of LSTM the cell state before, of GRU what the reset gate multiplied (linear_before_reset) or gave; and last the
-     *  state before. */
+    /** How many parts of `hidden` numbers a step saves per sample for the gradient: the inputs of the gates'
+     *  activations; for LSTM, the previous cell state; for GRU, the operand of the reset gate (linear_before_reset) or
+     *  its product; and last, the previous state. */
     size_t saved;
     double clip;
     bool input_forget, linear_before_reset;
     struct recurrent_function function[2][3]; /**< of each direction: f, g, h */
 };
-/** From in[X], in[W], in[R]; a dimension that is open counts as 1. */
+/** Fills `r` from the shapes of the inputs X, W and R; an open dimension counts as 1. */
 int recurrent_resolve(struct recurrent *r, enum recurrent_cell cell, const struct recurrent_options *options,
                       const fov_shape *x, const fov_shape *w, const fov_shape *rec, struct error *error);
 /** Whether direction d runs from the last step to the first. */
 bool recurrent_is_reverse(const struct recurrent_options *options, size_t direction);
-/** Steps of sample n: those of its length, or all. */
+/** The steps of a sample whose stated length is `given`: clamped to 0 .. r->steps; NaN is 0. */
 size_t recurrent_length(const struct recurrent *r, double given);
 
 extern const struct op op_lstm, op_gru, op_rnn;
@@ -83,15 +83,16 @@ void recurrent_cost(struct op_cost *cost);
 
 /* textbook.c */
 double recurrent_apply(const struct recurrent_function *function, double x);
-/** The derivative at x, where the result is y. */
+/** The derivative of the function at x, whose result is y. */
 double recurrent_slope(const struct recurrent_function *function, double x, double y);
 void recurrent_textbook(const struct op_textbook *textbook);
 
-/* back.c: the way back through time is one operator, recurrent_back; products around it are nodes of their own */
+/* back.c: backpropagation through time is one operator, recurrent_back; the matrix products after it are separate
+ * nodes */
 enum { BACK_R, BACK_SAVED, BACK_LENGTHS, BACK_PEEPHOLES, BACK_DY, BACK_DY_H, BACK_DY_C, BACK_INPUTS };
 enum { BACK_DGATES, BACK_DH, BACK_DC, BACK_DP };
-/** Parts of `hidden` numbers in a row of its first result: the gates; of GRU also what went through R into the
- *  candidate. */
+/** How many parts of `hidden` numbers a row of recurrent_back's first result has: one per gate, and for GRU one more,
+ *  the gradient of the candidate's part that comes from R. */
 size_t recurrent_back_gates(enum recurrent_cell cell);
 int recurrent_back_resolve(struct recurrent *r, const struct recurrent_options *options, const fov_shape *rec,
                            const fov_shape *saved, struct error *error);

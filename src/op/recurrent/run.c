@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recurrent layers on the CPU. What comes from the inputs is one product over all steps; then each step adds the
- * product of the state. Samples do not know each other, so blocks of them run through all steps on their own, on any thread. */
+/* Recurrent layers on the CPU. The product W x is computed once for all steps; then each step adds the product R h.
+ * Samples are independent of each other, so each block of samples runs through all steps by itself, on any thread. */
 #include "op/recurrent/recurrent.h"
 
 #include <stdio.h>
@@ -12,9 +12,9 @@ struct plan {
     struct recurrent r;
     size_t rows;                  /**< of W and R: gates * hidden */
     size_t w_packed, r_packed;    /**< floats per direction */
-    size_t first_rows, candidate; /**< rows of R in its first part; where GRU's candidate begins in the packed form */
-    size_t input_block, input_blocks;   /**< of all steps and samples */
-    size_t sample_block, sample_blocks; /**< of samples */
+    size_t first_rows, candidate; /**< rows of R's first part; offset of GRU's candidate in packed R, floats */
+    size_t input_block, input_blocks;   /**< rows of x (all steps and samples) per block; blocks */
+    size_t sample_block, sample_blocks; /**< samples per block; blocks */
 };
 
 static void make_plan(struct plan *plan, const struct kernel_table *kernel)
@@ -63,13 +63,13 @@ static void pack(const struct op_run *run)
     }
 }
 
-/* ---- what comes from the inputs ---------------------------------------------------------------------------------- */
+/* ---- the product of the inputs, W x ------------------------------------------------------------------------------ */
 
 struct job {
     const struct op_run *run;
     const struct plan *plan;
-    float *projected; /**< [directions][steps * samples][rows] */
-    float *bias;      /**< [directions][rows]: Wb and, but for GRU's candidate kept apart, Rb */
+    float *projected; /**< [directions][steps * samples][rows]: W x + bias */
+    float *bias;      /**< [directions][rows]: Wb + Rb; for GRU's candidate with linear_before_reset, Wb only */
 };
 
 static const float *data_at(const struct op_run *run, int port, size_t offset)
@@ -120,9 +120,9 @@ struct block {
     const struct plan *plan;
     const struct recurrent_function *function; /**< f, g, h */
     size_t d, first, count;
-    float *raw;          /**< [count][rows] */
-    float *h, *c, *part; /**< [count][hidden] */
-    float *row;          /**< [hidden] */
+    float *raw;          /**< [count][rows]: inputs of the gates' activations, then the gates */
+    float *h, *c, *part; /**< [count][hidden]: state, LSTM's cell state, GRU's reset * state or its product */
+    float *row;          /**< [hidden]: workspace of LSTM */
     const float *weights, *candidate_bias, *peepholes;
 };
 
@@ -153,7 +153,7 @@ static void apply(const struct block *block, const struct recurrent_function *fu
     kernel->unary[kernels[function->kind]](count, x, y, alpha, beta);
 }
 
-/** A gate, in place. */
+/** Computes a gate in place: clips x, then applies the activation. */
 static void gate(const struct block *block, const struct recurrent_function *function, size_t count, float *x)
 {
     float clip = (float)block->plan->r.clip;
@@ -163,7 +163,7 @@ static void gate(const struct block *block, const struct recurrent_function *fun
     apply(block, function, count, x, x);
 }
 
-/** out (+)= h R^T over some rows of R. */
+/** out = h R^T + bias or, with `accumulate`, out += h R^T, over some rows of R. */
 static void add_product(const struct block *block, const float *h, const float *weights, size_t rows, float *out,
                         size_t stride, const float *bias, bool accumulate)
 {
@@ -189,7 +189,7 @@ static void add_weighted(float *to, const float *weights, const float *x, size_t
     }
 }
 
-/** Keeps what the gradient wants of one sample. */
+/** Saves values of one sample that the gradient needs; does nothing if `saved` is NULL. */
 static void save(float *saved, size_t part, size_t parts, const float *from, size_t hidden)
 {
     if (saved != NULL) {
@@ -211,7 +211,7 @@ static void lstm_sample(const struct block *block, size_t n, float *saved)
         add_weighted(i, p, c, hidden);
         add_weighted(forget, p + 2 * hidden, c, hidden);
     }
-    save(saved, 0, 4, i, hidden); /* the output gate's peephole looks at the new state: once more below */
+    save(saved, 0, 4, i, hidden); /* the output gate is saved again below: its peephole reads the new cell state */
     gate(block, f, hidden, i);
     gate(block, f, hidden, forget);
     gate(block, f + 1, hidden, candidate);
@@ -229,7 +229,7 @@ static void lstm_sample(const struct block *block, size_t n, float *saved)
     }
 }
 
-/** Before the candidate's product: the reset gate. */
+/** Computes GRU's update and reset gates, which the candidate's product needs. */
 static void gru_reset(const struct block *block, size_t n, float *saved)
 {
     const struct recurrent *r = &block->plan->r;
@@ -281,7 +281,7 @@ static size_t length_of(const struct op_run *run, const struct recurrent *r, siz
     return recurrent_length(r, (double)((const int32_t *)run->in[LENGTHS].data)[n]);
 }
 
-/** Where the numbers of a sample's step lie among the steps of all samples; SIZE_MAX: its sequence has ended. */
+/** The row of a sample's step s in [steps, samples]; SIZE_MAX: the sample's sequence has ended. */
 static size_t place_of(const struct block *block, size_t n, size_t s)
 {
     const struct recurrent *r = &block->plan->r;
@@ -316,7 +316,7 @@ static void run_step(const struct block *block, const float *projected, size_t s
         size_t place = place_of(block, n, s);
         if (place != SIZE_MAX) {
             memcpy(block->raw + n * plan->rows, projected + place * plan->rows, plan->rows * sizeof(float));
-        } else { /* its state stays; what is computed of it is not used */
+        } else { /* the sequence has ended: its state stays, and the product of this row is not used */
             memset(block->raw + n * plan->rows, 0, plan->rows * sizeof(float));
         }
     }
@@ -406,7 +406,7 @@ static void block_chunk(void *context, size_t chunk, int worker)
     begin_state(&block, INITIAL_H, block.h);
     begin_state(&block, INITIAL_C, block.c);
     memset(block.part, 0, block.count * r->hidden * sizeof *block.part);
-    for (size_t n = 0; n < block.count; n++) { /* of a sequence without steps nothing is left */
+    for (size_t n = 0; n < block.count; n++) { /* a sequence of length 0 gives zeros, not its initial state */
         if (length_of(job->run, r, block.first + n) == 0) {
             memset(block.h + n * r->hidden, 0, r->hidden * sizeof *block.h);
             memset(block.c + n * r->hidden, 0, r->hidden * sizeof *block.c);
@@ -435,7 +435,7 @@ static void run(const struct op_run *run)
     const struct recurrent *r = &plan->r;
     struct job job = {.run = run, .plan = plan, .bias = run->scratch};
     job.projected = job.bias + r->directions * plan->rows;
-    if (recurrent_has(run->in, run->in_count, LENGTHS)) { /* what lies behind a sequence's end is zero */
+    if (recurrent_has(run->in, run->in_count, LENGTHS)) { /* outputs after the end of a sequence are zero */
         clear(run, Y);
         clear(run, r->cell == CELL_LSTM ? LSTM_SAVED : SAVED);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The recurrent cells as they are defined, one sample and one direction at a time, in double; and the way back through
- * time. The notation is ONNX's. Next: run.c for the fast form. */
+/* The recurrent cells by their definition, one sample and one direction at a time, in double; and backpropagation
+ * through time. The notation is ONNX's. Next: run.c for the fast form. */
 #include "op/recurrent/recurrent.h"
 
 #include <math.h>
@@ -65,13 +65,13 @@ double recurrent_slope(const struct recurrent_function *function, double x, doub
     }
 }
 
-/** A gate: its activation of what was limited. */
+/** A gate: the activation of the clipped x. */
 static double gate(const struct recurrent *r, const struct recurrent_function *function, double x)
 {
     return recurrent_apply(function, r->clip > 0 ? fmin(fmax(x, -r->clip), r->clip) : x);
 }
 
-/** The derivative of that, where the result is y. */
+/** The derivative of gate() at x, whose result is y. */
 static double gate_slope(const struct recurrent *r, const struct recurrent_function *function, double x, double y)
 {
     return r->clip > 0 && fabs(x) > r->clip ? 0 : recurrent_slope(function, x, y);
@@ -79,15 +79,15 @@ static double gate_slope(const struct recurrent *r, const struct recurrent_funct
 
 /* ---- one step of one sample and direction ------------------------------------------------------------------------ */
 
-/** Where the numbers of one direction and sample lie. NULL: absent, zeros. */
+/** Pointers to the data of one direction and sample. NULL: absent, which counts as zeros. */
 struct track {
     const struct recurrent *r;
     const struct recurrent_function *function; /**< f, g, h */
     const double *w, *rec, *wb, *rb, *peepholes;
-    const double *x, *before; /**< of this step: the input, and the state that it begins with */
-    double *h, *c;            /**< the new state, and LSTM's cell state, which is renewed in place */
-    double *room;             /**< [hidden] of GRU */
-    double *saved;            /**< for the gradient, or NULL */
+    const double *x, *before; /**< of this step: the input, and the previous state */
+    double *h, *c;            /**< the new state, and LSTM's cell state, which is updated in place */
+    double *room;             /**< [hidden]: workspace of GRU */
+    double *saved;            /**< values for the gradient, or NULL */
 };
 
 static double row_product(const double *row, const double *x, size_t count)
@@ -125,7 +125,7 @@ static void save(const struct track *track, size_t part, size_t j, double value)
     }
 }
 
-/* Gates in the order of W: i, o, f, c; of P: i, o, f. */
+/* The gates are in the order of W: i, o, f, c; peepholes in the order of P: i, o, f. */
 static void lstm_step(const struct track *track)
 {
     const struct recurrent *r = track->r;
@@ -149,7 +149,7 @@ static void lstm_step(const struct track *track)
     }
 }
 
-/* Gates: z, r, h. */
+/* The gates are in the order of W: z, r, h. */
 static void gru_step(const struct track *track)
 {
     const struct recurrent *r = track->r;
@@ -233,7 +233,7 @@ static void run_sample(const struct op_textbook *textbook, const struct recurren
         }
         track.before = track.h;
     }
-    /* Of a sequence without steps nothing is left, not even what it would have begun with: so ONNX Runtime has it. */
+    /* A sequence of length 0 gives zeros, not its initial state: as in ONNX Runtime. */
     copy_state(out[Y_H].data + state, length > 0 ? track.before : NULL, hidden);
     if (is_lstm && length == 0) {
         copy_state(track.c, NULL, hidden);
@@ -257,17 +257,18 @@ void recurrent_textbook(const struct op_textbook *textbook)
 
 /* ---- back through time ------------------------------------------------------------------------------------------- */
 
-/** One step back: from the gradients of the states behind it to those of what went into its gates, and of the states
- *  before it. */
+/** One step of backpropagation: from the gradients of the states after the step to those of the inputs of its gates'
+ *  activations, and of the states before the step. */
 struct back {
     const struct recurrent *r;
     const struct recurrent_function *function;
     const double *rec, *peepholes, *saved;
-    double *dh, *dc;     /**< of the states: behind the step first, before it when done */
-    double *dgates, *dp; /**< dp: [i, o, f] to add to, or NULL */
+    double *dh, *dc;     /**< gradients of the states: on entry after the step, on return before it */
+    double *dgates, *dp; /**< dp: gradient of the peepholes [i, o, f], added to; NULL: not wanted */
 };
 
-/** dh += R^T dgates, over gates first .. last - 1; those of the candidate of GRU from part `from`. */
+/** dh += R^T dgates over gates first .. last - 1 of R, whose gradients begin at part `from` of dgates (GRU's candidate:
+ *  part 3). */
 static void through_state(const struct back *back, size_t first, size_t last, size_t from)
 {
     size_t hidden = back->r->hidden;
@@ -329,7 +330,7 @@ static void gru_back(const struct back *back)
         back->dh[j] = dh * z;
     }
     for (size_t j = 0; !r->linear_before_reset && j < hidden; j++) {
-        double raw_r = saved[hidden + j], reset = gate(r, f, raw_r), d = 0; /* of reset * state */
+        double raw_r = saved[hidden + j], reset = gate(r, f, raw_r), d = 0; /* d: gradient of reset * state */
         for (size_t k = 0; k < hidden; k++) {
             d += back->rec[(2 * hidden + k) * hidden + j] * dn[k];
         }

@@ -23,7 +23,7 @@ static void textbook(const struct op_textbook *textbook)
     reduce_textbook(textbook, &definition);
 }
 
-/* x / y; at the origin, where there is no direction, 0. */
+/* dy x / y; 0 where y is 0. */
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
@@ -56,7 +56,7 @@ static int normalise(struct op_import *node)
         return node->fail(node->reader, FOV_E_INPUT, "p is %lld, it must be 1 or 2", (long long)p);
     }
     fov_value norm = op_emit1(node->emitter, p == 1 ? "reduce_l1" : "reduce_l2", node->in[0], &along);
-    /* 0 / 0 is not meant: where the norm is 0, 1 is added to it (1 - sign of it, which is 0 elsewhere) */
+    /* Avoids 0 / 0: where the norm is 0, adds 1 to it (1 - sign(norm) is 0 everywhere else). */
     fov_value zero = op_emit_affine(node->emitter, op_emit1(node->emitter, "sign", norm, NULL), -1, 1);
     fov_value in[] = {node->in[0], op_emit2(node->emitter, "add", norm, zero, NULL)};
     node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "div", in, 2, NULL, node->node_name));

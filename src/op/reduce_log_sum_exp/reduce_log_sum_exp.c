@@ -18,7 +18,7 @@ static void textbook(const struct op_textbook *textbook)
     reduce_textbook(textbook, &definition);
 }
 
-/* Softmax along the axes. */
+/* The derivative is the softmax along the axes. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -57,7 +57,7 @@ static const struct reduce_options rows = {.axes = {1, {1}}, .keep_dims = true},
                                    pixels = {.axes = {2, {2, 3}}, .keep_dims = true},
                                    no_axes = {.keep_dims = true, .noop_with_empty_axes = true};
 
-/* Far beyond what exp holds. */
+/* Numbers whose exp would overflow. */
 static void fill_large(int index, double *data, size_t count, struct random_key key)
 {
     (void)index;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The largest element along axes. NaN if there is one.
+/* The largest element along axes; NaN if any element is NaN.
  * All but the definition and the gradient is the family's: op/reduce.h. */
 #include "op/reduce.h"
 
 #include <math.h>
 
-/* A NaN stays: nothing compares greater than it. */
+/* A NaN in `sum` stays, as nothing compares greater than it. */
 static double add(double sum, double x)
 {
     return x > sum || isnan(x) ? x : sum;

@@ -22,7 +22,8 @@ static void textbook(const struct op_textbook *textbook)
     reduce_textbook(textbook, &definition);
 }
 
-/* The number of elements is known now, or, over an open batch, counted when it runs. */
+/* dy divided by the number of elements per mean: a number known now or, where the batch is open, counted in each
+ * run. */
 static fov_value mean_share(const struct op_gradient *gradient, const struct reduce_flow *flow)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -54,7 +55,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = REDUCE_CPU(compile);
 
-/* As ONNX defines it, step by step. */
+/* MeanVarianceNormalization, built step by step from ONNX's definition. */
 static fov_value normalise(struct op_import *node)
 {
     const struct op_emitter *emitter = node->emitter;

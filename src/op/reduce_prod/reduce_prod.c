@@ -14,8 +14,8 @@ static void textbook(const struct op_textbook *textbook)
     reduce_textbook(textbook, &definition);
 }
 
-/* The product of all others. That is y / x but for zeros: ones are put in their place, and where any other element is
-   zero, so is the derivative. */
+/* The derivative is the product of all other elements: y / x, except where x is zero. Zeros are replaced by ones for
+   the division, and the derivative is zero wherever another element is zero. */
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rectifier: lets what is positive through. The activation of most networks since 2012.
+/* The rectifier: passes positive values, replaces all others by 0. The activation of most networks since 2012.
  * All but the formula is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The work is in the
- * shape rule, which must say what becomes of a batch that is not known yet. The shape is an option, or an input whose
- * values are known (ONNX exporters calculate it from other shapes). */
+/* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The difficult part is
+ * the shape rule, which must follow an open batch through the reshape. The shape is an option, or an input whose values
+ * are known (ONNX exporters compute it from other shapes). */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -22,7 +22,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* Product of the known dimensions; `unknown` counts the others. */
+/* Product of the known dimensions, SIZE_MAX if it overflows; *unknown: how many dimensions are not known. */
 static size_t known_product(const fov_shape *shape, int *unknown)
 {
     size_t product = 1;
@@ -44,7 +44,7 @@ static int misfit(const struct op_infer *infer, const fov_shape *wanted)
                      shape_text(&infer->in[0].shape, x), shape_text(wanted, y));
 }
 
-/* The dimensions that are asked for. The open number of samples among the values is x's own. */
+/* The requested dimensions; among them, OP_OPEN_BATCH is x's open number of samples. */
 static int wanted_shape(const struct op_infer *infer, int64_t dim[FOV_MAX_RANK], int *rank)
 {
     const struct reshape_options *options = infer->options;
@@ -68,8 +68,8 @@ static int wanted_shape(const struct op_infer *infer, int64_t dim[FOV_MAX_RANK],
 }
 
 /* Let x have K known elements per unit of N (N = 1 where the batch is known). The wanted shape has P known elements,
-   perhaps an N copied from x by a 0, perhaps one hole. The hole is K / P where N is accounted for, N where P = K;
-   2 N, say, has no name in a graph. */
+   perhaps an N that a 0 copies from x, and perhaps one hole (-1). The hole is K / P where N stands elsewhere in the
+   shape, and N where P = K; a multiple such as 2 N cannot be expressed in a graph. */
 static int infer_shape(const struct op_infer *infer)
 {
     const struct reshape_options *options = infer->options;
@@ -120,7 +120,7 @@ static int infer_shape(const struct op_infer *infer)
                              shape_text(x, shape), k, p);
         }
     } else if (unknown == copied ? p != k : k == 0 || p % k != 0) {
-        return misfit(infer, &wanted); /* with N given as a number, the plan checks it once N is known */
+        return misfit(infer, &wanted); /* where the shape has a number in N's place, the plan checks it for its N */
     }
     infer->out[0].shape = wanted;
     return FOV_OK;
@@ -164,7 +164,7 @@ static int import_reshape(struct op_import *node)
     for (int i = 0; fits && i < shape.dim[0]; i++) {
         fits = values[i] >= -1 && values[i] <= 1e15;
     }
-    if (!fits) { /* calculated in the graph; or wrong, which the shape rule says */
+    if (!fits) { /* computed in the graph, or wrong: then the shape rule reports it */
         return index_import_node(node, "reshape", node->in, node->in_count, &options);
     }
     options.shape.count = (int)shape.dim[0];

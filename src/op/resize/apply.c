@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The fast form: axis after axis, each a pass in which whole lines of what lies inside the axis are weighted and added.
- * Works in both layouts and backwards: the table of a pass says for every result which lines it is made of, and
- * turning the table round gives the gradient, summed in the order of dy. */
+/* The fast form: one pass per axis, in which whole lines (all dimensions inside the axis) are weighted and added. Works
+ * in both layouts and backwards: the table of a pass lists the input lines and weights of every result line, and the
+ * transposed table gives the gradient, summed in the order of dy. */
 #include "op/resize/resize.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/** One pass. Tables lie in the state behind the plan. */
+/** One pass. Its tables are in the state, after the plan. */
 struct pass {
     size_t outer, inner, in, out; /**< the tensor is [outer][in][inner] before, [outer][out][inner] after */
-    size_t starts, entries;       /**< bytes from the state: uint32 [out + 1], then [entries] */
+    size_t starts, entries;       /**< offsets in the state, bytes: uint32 [out + 1], struct entry [entries] */
     size_t lines_per_chunk;
 };
 
@@ -23,10 +23,10 @@ struct plan {
     size_t bytes; /**< of the state */
     int    passes;
     bool   backwards, crops;
-    size_t buffer; /**< floats of one intermediate result */
-    size_t count;  /**< of the result */
+    size_t buffer; /**< floats of the largest intermediate result */
+    size_t count;  /**< floats of the result */
     struct pass pass[FOV_MAX_RANK];
-    int         axis[FOV_MAX_RANK]; /**< of each pass, as the shape names it */
+    int         axis[FOV_MAX_RANK]; /**< the dimension of the shape that each pass resizes */
 };
 
 static size_t rounded(size_t bytes)
@@ -34,7 +34,7 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/** The axis that lies at place `place` in memory. */
+/** The dimension of the shape that is number `place` in storage order. */
 static int axis_at(int rank, enum op_layout layout, int place)
 {
     if (layout == OP_PLAIN || rank < 3) {
@@ -64,7 +64,7 @@ static int make_plan(const struct op_compile *compile, bool backwards, const str
         const struct resize_axis *axis = &geometry->axis[axis_at(rank, layout, i)];
         size[i] = (size_t)(backwards ? axis->out : axis->in);
     }
-    /* Innermost first: the last pass has the longest lines and writes the result. Backwards the other way round. */
+    /* Innermost axis first: the last pass has the longest lines and writes the result. Backwards in reverse order. */
     for (int i = 0; i < rank; i++) {
         int place = backwards ? i : rank - 1 - i, name = axis_at(rank, layout, place);
         const struct resize_axis *axis = &geometry->axis[name];
@@ -100,7 +100,7 @@ static int make_plan(const struct op_compile *compile, bool backwards, const str
     return 0;
 }
 
-/** Forwards: the neighbours of each output. Backwards: for each input, the outputs it went into, in order. */
+/** Forwards: the neighbours of each output. Backwards: for each input, the outputs it contributes to, in order. */
 static void fill_table(const struct resize_options *options, const struct resize_axis *axis, bool backwards,
                        const struct pass *pass, char *state)
 {
@@ -123,7 +123,7 @@ static void fill_table(const struct resize_options *options, const struct resize
     }
     memset(starts, 0, (size_t)(axis->in + 1) * sizeof *starts);
     for (int round = 0; round < 2;
-         round++) { /* count, then place: starts[i] runs to the end of input i, then steps back */
+         round++) { /* first count, then fill: starts[i] is set to the end of input i's entries, then steps back */
         for (int64_t o = axis->out - 1; o >= 0; o--) {
             struct resize_point point = resize_point(options, axis, o);
             for (int64_t k = point.width - 1; k >= 0 && !point.outside; k--) {
@@ -179,7 +179,7 @@ struct job {
     float                 *to;
 };
 
-/** Lines of one element: nothing to vectorise over. */
+/** A line of a single element: there is nothing to vectorise over. */
 static void short_line(const struct job *job, const float *from, size_t o, float *to)
 {
     float sum = 0;
@@ -216,12 +216,12 @@ static void pass_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** What lies outside a crop: the lines whose row of the table is empty. */
+/** Writes the extrapolation value to the results outside a crop: lines whose row of the table is empty. */
 static void fill_outside(const struct op_run *run, const struct plan *plan, const struct pass *pass,
                          const uint32_t *starts)
 {
     const struct resize_options *options = run->options;
-    /* `inner` counts what was already resized when this pass ran, which is final; `outer` may still grow. */
+    /* `inner` has the result's sizes already, as inner axes are resized first; `outer` may have been resized later. */
     size_t outer = plan->count / (pass->out * pass->inner == 0 ? 1 : pass->out * pass->inner);
     for (size_t line = 0; line < outer * pass->out; line++) {
         size_t o = line % pass->out;

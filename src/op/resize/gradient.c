@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of resizing: every input gathers from the outputs it went into, in their order. Linear: its own
- * gradient is
- * resizing again, without what is put in from outside. */
+/* The gradient of resizing: every input gathers from the outputs that it contributed to, in their order. This is
+ * linear, so its own gradient is resizing again, with an extrapolation value of 0. */
 #include "op/resize/resize.h"
 
 enum { DY, X, ROI };

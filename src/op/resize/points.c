@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which inputs an output element is made of: sizes, coordinates, neighbours, weights. Everything ONNX's Resize can
- * say is said here; the formulas are those of its specification (opset 19), and docs/numerics.md says what was decided
- * where it leaves a choice. */
+/* Which inputs contribute to an output element: sizes, coordinates, neighbours, weights. All modes of ONNX's Resize are
+ * covered; the formulas are those of its specification (opset 19). Where that leaves a choice, docs/numerics.md says
+ * what was chosen. */
 #include "op/index.h"
 #include "op/resize/resize.h"
 
@@ -50,18 +50,18 @@ struct resize_request resize_textbook_request(const struct op_textbook *textbook
     return (struct resize_request){known[0], known[1], known[2], counts[0], counts[1], counts[2]};
 }
 
-/** How far a scale may be off, as a share of it: given in float32, or a quotient of two sizes in double. */
+/** Relative error that a scale may have: given in float32, or computed as a quotient of two sizes in double. */
 static const double FLOAT_SLACK = 0x1p-24, DOUBLE_SLACK = 0x1p-48;
 
-/** The whole number that x means if it may be off by such a share; else x. */
+/** The whole number nearest to x if x differs from it by a relative error of at most `slack`; else x. */
 static double meant(double x, double slack)
 {
     double whole = floor(x + 0.5);
     return fabs(x - whole) <= slack * fabs(x) ? whole : x;
 }
 
-/** The length that a scale means: a product within one float32 step of a whole number is that number, so that 18 / 11
- * makes 18 elements of 11. */
+/** The length that results from a scale: a product within one float32 step of a whole number counts as that number, so
+ * that a scale of 18 / 11 turns 11 elements into 18. */
 static double length_of(int64_t in, double scale)
 {
     double length = (double)in * scale, whole = floor(length + 0.5);
@@ -110,7 +110,7 @@ static int set_size(struct resize_axis *axis, double size, int index, struct err
     return 0;
 }
 
-/** One scale for all sized axes: the smallest (largest) of those that the sizes ask for. */
+/** Gives all named axes the same scale: the smallest (or largest) of the scales that the requested sizes imply. */
 static void keep_aspect(struct resize_geometry *geometry, const bool *named, bool smallest)
 {
     double scale = smallest ? INFINITY : 0;
@@ -190,14 +190,14 @@ bool resize_is_identity(const struct resize_options *options, const struct resiz
 
 /* ---- coordinates ------------------------------------------------------------------------------------------------- */
 
-/** Where output element `out` lies among the inputs. */
+/** The position of output element `out` in x. */
 static double origin(const struct resize_options *options, const struct resize_axis *axis, int64_t out)
 {
     double x = (double)out, length = axis->length, last = (double)(axis->in - 1);
     switch ((enum resize_coordinate)options->coordinate) {
     case RESIZE_HALF_PIXEL:
         break;
-    case RESIZE_HALF_PIXEL_SYMMETRIC: { /* the part that rounding the size down lost, is taken from both ends */
+    case RESIZE_HALF_PIXEL_SYMMETRIC: { /* what rounding the output size down lost is split between both ends */
         double offset = (double)axis->in / 2 * (1 - (double)axis->out / length);
         return offset + (x + 0.5) / axis->scale - 0.5;
     }
@@ -206,7 +206,7 @@ static double origin(const struct resize_options *options, const struct resize_a
             return 0;
         }
         break;
-    case RESIZE_ALIGN_CORNERS: /* a length that rounding down made shorter counts as it was only where the axis shrinks */
+    case RESIZE_ALIGN_CORNERS: /* the length before rounding down counts only where the axis shrinks */
         length = axis->scale < 1 ? length : (double)axis->out;
         return length == 1 || axis->out == 1 ? 0 : x * last / (length - 1);
     case RESIZE_ASYMMETRIC:
@@ -222,8 +222,8 @@ static double origin(const struct resize_options *options, const struct resize_a
 
 static double nearest(const struct resize_options *options, const struct resize_axis *axis, double at)
 {
-    /* So that 2.99999999, which a rounded scale makes of 3, is 3, and 2.49999999 a tie. The half pixel that was taken
-     * off was as far off. */
+    /* A rounded scale turns 3 into 2.99999999 and a tie into 2.49999999: undo that. Twice the slack, as subtracting the
+     * half pixel carries an error of its own. */
     at = meant(2 * (at + 1), 2 * axis->slack) / 2 - 1;
     switch ((enum resize_nearest)options->nearest_mode) {
     case RESIZE_ROUND_DOWN:
@@ -240,14 +240,14 @@ static double nearest(const struct resize_options *options, const struct resize_
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/** How far the weighting function is stretched: when shrinking with antialias, over all inputs that an output covers.
- * */
+/** Factor of distances in the weighting function: below 1 when shrinking with antialias, so that the function extends
+ * over all inputs that an output covers. */
 static double stretch(const struct resize_options *options, const struct resize_axis *axis)
 {
     return options->antialias && axis->scale < 1 ? axis->scale : 1;
 }
 
-/** Neighbours before the one left of the origin. */
+/** How many neighbours come before the one just left of the origin. */
 static int64_t before(const struct resize_options *options, const struct resize_axis *axis)
 {
     double reach = options->mode == RESIZE_CUBIC ? 2 : 1;
@@ -311,7 +311,7 @@ double resize_weight(const struct resize_options *options, const struct resize_a
                      const struct resize_point *point, int64_t k, size_t *index)
 {
     int64_t at = point->first + k;
-    *index = at < 0 ? 0 : at >= axis->in ? (size_t)(axis->in - 1) : (size_t)at; /* beyond the border lies the border */
-    /* width 1 of an interpolation: an axis that stays as it is */
+    *index = at < 0 ? 0 : at >= axis->in ? (size_t)(axis->in - 1) : (size_t)at; /* outside x, the border repeats */
+    /* width 1: nearest neighbour, or an axis that is not resized */
     return point->width == 1 ? 1 : raw_weight(options, axis, point, k) / point->sum;
 }

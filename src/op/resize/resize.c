@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Resize: interpolation along any axes, in all the ways of ONNX. Descriptor, definition and ONNX spelling, also of the
+/* Resize: interpolation along any axes, in all modes of ONNX. Descriptor, definition and ONNX spelling, also of the
  * older Upsample; points.c has the formulas. */
 #include "op/given.h"
 #include "op/resize/resize.h"
@@ -60,7 +60,8 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* Linear, so the same tables turned round. The values decide the gradient's shapes too. */
+/* Resizing is linear, so its gradient uses the same tables, transposed. The inputs that decide shapes are passed on, as
+ * they decide the gradient's tables too. */
 static void gradient(struct op_gradient *gradient)
 {
     fov_value in[5] = {gradient->out_gradient[0], gradient->in[X]};
@@ -147,7 +148,8 @@ static int choice(struct op_import *node, const char *attribute, const char *con
     return node->fail(node->reader, FOV_E_UNSUPPORTED, "%s is \"%s\", which is not known", attribute, text);
 }
 
-/** An input that is a constant of the file stays one: it must not become a parameter that is learned. */
+/** Turns an input that is a float constant of the file into a constant of the graph, so that it does not become a
+ *  parameter. An empty list counts as absent. */
 static fov_value constant_input(struct op_import *node, int input)
 {
     fov_shape shape;
@@ -170,7 +172,8 @@ static fov_value constant_input(struct op_import *node, int input)
     return node->emitter->constant(node->emitter->graph, FOV_F32, shape, numbers);
 }
 
-/** Before opset 11: coordinates are asymmetric, and nearest neighbours are rounded down, up where the image shrinks. */
+/** Opsets before 11: coordinates are asymmetric; nearest neighbours are rounded down or, where the image shrinks,
+ *  up. */
 static int import_old(struct op_import *node, struct resize_options *options, fov_value *scales)
 {
     fov_shape shape, x = node->shape(node->reader, node->in[0]);
@@ -234,7 +237,7 @@ static int import_resize(struct op_import *node)
         options.exclude_outside = node->integer(node->reader, "exclude_outside", 0) != 0;
         options.antialias = node->integer(node->reader, "antialias", 0) != 0;
         node->list(node->reader, "axes", &options.axes);
-        /* Only a crop reads roi; exporters leave all kinds of things there. */
+        /* Only crop mode reads roi; in other modes exporters leave arbitrary tensors there. */
         in[ROI] = options.coordinate == RESIZE_CROP ? constant_input(node, 1) : (fov_value){0};
         in[SCALES] = constant_input(node, 2);
         in[SIZES] = constant_input(node, 3);
@@ -259,7 +262,7 @@ static bool is_scaled(const struct resize_options *options, int rank, int axis)
     return named;
 }
 
-/** Element of the list of all axes' scales: 1 for those that are not named. */
+/** Element `axis` of the list of all axes' scales: 1 for axes that are not named. */
 static double scale_of(const void *context, size_t axis)
 {
     const struct op_export *node = context;
@@ -267,7 +270,7 @@ static double scale_of(const void *context, size_t axis)
     return is_scaled(options, node->in[X].shape.rank, (int)axis) ? options->scale : 1;
 }
 
-/** The part to resize, for all axes: the whole of those that are not named. */
+/** For roi_of: the crop of the named axes, to be written for all axes. */
 struct whole_roi {
     const struct op_list *axes;
     const double         *part;
@@ -302,7 +305,7 @@ static int export_resize(struct op_export *node)
     if (options->scale != 0) {
         scales = node->constant(node->writer, FOV_F32, &(fov_shape){1, {node->in[X].shape.rank}}, scale_of, node);
     }
-    /* Sizes are always written in full, unless the aspect ratio decides: then those that were asked for. */
+    /* Sizes are written for all axes, unless the aspect ratio decides: then only the requested ones. */
     bool asked = options->policy != 0 && options->size.count != 0;
     bool given =
         node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
@@ -398,7 +401,7 @@ static const struct resize_options
     all = {.scale = 2, .mode = RESIZE_LINEAR},
     same = {IMAGE, .scale = 1, .mode = RESIZE_CUBIC};
 
-/* Begins, then ends, of axes 3 and 2. */
+/* The crop's begins, then its ends, of axes 3 and 2. */
 static void fill_roi(int index, double *data, size_t count, struct random_key key)
 {
     static const double roi[] = {0.25, 0.5, 0.875, 1.25};

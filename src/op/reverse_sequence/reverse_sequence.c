@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sequences of different lengths in one tensor, each turned round within its own length; what lies behind it stays.
- * Turning round twice is nothing, so the gradient is the operator itself. */
+/* Reverses sequences of different lengths in one tensor, each within its own length; elements after its end stay.
+ * Reversing twice changes nothing, so the gradient is the operator itself. */
 #include "op/index.h"
 
 struct reverse_options {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* RMS normalisation: layer normalisation without the mean: samples are only brought to one size. The arithmetic is in
- * op/row_norm.c, the gradient in layer_norm/gradient.c. */
+/* RMS normalisation: layer normalisation that does not subtract the mean; samples are only scaled to mean square 1. The
+ * arithmetic is in op/row_norm.c, the gradient in layer_norm/gradient.c. */
 #include "op/onnx.h"
 #include "op/row_norm.h"
 
@@ -25,7 +25,7 @@ static int infer(const struct op_infer *infer)
     return row_norm_infer(infer);
 }
 
-/* A scale that broadcasts is multiplied afterwards. */
+/* A scale of another shape than the normalised dimensions, which broadcasts, becomes a multiplication afterwards. */
 static int import_norm(struct op_import *node)
 {
     struct row_norm_options options = {.epsilon = node->number(node->reader, "epsilon", 1e-5),
@@ -51,7 +51,7 @@ static int import_norm(struct op_import *node)
     return FOV_OK;
 }
 
-/* Opset 23 has it, which is not written yet: as its formula reads. */
+/* Written as its formula: the operator exists since opset 23, which is not written yet. */
 static int export_norm(struct op_export *node)
 {
     const struct row_norm_options *options = node->options;

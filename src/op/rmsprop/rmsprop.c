@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* RMSprop (Hinton, lecture 6e of "Neural networks for machine learning", 2012) as PyTorch computes it: the gradient
- * over the root of its running square; centered: over its running deviation; with momentum if wanted. */
+/* RMSprop (Hinton, lecture 6e of "Neural networks for machine learning", 2012) as PyTorch computes it: divides the
+ * gradient by the root of its running mean square or (centered) by its running standard deviation; momentum is
+ * optional. */
 #include "op/optimiser.h"
 
 #include <math.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* RoI align: a grid of values for each box of an image, by bilinear interpolation without rounding the box (Mask
- * R-CNN).
- * The definition is also the implementation. Nothing flows back to the boxes. */
+ * R-CNN). The definition is also the implementation. No gradient flows back to the boxes. */
 #include "op/common.h"
 #include "op/onnx.h"
 
@@ -61,7 +60,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/** Four pixels around a point, with their weights. Further than a pixel outside, all weights are 0. */
+/** The four pixels around a point, with their weights; all weights are 0 more than a pixel outside the image. */
 struct corners {
     size_t pixel[4];
     double weight[4];
@@ -89,11 +88,12 @@ static struct corners corners_at(double y, double x, int64_t height, int64_t wid
 
 /** A box in pixels of x, and how its values are sampled. */
 struct box {
-    double  y, x, height, width; /**< first corner; size of one value */
+    double  y, x, height, width; /**< upper left corner of the box; size of one value's cell */
     int64_t rows, columns;       /**< points per value */
 };
 
-/** Points along one side of a value: one per pixel begun. The scale comes in float32: 4.0000001 pixels are 4. */
+/** Sampling points along one side of a value's cell: the option or, if 0, one per pixel, rounded up. As the scale is a
+ * float32, 4.0000001 pixels count as 4. */
 static int64_t points_for(const struct roi_options *options, double pixels)
 {
     double begun = ceil(pixels * (1 - 0x1p-22));
@@ -114,13 +114,13 @@ static struct box box_at(const struct roi_options *options, const double *roi)
     box.rows = points_for(options, box.height);
     box.columns = points_for(options, box.width);
     if (!isfinite(box.y) || !isfinite(box.x) || !isfinite(height) || !isfinite(width)) {
-        box.rows = box.columns = 0; /* nowhere, so without points */
+        box.rows = box.columns = 0; /* a box that is nowhere has no sampling points */
     }
     return box;
 }
 
-/** Points of one value along an axis that may lie in the image: a box can be far larger than it, and time must not
- * be. */
+/** The sampling points of one value along an axis that may lie in the image. Others are skipped, so that a box far
+ * larger than the image does not cost more time. */
 struct span {
     int64_t from, to;
 };
@@ -128,17 +128,18 @@ struct span {
 static struct span span_inside(double start, double size, int64_t points, int64_t pixels)
 {
     double step = size / (double)points;
-    if (!(step > 0)) { /* a box from right to left: only a stated number of points, which is small, is tried there */
+    if (!(step > 0)) { /* a box from right to left has as many points as the option says, which are few: try all */
         return (struct span){0, points};
     }
-    /* One more at either end: rounding is judged by corners_at. */
+    /* One more at either end, in case of rounding; corners_at decides. */
     double from = fmin(fmax(floor((-1 - start) / step - 0.5) - 1, 0), (double)points);
     double to = fmin(fmax(ceil(((double)pixels - start) / step - 0.5) + 2, from), (double)points);
     return (struct span){(int64_t)from, (int64_t)to};
 }
 
-/** One value of a box over one plane of x; with dx, its gradient `dy` is spread there instead. In mode max it is the
- *  greatest weighted corner of all points, as in ONNX, not the greatest interpolated value. */
+/** Computes one value of a box over one plane of x. With dx, also adds its gradient `dy` to the pixels it came
+ *  from. In mode max the value is the greatest weighted corner of all points, as in ONNX, not the greatest
+ *  interpolated value. */
 static double value_at(const struct roi_options *options, const struct box *box, int64_t row, int64_t column,
                        const fov_shape *x, const double *plane, double dy, double *dx)
 {
@@ -148,7 +149,7 @@ static double value_at(const struct roi_options *options, const struct box *box,
     struct span columns = span_inside(box->x + (double)column * box->width, box->width, box->columns, x->dim[3]);
     int64_t     wide = columns.to - columns.from, tried = (rows.to - rows.from) * wide;
     if (tried < box->rows * box->columns) {
-        best = 0; /* a point outside, which is worth 0, has been left out */
+        best = 0; /* points outside the image were skipped, and each of them has the value 0 */
     }
     for (int64_t i = 0; i < tried; i++) {
         double at_y = box->y + ((double)row + ((double)(rows.from + i / wide) + 0.5) / (double)box->rows) * box->height;
@@ -250,7 +251,7 @@ static int export_roi(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "RoiAlign", .since = 10, .import = import_roi, .export = export_roi};
 
-/** Boxes that begin in the upper left and reach somewhat beyond an image of 5 x 6. */
+/** Boxes that begin in the upper left of an image of 5 x 6 and may reach beyond it. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rprop (Riedmiller & Braun, "A direct adaptive method for faster backpropagation learning", 1993) as PyTorch
- * computes it: by the gradient's sign alone, each element with a step of its own that grows while the sign stays.
- * For whole batches. */
+ * computes it: uses only the gradient's sign; each element has its own step size, which grows while the sign stays and
+ * shrinks when it changes. Meant for gradients of the whole data set. */
 #include "op/optimiser.h"
 
 struct rprop_options {
