@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fov_conv2d: the public builder. Turns the options of operators.h into those of the operator, and makes the learned
- * parameters. */
+/* The public builders fov_conv1d, fov_conv2d and fov_conv3d: they turn the options of operators.h into those of the
+ * operator, and create the learned parameters. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/given.h"
@@ -42,7 +42,7 @@ fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options
     int64_t channels = shape.dim[1] / conv.groups;
     fov_shape weight = {4, {given->filters, channels, conv.kernel.at[0], conv.kernel.at[1]}};
     fov_shape bias = {1, {given->filters}};
-    /* PyTorch's default: kaiming_uniform with a = sqrt 5 comes to 1 / sqrt(fan in). */
+    /* PyTorch's default, kaiming_uniform with a = sqrt 5, amounts to the bound 1 / sqrt(fan in). */
     float bound = (float)(1 / sqrt((double)channels * (double)conv.kernel.at[0] * (double)conv.kernel.at[1]));
     fov_value in[3] = {x};
     in[1] = fov_graph_parameter(graph, node, "weight", weight, FOV_INITIAL_UNIFORM, bound, false);
@@ -52,7 +52,7 @@ fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options
     return op_build(graph, "conv", in, given->no_bias ? 2 : 3, &conv, node);
 }
 
-/** 1-D and 3-D: one number for all axes. */
+/** 1-D and 3-D convolution: each option is one number for all axes. */
 static fov_value build_cube(fov_graph *graph, fov_value x, const fov_conv_options *options, int axes, const char *kind)
 {
     static const fov_conv_options none = {0};

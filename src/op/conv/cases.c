@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes to try for convolution and its gradients: one list, three tables, since the three have the same sizes. Small,
- * so that central differences are quick, and odd, so that every tail and every form (padded rows, collapsed rows,
- * table, phases, pointwise, depthwise, packed and plain weight gradient) is met. */
+/* Test shapes for convolution and its gradients: one list for three tables, since the three operators have the same
+ * sizes. Small, so that central differences are quick, and odd, so that every tail and every form (padded rows,
+ * collapsed rows, table, phases, pointwise, depthwise, packed and plain weight gradient) is exercised. */
 #include "op/conv/conv.h"
 
 #define LIST(...)                                                                                                      \
@@ -80,8 +80,8 @@ static const struct conv_options
                   .auto_pad = WINDOW_SAME_LOWER},
     valid = {.kernel = LIST(3, 2), .size = LIST(5, 4), .groups = 1, .auto_pad = WINDOW_VALID},
     wide = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(4, 4), .groups = 1},
-    /* For winograd.h: tiles that hang over edges, pads beyond the kernel's, tails of channels and filters, several
-       blocks. */
+    /* For winograd.h: tiles that extend over edges, pads larger than the kernel needs, tails of channels and filters,
+       several blocks. */
     no_pad = {.kernel = LIST(3, 3), .size = LIST(9, 11), .groups = 1},
     same_9x6 = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(9, 6), .groups = 1},
     wide_pad = {.kernel = LIST(3, 3), .pad = LIST(2, 2, 2, 2), .size = LIST(4, 5), .groups = 1},
@@ -94,7 +94,7 @@ static const struct conv_options
     same_7x1 = {.kernel = LIST(7, 1), .pad = LIST(3, 0, 3, 0), .size = LIST(9, 5), .groups = 1},
     same_1x3 = {.kernel = LIST(1, 3), .pad = LIST(0, 1, 0, 1), .size = LIST(5, 9), .groups = 1},
     padded_3x1 = {.kernel = LIST(3, 1), .pad = LIST(1, 1, 1, 0), .size = LIST(9, 5), .groups = 1},
-    /* For outer_rows.h: channels and filters enough for tiles, pixels for several parts. */
+    /* For outer_rows.h: enough channels and filters for tiles, enough pixels for several parts. */
     rows_1x1 = {.kernel = LIST(1, 1), .size = LIST(12, 11), .groups = 1},
     rows_parts = {.kernel = LIST(1, 1), .size = LIST(24, 25), .groups = 1},
     rows_strided = {.kernel = LIST(3, 3),
@@ -152,7 +152,7 @@ static const struct conv_options
     CASE("37 to 33 channels", wide, SHAPE(1, 37, 4, 4), SHAPE(33, 37, 3, 3), SHAPE(1, 33, 4, 4))                       \
     CASE("one pixel", only_pixel, SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1))
 
-/* Too large for central differences, which the smaller cases above are for. */
+/* Too large for central differences; the smaller cases above check those. */
 #define EACH_LARGE_CASE(CASE)                                                                                          \
     CASE("Winograd, no pad", no_pad, SHAPE(2, 16, 9, 11), SHAPE(20, 16, 3, 3), SHAPE(2, 20, 7, 9))                     \
     CASE("Winograd, 70 filters", same_9x6, SHAPE(3, 4, 9, 6), SHAPE(70, 4, 3, 3), SHAPE(3, 70, 9, 6))                  \
@@ -166,7 +166,8 @@ static const struct conv_options
     CASE("Winograd 1x3", same_1x3, SHAPE(2, 20, 5, 9), SHAPE(17, 20, 1, 3), SHAPE(2, 17, 5, 9))                        \
     CASE("Winograd 3x1", padded_3x1, SHAPE(2, 20, 9, 5), SHAPE(17, 20, 3, 1), SHAPE(2, 17, 9, 6))
 
-/* And large enough for tiles, where the instruction set has them: forward, and back in most phases. */
+/* Large enough for products on bfloat16 tiles, where the instruction set has them: the forward pass, and most phases of
+   the input gradient. */
 #define EACH_TILED_PRODUCT(CASE)                                                                                       \
     CASE("1x1 on tiles", rows_1x1, SHAPE(1, 530, 12, 11), SHAPE(290, 530, 1, 1), SHAPE(1, 290, 12, 11))                \
     CASE("3x3 on tiles, stride 2", tiles_strided, SHAPE(1, 128, 21, 19), SHAPE(97, 128, 3, 3), SHAPE(1, 97, 11, 10))   \

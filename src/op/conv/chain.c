@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by
- * that reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored
- * whole. So an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of
- * this: it offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c
- * before. */
+/* Chained convolutions: a pointwise or depthwise convolution can run the step that makes its input (its producer)
+ * within itself, a few lines at a time, if nobody else reads that tensor. The tensor between the two then stays in one
+ * core's cache and is never stored whole. So an inverted residual block (pointwise, depthwise, pointwise) becomes one
+ * step. The graph only offers the producer (op_compile.producer); the reader decides here. Read product.h and
+ * depthwise.c first. */
 #include "op/conv/product.h"
 
 enum {
-    TILE_FLOATS = 1 << 14,       /* between two steps, so many at a time: in the first-level cache, or near it */
-    LEAST_PIXELS = 48,           /* that a product is asked to make together: four tiles of rows */
-    WORTH_FLOATS = 1 << 13,      /* between the two steps, from which on not to store them pays */
-    MOST_WEIGHTS = 1 << 17,      /* floats of a product that every thread reads whole, again and again */
-    SMALL_PIXELS = 256,          /* of an image whose depthwise convolution is cut by channels */
-    THREAD_ITEMS = 4             /* per thread, as in product_plan.c */
+    TILE_FLOATS = 1 << 14,       /* floats between the two steps at a time: in or near the first-level cache */
+    LEAST_PIXELS = 48,           /* pixels for which a product is called, at least: four tiles of rows */
+    WORTH_FLOATS = 1 << 13,      /* size of the tensor between the steps from which on chaining pays */
+    MOST_WEIGHTS = 1 << 17,      /* floats of weights, at most: every thread reads them whole for each block */
+    SMALL_PIXELS = 256,          /* pixels of an image, at most, to divide a depthwise convolution by channels */
+    THREAD_ITEMS = 4             /* items per thread, as in product_plan.c */
 };
-static const double MOST_REPEATED = 0.1; /* of the producer's work, because items begin anew */
+static const double MOST_REPEATED = 0.1; /* of the producer's work, at most, is done twice where items meet */
 
 static size_t weights_of(const struct op_compile *compile)
 {
@@ -40,20 +40,20 @@ bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometr
     if (producer == NULL || op_comes_as_rows(compile, 0) || !flat || geometry->batch * geometry->in_pixels == 0) {
         return false;
     }
-    /* From product to product only what is wider than both: else the one behind would not take the wide one
-     * in front of it. */
+    /* Two products are chained only if the tensor between them is wider than the result: otherwise this step, having
+     * taken a producer, could not be taken by its own reader, and the wide tensor between those two would be stored. */
     bool widens = producer->run == conv_product_run && geometry->groups == 1 && geometry->filters >= geometry->channels;
     size_t floats = (size_t)(geometry->in_pixels * geometry->channels);
     if (producer->takes_producer && is_small(&producer->in[0].shape)) {
-        return false; /* it would have to make lines, and more of them twice */
+        return false; /* within another step the producer would have to work by lines, and make more of them twice */
     }
     bool by_channels = geometry->groups > 1 && conv_chain_by_channels(compile);
     bool streams = !by_channels && (weights_of(compile) > MOST_WEIGHTS || weights_of(producer) > MOST_WEIGHTS);
     return !widens && !streams && floats >= WORTH_FLOATS;
 }
 
-/** Lines that are made once more where an item begins, as a part of all: of what `depthwise` reads, which has taken its
- *  producer. */
+/** For a depthwise convolution that runs its producer: the share of the producer's lines that one more item makes a
+ *  second time, because the windows of neighbouring items overlap. */
 static double repeated(const struct op_compile *depthwise)
 {
     const fov_shape *x = &depthwise->in[0].shape, *weight = &depthwise->in[1].shape;
@@ -73,7 +73,7 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
     while (cut.items > workers && again * (double)(cut.items - 1) > MOST_REPEATED) {
         cut.items -= workers;
     }
-    size_t most = cut.lines * width / (2 * LEAST_PIXELS); /* each reads all weights */
+    size_t most = cut.lines * width / (2 * LEAST_PIXELS); /* not too many, since each item reads all weights */
     cut.items = cut.items <= most ? cut.items : most > workers ? most / workers * workers : workers;
     if (cut.items > cut.lines) {
         cut.items = cut.lines;
@@ -86,8 +86,8 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
 
 /* ---- pointwise products ------------------------------------------------------------------------------------------ */
 
-/** Whether an activation is applied to all that was made together, rather than tile by tile: a smooth function is a
- * long chain of operations, which many vectors hide better than a tile's few do. */
+/** Whether the activation is applied to a whole block of lines afterwards, rather than tile by tile: a smooth function
+ *  is a long chain of operations, which many vectors hide better than the few of a tile. */
 static bool acts_behind(const struct op_run *run)
 {
     enum unary activation = run->activation;

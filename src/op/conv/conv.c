@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution (cross-correlation, as all of this field computes it) of 1 to 3 spatial axes: descriptor, definition,
- * gradient, and which fast form is taken. Its gradients are operators of their own, in the files beside this one;
- * how it is made fast is in product.h. */
+/* Convolution (cross-correlation, as is usual in this field) of 1 to 3 spatial axes: descriptor, definition, gradient,
+ * and the choice of its fast form. Its gradients are operators of their own, input_gradient.c and weight_gradient.c;
+ * product.h is the general fast form. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
@@ -81,7 +81,7 @@ static void add_to_y(void *context, size_t x, size_t weight, size_t y)
     sums->y[y] += sums->x[x] * sums->weight[weight];
 }
 
-/* y[n][f] at a pixel = bias[f] + the sum over channels and taps of x * weight: the pairs are in conv_each_pair. */
+/* y[n][f] at a pixel = bias[f] + sum over channels and taps of x * weight; conv_each_pair visits these products. */
 static void textbook(const struct op_textbook *textbook)
 {
     struct conv_geometry geometry;

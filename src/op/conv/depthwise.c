@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise convolution, a filter per channel (its gradients are in depthwise_gradient.c): a line of pixels at a time
- * through the row kernels, vectorised over channels. The general form (product.h) would multiply by a matrix of one
- * column. */
+/* Depthwise convolution, one filter per channel, a line of pixels at a time by the row kernels, which are vectorised
+ * over channels. The general form (product.h) would multiply by a matrix of one column. The gradients are in
+ * depthwise_gradient.c. */
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -10,28 +10,29 @@
 
 enum {
     TALL_LINES =
-        16, /* of a chunk in training: input lines that are made as they are read are made twice where chunks meet */
-    TALL_CHUNKS = 16 /* but so many there should be */
+        16, /* lines of a chunk in training, at least: input lines made on demand are made twice where chunks meet */
+    TALL_CHUNKS = 16 /* but chunks are not made taller if fewer than this would remain */
 };
 
-/** What the runs look up: the state. */
+/** The state of a step. */
 struct depthwise_plan {
     struct window window;
     size_t batch, channels, taps;
-    size_t lines;           /**< of y, all images */
+    size_t lines;           /**< lines of y, of all images */
     size_t lines_per_chunk;
-    bool   made;            /**< lines of x are made as they are read */
-    /** Where the producer runs within this step: either lines are cut, each with all its channels, or, where images
-     *  are small, `part` channels of a whole image are made at a time: then no line of the producer is made twice. */
+    bool   made;            /**< lines of x are made on demand (op_rows) */
+    /** Where the producer runs within this step: either the lines are divided, each with all its channels, or, where
+     *  images are small, `part` channels of a whole image are computed at a time: then no line of the producer is made
+     *  twice. */
     struct conv_cut cut;
-    size_t held; /**< input lines that a worker holds then, with all their channels */
-    size_t part; /**< channels; all where lines are cut. Packed weights are [parts][taps][part] */
+    size_t held; /**< if lines are divided: input lines that a worker holds, with all their channels */
+    size_t part; /**< channels computed at a time; all if lines are divided. Packed weights are [parts][taps][part] */
 };
 
-/** What a worker keeps while the producer runs within this step, behind its kernel rows. Line i of an image lies in
- *  place i % held. */
+/** A worker's ring of input lines while the producer runs within this step; it lies in the worker's scratch, behind the
+ *  pointers to kernel rows. Line i of an image lies in place i % held. */
 struct depthwise_ring {
-    size_t image, end; /**< lines up to `end` of this image have been made */
+    size_t image, end; /**< the lines of `image` up to line `end` have been made */
 };
 
 static struct depthwise_plan make_plan(const struct op_compile *compile, const struct conv_geometry *geometry)
@@ -62,7 +63,7 @@ static size_t aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/** Channels of a small image that are made together: panels of the product that makes them, shared out evenly among
+/** Channels of a small image to compute at a time: whole panels of the product that makes them, divided evenly among
  *  threads, few enough for the first-level cache. */
 static size_t choose_part(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
@@ -70,14 +71,14 @@ static size_t choose_part(const struct op_compile *compile, const struct conv_ge
     size_t panel = compile->kernel->panel_columns, channels = (size_t)geometry->channels;
     size_t workers = (size_t)compile->workers, panels = (channels + panel - 1) / panel, best = panels;
     double least = 0;
-    /* The lines that one line of the result comes from, itself, and the weights. */
+    /* Floats per channel: the lines that one line of the result meets, that line itself, and the weights. */
     size_t each_channel = (size_t)((geometry->window.kernel[1] + 1) * geometry->window.in[2] + geometry->taps);
     if (!conv_chain_by_channels(compile)) {
         return channels;
     }
     for (size_t each = 1; each * panel * each_channel <= CACHE_FLOATS && each < panels; each++) {
         size_t turns = ((panels + each - 1) / each + workers - 1) / workers;
-        double time = (double)turns * ((double)each + 0.3); /* panels in turn, and what each part costs besides */
+        double time = (double)turns * ((double)each + 0.3); /* in panels; 0.3: the overhead of a part */
         if (best == panels || time < least) {
             best = each;
             least = time;
@@ -86,7 +87,8 @@ static size_t choose_part(const struct op_compile *compile, const struct conv_ge
     return best * panel < channels ? best * panel : channels;
 }
 
-/** How lines or channels are cut where the producer runs within this step; the floats that a worker holds then. */
+/** Chooses how lines or channels are divided where the producer runs within this step. Returns the floats of a worker's
+ *  ring. */
 static size_t cut_work(struct depthwise_plan *plan, const struct op_compile *compile,
                        const struct conv_geometry *geometry)
 {
@@ -135,13 +137,13 @@ static void pack(const struct op_run *run)
     }
 }
 
-/** What a chunk's task sees. */
+/** Context of a chunk's task. */
 struct depthwise_job {
     const struct op_run         *run;
     const struct depthwise_plan *plan;
 };
 
-/** Of a worker's pointers to lines, rounded up so that lines may follow. */
+/** Bytes of a worker's pointers to kernel rows, rounded up so that lines may follow. */
 static size_t rows_bytes(const struct window *window)
 {
     return (window_rows_count(window) * sizeof(void *) + 63) / 64 * 64;
@@ -152,7 +154,7 @@ static void *rows_of(const struct op_run *run, int worker)
     return op_worker_scratch(run, worker);
 }
 
-/** Line `index` of all lines of images of `size`: which image, and z and y in it. */
+/** Image, z and y of line `index`, counted through all images of this size. */
 static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *z, int64_t *y)
 {
     *y = (int64_t)index % size[1];
@@ -160,7 +162,7 @@ static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *
     *image = index / (size_t)(size[0] * size[1]);
 }
 
-/** A worker's lines of x, behind its pointers to them. */
+/** A worker's ring of lines of x that are made on demand, behind its pointers to kernel rows. */
 static struct line_ring ring_of(const struct op_run *run, const struct depthwise_plan *plan, const void **rows)
 {
     const struct window *window = &plan->window;
@@ -170,7 +172,7 @@ static struct line_ring ring_of(const struct op_run *run, const struct depthwise
                       : (struct line_ring){0};
 }
 
-/** The lines of x that output line (z, y) of an image meets. */
+/** Sets `rows` to the lines of x that output line (z, y) of an image meets, NULL for those outside. */
 static void lines_met(const struct op_run *run, const struct depthwise_plan *plan, struct line_ring *ring, size_t image,
                       int64_t z, int64_t y, const void **rows)
 {
@@ -187,13 +189,14 @@ static void lines_met(const struct op_run *run, const struct depthwise_plan *pla
     }
 }
 
-/** Has the lines of x that the line behind line y of an image meets first, and that line of the result itself, brought
- *  nearer: in training they are far away. `out`: line y's result, NULL where there is no line behind it. */
+/** Has the kernel prefetch, while it computes line y, the lines of x that the next line meets first, and the next line
+ *  of the result: in training they are not in a cache. `out`: where line y of the result goes, NULL if there is no next
+ *  line. */
 static void look_ahead(const struct op_run *run, struct kernel_window *row, size_t image, int64_t y, const float *out)
 {
     const struct depthwise_plan *plan = run->state;
     const struct window *window = &plan->window;
-    int64_t first = window_meets(window, 1, y, window->kernel[1] - 1) + 1; /* may be the next image's */
+    int64_t first = window_meets(window, 1, y, window->kernel[1] - 1) + 1; /* may be a line of the next image */
     size_t next = image * (size_t)window->in[1] + (size_t)first, lines = (size_t)window->stride[1];
     bool there = run->training && window->in[0] == 1 && out != NULL && first >= 0 &&
                  next + lines <= plan->batch * (size_t)window->in[1];
@@ -232,19 +235,19 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     op_show(run, first * row.out_width, (end - first) * row.out_width, 0, plan->channels);
 }
 
-/** What several lines of the forward pass share. */
+/** A call of forward_lines: what its lines share. */
 struct forward {
     const struct op_run *run;
     struct kernel_window row;
     const void **rows;
     int worker;
     size_t channel, channels;
-    struct depthwise_ring *ring; /**< where the producer runs within this step */
-    float *lines;                /**< then: its lines */
-    size_t places;               /**< and how many there is room for */
+    struct depthwise_ring *ring; /**< if the producer runs within this step, else NULL */
+    float *lines;                /**< the lines in the ring */
+    size_t places;               /**< number of lines that the ring holds */
 };
 
-/** One line from kernel rows that begin at the first channel wanted. */
+/** Computes one line; forward->rows point at the first channel wanted, and are advanced. */
 static void forward_line(struct forward *forward, float *to)
 {
     const struct op_run *run = forward->run;
@@ -266,7 +269,7 @@ static void forward_line(struct forward *forward, float *to)
     }
 }
 
-/** Has the producer make those lines of an image from `line` to `end` that are not there. */
+/** Has the producer make those lines [line, end) of an image that are not in the ring. */
 static void fill_ring(const struct forward *forward, size_t image, size_t line, size_t end, bool goes_on)
 {
     const struct depthwise_plan *plan = forward->run->state;
@@ -286,7 +289,7 @@ static void fill_ring(const struct forward *forward, size_t image, size_t line, 
     *ring = (struct depthwise_ring){image, line};
 }
 
-/** Lines first .. first + count - 1 of one image, all of whose input lines fit the ring. */
+/** Computes lines first .. first + count - 1, of one image, from the producer's lines, all of which fit the ring. */
 static void forward_taken(struct forward *forward, size_t first, size_t count, bool goes_on, float *to)
 {
     const struct depthwise_plan *plan = forward->run->state;
@@ -308,7 +311,7 @@ static void forward_taken(struct forward *forward, size_t first, size_t count, b
     }
 }
 
-/** From the stored input. */
+/** Computes one line from the stored input. */
 static void forward_stored(struct forward *forward, size_t line, float *to)
 {
     const struct op_run *run = forward->run;
@@ -346,7 +349,7 @@ static void forward_lines(const struct op_run *run, const struct op_lines *lines
     for (size_t line = lines->first, end = line + lines->count; line < end;) {
         size_t together = 1;
         if (taken) {
-            size_t left = height - line % height; /* of this image */
+            size_t left = height - line % height; /* lines left of this image */
             together = block < end - line ? block : end - line;
             together = together < left ? together : left;
             forward_taken(&forward, line, together, goes_on, to);
@@ -364,7 +367,7 @@ static void make_lines(const struct op_run *run, const struct op_lines *lines, f
     forward_lines(run, lines, to, lines->channels, worker);
 }
 
-/** One thread's part of a run within which the producer runs. */
+/** One item of a run within which the producer runs. */
 static void taken_chunk(void *context, size_t chunk, int worker)
 {
     const struct depthwise_job *job = context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of a depthwise convolution, to its input, to its weight, or both in one pass: down the lines of x, each
- * of which meets some lines of dy; all are read once, or made once where they are not stored (line_ring.h). The forward
- * pass is in depthwise.c. */
+/* The gradients of a depthwise convolution with respect to its input, its weight, or both in one pass. The pass goes
+ * down the lines of x, each of which meets some lines of dy; every line is read once, or made once if it is not stored
+ * (line_ring.h). The forward pass is in depthwise.c. */
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -9,33 +9,34 @@
 #include <string.h>
 
 enum {
-    PART_FLOATS = 40 << 10, /* of x, of a part: with dy, dx and what they are made from, about a second-level cache */
-    LEAST_LINES = 4,
+    PART_FLOATS = 40 << 10, /* floats of x in a part: with dy, dx and their sources, about a second-level cache */
+    LEAST_LINES = 4,        /* lines of a part, at least and at most */
     MOST_LINES = 16,
-    ITEMS = 32,     /* there should be, if they are tall: where two meet, lines of dy are made twice */
-    TALL_LINES = 16,
+    ITEMS = 32,             /* items to aim for, if they have at least */
+    TALL_LINES = 16,        /* so many lines: lines of dy made on demand are made twice where items meet; else */
     LEAST_ITEMS = 16
 };
 
-/** What the runs look up: the state. */
+/** The state of a step. */
 struct gradient_plan {
     struct window window;
     size_t batch, channels, taps;
-    size_t lines;        /**< of x, all images */
-    /** Items of work, by shape alone: each has a sum of its own, combined in order. A worker goes down the lines of
-     *  one, and shows each part of it (op_show) while it is still near. */
+    size_t lines;        /**< lines of x, of all images */
+    /** Items of work, which depend on the shape alone: each has its own partial sum of the weight gradient, and these
+     *  are added in order. A worker goes down the lines of an item and reports each part of dx to an observer (op_show)
+     *  while it is still in cache. */
     size_t items, item_lines, part_lines;
     bool   input, weight;       /**< which gradients this step makes */
-    bool   made_x, made_dy;     /**< as they are read */
-    size_t met_bytes, x_bytes;  /**< of a worker's room: pointers to lines, a line of x; behind them dy's ring */
+    bool   made_x, made_dy;     /**< lines of x, of dy are made on demand */
+    size_t met_bytes, x_bytes;  /**< areas of a worker's scratch: pointers to lines, a line of x; then dy's ring */
 };
 
-/** Who makes what: a step for one gradient, or the weight's for both. */
+/** What a run computes: one gradient, or, in the weight gradient's step, both. */
 struct gradient_job {
     const struct op_run        *run;          /**< whose plan, scratch and threads are used */
-    const struct op_run        *input, *weight; /**< NULL: not made here */
-    const struct op_run        *dy_run;         /**< that of the two which reads dy, */
-    int                         dy_input;       /**< as this input */
+    const struct op_run        *input, *weight; /**< the runs of the two gradients; NULL: not computed here */
+    const struct op_run        *dy_run;         /**< the one of the two from which dy is read, */
+    int                         dy_input;       /**< as this input of it */
     const struct gradient_plan *plan;
 };
 
@@ -50,7 +51,7 @@ static void cut_lines(struct gradient_plan *plan, size_t line_floats)
     lines = lines < LEAST_LINES ? LEAST_LINES : lines > MOST_LINES ? MOST_LINES : lines;
     item = item < TALL_LINES ? plan->lines / LEAST_ITEMS : item;
     item = item == 0 ? 1 : item;
-    size_t parts = (item + lines - 1) / lines; /* of an item, evenly */
+    size_t parts = (item + lines - 1) / lines; /* of an item, all equal */
     plan->part_lines = (item + parts - 1) / parts;
     plan->item_lines = plan->part_lines * parts;
     plan->items = (plan->lines + plan->item_lines - 1) / plan->item_lines;
@@ -130,7 +131,7 @@ static void pack(const struct op_run *run)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------- */
 
-/** The lines of dy that line (z, y) of an image meets, stored or made. */
+/** Sets `met` to the lines of dy that line (z, y) of an image meets, stored or made on demand; NULL: none. */
 static void lines_met(const struct gradient_plan *plan, const float *dy, struct line_ring *made, size_t image,
                       int64_t z, int64_t y, const float **met)
 {
@@ -147,14 +148,14 @@ static void lines_met(const struct gradient_plan *plan, const float *dy, struct 
     }
 }
 
-/** What a worker sees while it goes down the lines of an item. */
+/** A worker's state while it goes down the lines of an item. */
 struct descent {
     const struct gradient_job *job;
     struct kernel_window       row;
-    struct line_ring           dy;     /**< where it is made */
-    const float              **met;    /**< room for the lines of dy that one line of x meets */
-    float                     *x_room; /**< for a line of x that is made */
-    float                     *sum;    /**< the item's; NULL: no weight gradient is wanted */
+    struct line_ring           dy;     /**< if dy is made on demand */
+    const float              **met;    /**< pointers to the lines of dy that one line of x meets */
+    float                     *x_room; /**< space for a line of x made on demand */
+    float                     *sum;    /**< the item's weight gradient; NULL: not wanted */
 };
 
 static struct descent begin_descent(const struct gradient_job *job, size_t item, int worker)
@@ -177,7 +178,7 @@ static struct descent begin_descent(const struct gradient_job *job, size_t item,
     return down;
 }
 
-/** One line of x, and of dx; `next`: the line below is the next one. */
+/** Processes one line of x and dx; `next`: the line below follows, prefetch it. */
 static void descend(struct descent *down, size_t line, bool next)
 {
     const struct gradient_job *job = down->job;
@@ -217,7 +218,7 @@ static void run_item(void *context, size_t item, int worker)
     }
 }
 
-/** Who makes what: at least one of the two. */
+/** The job of a run that computes `input`, `weight` or both; one of them may be NULL. */
 static struct gradient_job make_job(const struct op_run *run, const struct op_run *input, const struct op_run *weight)
 {
     return (struct gradient_job){.run = run,
@@ -236,7 +237,7 @@ static void run_input(const struct op_run *run)
     pool_run(run->pool, run_item, &job, job.plan->items);
 }
 
-/** The weight's gradient, and that of the step before if it was joined. */
+/** The weight gradient, and the input gradient of the previous step if that was joined. */
 static void run_weight(const struct op_run *run)
 {
     struct gradient_job job = make_job(run, run->before, run);
@@ -280,8 +281,8 @@ static bool equal_windows(const struct window *a, const struct window *b)
     return equal;
 }
 
-/** Whether the step before is the input gradient of a convolution of the same sizes, from the same dy: of this one, or
- *  of a sibling that it is added to. */
+/** Whether the previous step is the input gradient, from the same dy, of a convolution of the same sizes: of this
+ *  convolution, or of one that its result is added to. */
 static bool joins(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     const struct op_compile *before = compile->before;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sizes of a convolution and the checks that its three operators share. No values. */
+/* Sizes of a convolution, and the shape checks that its three operators share. */
 #include "op/conv/conv.h"
 
 int conv_geometry(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *x,
@@ -170,7 +170,8 @@ struct conv_options conv_complete_options(const struct conv_options *options, co
     return complete;
 }
 
-/** One (sample, filter): all output pixels, all channels of the filter's group, all taps that meet the image. */
+/** The products of one sample and filter: all output pixels, all channels of the filter's group, all taps that meet the
+ *  image. */
 static void each_pair_of_filter(const struct conv_geometry *geometry, int64_t n, int64_t f, conv_meet *meet,
                                 void *context)
 {

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution in many small groups, as ResNeXt and RegNet have it (Xie et al. 2017, arXiv:1611.05431): lines of pixels
- * through the row kernel `grouped`. A product (product.h) would be narrower than a register tile, and fetch its rows
- * anew for each group. Gradients are products. */
+/* Convolution in many small groups, as in ResNeXt and RegNet (Xie et al. 2017, arXiv:1611.05431), line by line with the
+ * row kernel `grouped`. A matrix product (product.h) would be narrower than a register tile and read its rows again for
+ * each group. The gradients are still products. */
 #include "op/conv/conv.h"
 
 #include <stdio.h>
 
 enum {
-    MOST_ROWS = 8,          /* of the kernel's lines: what `grouped` takes */
+    MOST_ROWS = 8,          /* kernel rows, at most: the limit of the kernel `grouped` */
     NEAR_WEIGHTS = 6 << 10, /* floats that a part's weights should take: three quarters of a first-level cache */
-    LEAST_FILTERS = 16      /* of a part, which is a multiple of so many */
+    LEAST_FILTERS = 16      /* the filters of a part are a multiple of this */
 };
 
-/** What the runs look up: the state. */
+/** The state of a step. */
 struct grouped_plan {
     struct window window;
     size_t batch, channels, taps, group;
-    size_t part;  /**< channels that go through all lines of a chunk together: [parts][group][taps][part] */
-    size_t lines; /**< of y, all images */
+    size_t part;  /**< channels computed together for all lines of a chunk; packed: [parts][group][taps][part] */
+    size_t lines; /**< lines of y, of all images */
     size_t lines_per_chunk;
 };
 
@@ -26,7 +26,8 @@ static size_t divide_up(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-/** Beyond a panel's width a product's tiles are full. */
+/** Whether the kernel takes these sizes, and the groups are no wider than a panel; if they were, a product would fill
+ *  its tiles. */
 static bool fits(const struct kernel_table *kernel, const struct conv_geometry *geometry)
 {
     const struct window *window = &geometry->window;
@@ -81,7 +82,7 @@ static void pack(const struct op_run *run)
     }
 }
 
-/** A part of a line: sums, what is added to them, and the activation. */
+/** Computes one part of the channels of a line, with residual and activation. */
 static void run_line(const struct op_run *run, struct kernel_window *row, const void **rows, size_t line,
                      size_t channel)
 {
@@ -97,7 +98,7 @@ static void run_line(const struct op_run *run, struct kernel_window *row, const 
     }
 }
 
-/** What a chunk's task sees. */
+/** Context of a chunk's task. */
 struct grouped_job {
     const struct op_run *run;
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of a convolution with respect to its input; taken by itself, the transposed convolution. The same pairs
- * meet as in conv.c, only the sum goes to x. Fast form: product.h, with phases where the stride is not 1;
- * patches.c for small layers in large batches. */
+/* The gradient of a convolution with respect to its input; as a layer, the transposed convolution. It sums over the
+ * same products as conv.c, only to the pixels of x. Fast forms: product.h, with phases where the stride is not 1;
+ * winograd.h; patches.c for small layers in large batches; depthwise_gradient.c. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
 #include "op/conv/winograd.h"
 
-/** Everything of the convolution whose gradient this is. in: dy, weight. */
+/** The geometry of the convolution whose gradient this is, and the shape of x, from dy and weight. */
 static int geometry_of(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *dy,
                        const fov_shape *weight, fov_shape *x, struct error *error)
 {
@@ -91,7 +91,8 @@ int conv_input_compile(struct op_compile *compile)
                                                         : conv_product_gradient_compile(compile, &geometry);
 }
 
-/** The depthwise form neither adds a residual nor takes an activation back. */
+/** Whether the form for these sizes adds a residual and multiplies by an activation's derivative (gate): all but the
+ *  depthwise form do. */
 static bool fuses_here(const void *options, const struct op_tensor *in, int in_count)
 {
     struct conv_geometry geometry;
@@ -100,7 +101,8 @@ static bool fuses_here(const void *options, const struct op_tensor *in, int in_c
     return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &x, NULL) == 0 && !conv_is_depthwise(&geometry);
 }
 
-/* Of a depthwise convolution only: with the weight's gradient it is one pass over dy. */
+/* Reads dy as rows made on demand only if the convolution is depthwise: then one pass over dy makes this and the
+   weight's gradient. */
 static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
 {
     struct conv_geometry geometry;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines that are made as they are read: see line_ring.h. */
+/* A ring buffer of image lines that are made on demand: see line_ring.h. */
 #include "op/conv/line_ring.h"
 
 #include <string.h>

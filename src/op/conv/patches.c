@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The input gradient by patches: dy times the whole weight gives, for each output pixel, the gradient of its whole
- * window; these patches are added where they belong, image by image, each image by one thread in the order of its
- * pixels. It multiplies no padding (a full 5x5 gradient of an 8x8 map is more than half padding) and fills the register
- * tile where channels are few (the columns are kernel x channels). Small layers in large batches gain; product.h serves
- * the rest. */
+/* The input gradient by patches (col2im): one matrix product of dy with the whole weight gives, for each output pixel,
+ * the gradient of its whole window; these patches are then added to dx at the windows' places, each image by one thread
+ * in the order of its pixels. This multiplies no padding (a full 5x5 gradient of an 8x8 map is more than half padding)
+ * and fills the register tile where channels are few (the product's columns are kernel x channels). Small layers in
+ * large batches gain; product.h serves the rest. */
 #include "op/conv/conv.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    MIN_IMAGES = 8,             /* images are the chunks */
-    ADD_COST = 8,               /* of adding a number of a patch, in multiply-adds */
-    MAX_PATCH_FLOATS = 1 << 17, /* of one image: they should stay in the second-level cache */
+    MIN_IMAGES = 8,             /* images of a batch, at least: they are what threads divide */
+    ADD_COST = 8,               /* cost of adding one number of a patch, in multiply-adds */
+    MAX_PATCH_FLOATS = 1 << 17, /* patches of one image, at most: they should stay in the second-level cache */
     CHUNK_WORK = 1 << 19        /* multiply-adds worth handing to a thread */
 };
 
@@ -43,7 +43,7 @@ bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geome
     if (geometry->groups != 1 || plan.batch < MIN_IMAGES || plan.out_pixels * plan.columns > MAX_PATCH_FLOATS) {
         return false;
     }
-    /* The direct form visits all taps of every phase's pixels, padding included: on average taps / strides per
+    /* The direct form (product.h) multiplies all taps of every phase, padding included: on average taps / strides per
      * pixel. */
     const struct window *window = &geometry->window;
     double strides = (double)(window->stride[0] * window->stride[1] * window->stride[2]);
@@ -69,8 +69,8 @@ static int prepare(const struct op_compile *compile, void *state)
     return status;
 }
 
-/** Weight [filters][C][taps] to [filters][taps][C], behind the packed form, then to panels of (tap, channel)
- * columns. */
+/** Transposes the weight [filters][C][taps] to [filters][taps][C], which is stored behind the packed form, and packs
+ *  that into panels whose columns are (tap, channel). */
 static void pack(const struct op_run *run)
 {
     const struct patches_plan *plan = run->state;
@@ -189,7 +189,7 @@ int conv_patches_compile(struct op_compile *compile, const struct conv_geometry 
     compile->packed[1] =
         (kernel_padded_filters(compile->kernel, plan.columns) + plan.columns) * plan.filters * sizeof(float);
     compile->scratch_per_worker = plan.out_pixels * plan.columns * sizeof(float);
-    compile->overwrites_residual = true; /* patches are added to it */
+    compile->overwrites_residual = true; /* dx begins as a copy of the residual, or in its place */
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, patches added", compile->kernel->tile_rows,
              compile->kernel->panel_columns);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the products that product_plan.c planned: packs weights, copies a padded image where one is wanted, and gives
- * each chunk of rows to the micro-kernel. Nothing is chosen here. */
+/* Runs the products that product_plan.c planned: packs weights, copies the image into a padded one where the plan says
+ * so, and passes each block of rows to the micro-kernel. All decisions are in the plan. */
 #include "op/conv/product.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ struct product_job {
     const struct product_plan  *plan;
     const struct product_phase *phases;
     const int32_t              *integers;
-    struct kernel_product       product; /**< what all calls share */
+    struct kernel_product       product; /**< the fields that are the same in all kernel calls */
     const float                *x, *gate;
     float                      *out;
     const float                *weights;
@@ -33,7 +33,8 @@ static struct product_job product_job(const struct op_run *run)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/** Filters whose weights are at hand: all of them, or (one phase, one group) those of a part. */
+/** Filters in run->in[1]: all of them, or, when weights are packed in parts (one phase, one group), those of the part.
+   */
 static size_t filters_here(const struct product_job *job)
 {
     return job->run->pack_count > 0 ? job->run->pack_count : job->plan->filters;
@@ -84,7 +85,7 @@ void conv_product_pack(const struct op_run *run)
 
 /* ---- the zero-padded copy of an image with few channels ---------------------------------------------------------- */
 
-enum { PAD_FLOATS = 1 << 14 }; /* copied per chunk */
+enum { PAD_FLOATS = 1 << 14 }; /* floats that a chunk copies */
 
 static size_t pad_lines(const struct product_plan *plan)
 {
@@ -133,8 +134,8 @@ static void pad_chunk(void *context, size_t chunk, int worker)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: what is added
- *  to them is left, a bias going forward (of a transposed convolution), a residual going back. */
+/** Results of a phase that no tap reaches, that is of pixels which a strided window skips. Their sums are empty, so the
+ *  result is the addend alone: the residual of a gradient, or the bias of a transposed convolution. */
 static void empty_rows(const struct product_job *job, const int32_t *out_offsets, size_t rows, const float *residual,
                        float *out)
 {
@@ -155,8 +156,8 @@ static void empty_rows(const struct product_job *job, const int32_t *out_offsets
     }
 }
 
-/** Takes a block's results, which are still near, back through an activation. Tensors that are added to or gated lie as
- *  out does where rows are scattered. */
+/** Multiplies a block's results, which are still in cache, by the derivative of the activation (conv_pass_gate). Where
+ *  rows are scattered, residual and gate have the layout of out. */
 static void pass_gate(const struct product_job *job, const int32_t *out_offsets, size_t rows, size_t columns,
                       const float *gate, float *out)
 {
@@ -180,7 +181,7 @@ static const struct product_phase *phase_of(const struct product_job *job, size_
     return phase;
 }
 
-/** The first panel that an item reads, in the first group; NULL where there is no such item. */
+/** The first panel of weights that an item reads, in the first group; NULL if there is no such item. */
 static const float *item_weights(const struct product_job *job, size_t item)
 {
     const struct product_plan *plan = job->plan;
@@ -194,14 +195,15 @@ static const float *item_weights(const struct product_job *job, size_t item)
     return job->weights + phase->weights + first * phase->weight_taps * plan->channels;
 }
 
-/** `next` is the item that this thread will most likely run afterwards. */
+/** Computes one item. `next` is the item that this thread will most likely run afterwards, whose weights are
+ *  prefetched. */
 static void run_item(const struct product_job *job, size_t item, size_t next, int worker)
 {
     const struct product_plan *plan = job->plan;
     size_t unit = item / plan->unit_items, within = item % plan->unit_items;
     size_t segment = within % plan->segments, at = within / plan->segments;
     const struct product_phase *phase = phase_of(job, at);
-    /* Rows of this block: whole tiles; the last unit may hold fewer images. */
+    /* Rows [begin, end) of this block, whole tiles; the last unit may hold fewer images. */
     size_t unit_rows = plan->x_stride != 0 ? phase->rows : phase->rows * plan->unit_images;
     size_t tiles = (unit_rows + plan->tile_rows - 1) / plan->tile_rows, block = at - phase->first_item;
     size_t first_image = unit * plan->unit_images, images = smaller(plan->unit_images, plan->batch - first_image);
@@ -255,7 +257,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     if (!plan->scattered) {
         out += begin * plan->out_stride;
     }
-    /* Rows that are made as they are read: some at a time, which stay in the second-level cache. */
+    /* Rows that are made on demand: a few at a time, which stay in the second-level cache. */
     size_t together = plan->made_rows == 0 ? end - begin : plan->made_rows;
     for (size_t done = begin; done < end; done += together) {
         product.rows = smaller(together, end - done);
@@ -291,11 +293,11 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     size_t end = smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
     for (size_t item = chunk * job->plan->chunk_items; item < end; item++) {
-        run_item(job, item, item + 1, worker); /* a thread's chunks are neighbours, mostly */
+        run_item(job, item, item + 1, worker); /* mostly a thread's next chunk is the following one */
     }
 }
 
-/** What all calls share. */
+/** The fields that are the same in all kernel calls. */
 static struct kernel_product product_of(const struct op_run *run, const struct product_plan *plan)
 {
     return (struct kernel_product){
@@ -324,7 +326,7 @@ void conv_product_part(const struct op_run *run, const struct product_part *part
     product.x = x;
     product.x_stride = x_stride;
     product.weights = (const float *)run->packed[1] + job.phases->weights + part->filter * job.plan->channels;
-    product.next = product.weights; /* for the pixels after these */
+    product.next = product.weights; /* the following pixels read the same weights */
     product.out = out;
     product.out_stride = out_stride;
     if (product.bias != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses how a convolution (or its input gradient) is cut into products, and writes the offset tables. Everything here
- * happens once, when a plan is made; product.c runs it. */
+/* Chooses how a convolution (or its input gradient) is divided into products, and writes the offset tables. Everything
+ * here happens once, when a plan is made; product.c runs it. */
 #include "op/conv/product.h"
 
 #include <math.h>
@@ -9,19 +9,20 @@
 
 enum {
     BLOCK_TILES = 32,    /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
-    FEW_CHANNELS = 4,    /* up to here a zero-padded copy with collapsed kernel rows pays */
-    LEAST_TILES = 4,     /* of a block */
-    ROOM_ROWS = 16,      /* where the kernel has room: rows are cut at multiples of this, */
-    ROOM_BLOCK = 16,     /* and at most so many of these are a block; */
-    ROOM_ITEMS = 2,      /* items per thread, since each prepares its rows and weights anew; */
-    ROOM_DEPTH = 256,    /* and a residual of more than */
-    ROOM_NEAR = 1 << 20, /* floats wants sums of at least this; */
-    ROOM_EVENLY = 4,     /* blocks come in such numbers, so that two threads or four have equally many */
+    FEW_CHANNELS = 4,    /* up to so many, a zero-padded copy with collapsed kernel rows pays */
+    LEAST_TILES = 4,     /* register tiles of a block, at least */
+    /* ROOM_...: for products with a workspace, on bfloat16 tiles */
+    ROOM_ROWS = 16,      /* rows are divided at multiples of this */
+    ROOM_BLOCK = 16,     /* times ROOM_ROWS: rows of a block, at most */
+    ROOM_ITEMS = 2,      /* items per thread: few, since each item splits its rows and weights anew */
+    ROOM_DEPTH = 256,    /* shallower products do not use tiles if they add a residual and have more than */
+    ROOM_NEAR = 1 << 20, /* so many results: they would wait for the residual to come from memory */
+    ROOM_EVENLY = 4,     /* the number of blocks is a multiple of this, so that two or four threads get equally many */
     CHUNK_WORK = 1 << 19,  /* multiply-adds worth handing to a thread: some five to ten microseconds */
-    MADE_FLOATS = 1 << 17, /* of a source that is made while it is read: a quarter of a second-level cache, */
-    NEAR_FLOATS = 6 << 10, /* or half of a first-level cache, where weights do not take more than that */
-    ALIKE_WORKERS = 4,     /* threads for which training cuts pixels, so that all numbers of threads cut them alike */
-    THREAD_ITEMS = 4       /* per thread, so that one who is held up leaves the others something to take */
+    MADE_FLOATS = 1 << 17, /* floats of a source made on demand at a time: a quarter of a second-level cache, */
+    NEAR_FLOATS = 6 << 10, /* or half of a first-level cache, if the weights do not take more than that */
+    ALIKE_WORKERS = 4,     /* training divides pixels for so many threads, whatever their actual number */
+    THREAD_ITEMS = 4       /* items per thread, so that others can take over items of a thread that is held up */
 };
 
 static size_t divide_up(size_t a, size_t b)
@@ -29,10 +30,10 @@ static size_t divide_up(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-/** The pixels of one phase along an axis, and which taps reach them. */
+/** The pixels of one phase along an axis, and the taps that reach them. */
 struct axis_phase {
     int64_t first, step, rows; /**< pixels first, first + step, ... */
-    int64_t residue;           /**< taps with tap * dilation % modulus == residue belong; modulus 1: all */
+    int64_t residue;           /**< those are the taps with tap * dilation % modulus == residue; modulus 1: all */
     int64_t modulus;
 };
 
@@ -46,7 +47,7 @@ static struct axis_phase axis_phase(const struct window *window, int axis, bool 
                                (index + window->begin[axis]) % stride, stride};
 }
 
-/** Phases along an axis. */
+/** Number of phases along an axis. */
 static int64_t axis_phases(const struct window *window, int axis, bool gradient)
 {
     int64_t stride = window->stride[axis], in = window->in[axis];
@@ -67,18 +68,18 @@ static int64_t axis_taps(const struct window *window, int axis, const struct axi
     return count;
 }
 
-/** How a product is formed: what product_plan says, and what only making it needs. */
+/** A plan under construction: the product_plan itself, and values that are needed only while it is made. */
 struct product_maker {
     struct product_plan plan;
     struct window window;
     const struct kernel_table *kernel;
     bool gradient;
-    bool has_room;  /**< the kernel wants room for the largest of the products */
-    bool collapsed; /**< a kernel row is one run */
-    bool alike;     /**< blocks do not depend on the number of threads: somebody may take sums by them */
-    bool splits_rows; /**< threads share out pixels rather than filters */
+    bool has_room;  /**< the kernel has a use for a workspace in the largest of the products */
+    bool collapsed; /**< all taps of a kernel row are one contiguous run of x */
+    bool alike;     /**< blocks do not depend on the number of threads, because an observer may sum over them */
+    bool splits_rows; /**< threads divide pixels rather than filters among them */
     int64_t phases[3];
-    size_t block_rows; /**< as many as are good */
+    size_t block_rows; /**< good number of rows for a block */
     size_t integer_count, packed_floats;
 };
 
@@ -91,7 +92,8 @@ static void phase_axes(const struct product_maker *maker, size_t index, struct a
     }
 }
 
-/** How many of the items are blocks of rows, the others segments of filters, so that the least is prepared anew. */
+/** With a workspace: into how many blocks of rows to divide `items` items (each block into segments of filters), so
+ *  that rows and weights are split into pieces as seldom as possible. */
 static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t items)
 {
     size_t best = 1, filters = maker->plan.filters, panels = divide_up(filters, maker->plan.panel_columns);
@@ -107,7 +109,7 @@ static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t
     return best;
 }
 
-/** Sizes of a phase; its places within the tables follow those of the phases before it. */
+/** Sizes of a phase, and its offsets in the tables, which follow those of the phases before it. */
 static struct product_phase describe_phase(struct product_maker *maker, size_t index, size_t padded_filters)
 {
     struct product_plan *plan = &maker->plan;
@@ -128,7 +130,7 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
     if (maker->has_room) {
         each = room_blocks(maker, rows, maker->alike ? ROOM_EVENLY : each);
-    } else if (!maker->splits_rows) { /* as far as there are filters to cut */
+    } else if (!maker->splits_rows) { /* filters are divided first, rows only as far as that does not suffice */
         each = divide_up(each, divide_up(plan->filters, plan->panel_columns));
     }
     if (maker->has_room && rows > 0) {
@@ -155,8 +157,8 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     return phase;
 }
 
-/** How many items there should be, and whether more of them come from cutting pixels or filters. What is not cut every
- *  thread reads whole: so the larger of image and weights is. */
+/** Chooses how many items there should be, and whether to get them by dividing pixels or filters. Every thread reads
+ *  the whole of the side that is not divided, so the larger of image and weights is divided. */
 static void choose_items(struct product_maker *maker, const struct op_compile *compile, double multiply_adds)
 {
     struct product_plan *plan = &maker->plan;
@@ -171,7 +173,8 @@ static void choose_items(struct product_maker *maker, const struct op_compile *c
     maker->splits_rows = image >= weights;
 }
 
-/** Blocks are worth a thread only with enough work in them; too few blocks are split by filters. */
+/** Divides too few blocks further into segments of filters, and joins small items to chunks that are worth waking a
+ *  thread. */
 static void choose_chunks(struct product_plan *plan, size_t blocks, double multiply_adds)
 {
     size_t all = plan->units * blocks, panels = divide_up(plan->filters, plan->panel_columns);
@@ -189,7 +192,8 @@ static void choose_chunks(struct product_plan *plan, size_t blocks, double multi
     plan->chunk_items = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
 }
 
-/** Whether the kernel gets room, which follows from the whole shape, and how rows are cut. */
+/** Chooses whether the kernel gets a workspace, which depends on the shapes of the whole convolution, and the sizes at
+ *  which rows are divided. */
 static void choose_tiles(struct product_maker *maker, const struct op_compile *compile,
                          const struct conv_geometry *geometry)
 {
@@ -202,7 +206,7 @@ static void choose_tiles(struct product_maker *maker, const struct op_compile *c
         pixels = divide_up(pixels, (size_t)window->stride[axis]);
         taps = divide_up(taps, (size_t)window->stride[axis]);
     }
-    /* Short sums that are added to what comes from memory wait for it, tiles more than registers. */
+    /* A shallow product with a residual waits for the residual to come from memory, on tiles more than in registers. */
     bool waits = compile->residual != NULL && channels * taps < ROOM_DEPTH &&
                  (size_t)geometry->batch * pixels * filters > ROOM_NEAR;
     maker->has_room = !compile->takes_producer && !waits &&
@@ -211,7 +215,7 @@ static void choose_tiles(struct product_maker *maker, const struct op_compile *c
     maker->block_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_BLOCK : BLOCK_TILES);
 }
 
-/** What does not depend on phases. */
+/** Fills in what does not depend on phases. */
 static void choose_form(struct product_maker *maker, const struct op_compile *compile,
                         const struct conv_geometry *geometry)
 {
@@ -253,7 +257,7 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
         plan->separable = plan->separable && (plan->padded || (window->begin[axis] == 0 && window->end[axis] == 0));
     }
     plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
-    if (plan->padded) { /* from here on the image is the padded one, and no tap leaves it */
+    if (plan->padded) { /* from here on, the image is the padded copy, which no tap leaves */
         plan->in_stride = (size_t)geometry->channels;
         plan->in_image =
             (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
@@ -330,7 +334,7 @@ static int64_t source_pixel(const struct product_maker *maker, const int64_t at[
     return window_pixel(maker->gradient ? window->out : window->in, pixel[0], pixel[1], pixel[2]);
 }
 
-/** One tap's column of the table: a row per pixel of the phase, images one after the other. */
+/** Writes one tap's offsets: one for each pixel of the phase, image by image. */
 static void fill_tap(const struct product_maker *maker, const struct axis_phase axes[3], const int64_t tap[3],
                      int32_t *offsets)
 {
@@ -394,7 +398,7 @@ static void fill_phase(const struct product_maker *maker, const struct product_p
     }
 }
 
-/** Both compile and prepare go this way: the same shapes give the same plan. */
+/** Used by compile and by prepare, which must arrive at the same plan. */
 static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
 {
     fov_shape x = compile->in[0].shape;
@@ -443,8 +447,8 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     bool by_lines = !gradient && geometry->groups == 1 && conv_is_pointwise(&geometry->window) &&
                     !op_comes_as_rows(compile, 0);
     int status = make(&maker, compile, geometry, gradient, NULL);
-    /* Line by line there is no room for the kernel, and the sums would have other bits: in training no bit may depend
-       on whether a memory limit keeps steps apart. */
+    /* A product that runs line by line has no workspace, so its sums would have other bits. In training no bit may
+       depend on whether steps are chained, since a memory limit can prevent that. */
     bool chains = by_lines && !(compile->training && maker.has_room);
     compile->takes_producer = status == 0 && chains && conv_chain_pays(compile, geometry);
     if (compile->takes_producer) {
@@ -466,7 +470,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->scratch_per_worker = plan->made_bytes + plan->room * sizeof(float);
     compile->shown_rows = plan->part_rows;
     compile->shows = !compile->takes_producer;
-    compile->overwrites_residual = true; /* an element of it is added where the sum is stored */
+    compile->overwrites_residual = true; /* each element of the residual is read when its sum is stored */
     if (compile->takes_producer) {
         size_t line = (size_t)(geometry->window.out[2] * geometry->channels);
         compile->scratch_per_worker = plan->cut.block * line * sizeof(float);

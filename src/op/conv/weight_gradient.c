@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of a convolution with respect to its weight. The same pairs meet as in conv.c, only the sum goes to the
- * weight. Fast form: outer.h. */
+/* The gradient of a convolution with respect to its weight. It sums over the same products as conv.c, only to the taps
+ * of the weight. Fast forms: outer.h, winograd_weight.h, depthwise_gradient.c. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/outer.h"
 #include "op/conv/winograd_weight.h"
 
-/** Everything of the convolution whose gradient this is. in: x, dy. */
+/** The geometry of the convolution whose gradient this is, and the shape of the weight, from x and dy. */
 static int geometry_of(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *x,
                        const fov_shape *dy, fov_shape *weight, struct error *error)
 {
