@@ -9,8 +9,7 @@
 #define CGROUP_SELF "/proc/self/cgroup"
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 
-/** Limit of processor time in processors (1.5 = one and a half), the least of this group and those above it; 0 = none.
- *  */
+/** Limit of processor time, in processors (1.5 = one and a half): the least of this group and those above; 0 = none. */
 double cgroup_processors(const char *self, const char *mount);
 /** Limit of memory in bytes, in the same way; 0 = none. */
 size_t cgroup_memory(const char *self, const char *mount);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings: the growing buffer, escaping, patterns, and numbers to and from text. Nothing here depends on the locale: a
- * decimal comma chosen by the host program must not change our files. Suggestions for misspelt names: text_nearest.c.
- * */
+ * host program's decimal comma must not change our files. Suggestions for misspelt names: text_nearest.c. */
 #include "base/text.h"
 #include "base/utf8.h"
 #include <limits.h>
@@ -191,8 +190,7 @@ char *text_clean(char *out, size_t size, const char *source)
 
 bool text_matches(const char *pattern, const char *name)
 {
-    /* On a mismatch the last * takes one character more: linear in practice, and hostile patterns cause no recursion.
-     * */
+    /* On a mismatch the last * takes one character more: linear in practice, and no recursion on hostile patterns. */
     const char *star = NULL, *resume = NULL;
     while (*name != '\0') {
         if (*pattern == '*') {
