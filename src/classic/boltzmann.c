@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Ackley, Hinton, Sejnowski, "A learning algorithm for Boltzmann machines", Cognitive Science 1985. Small machines are
- * enumerated, which is the oracle of the tests; larger ones are sampled. Read next: rbm.c. */
+/* Boltzmann machines (Ackley, Hinton, Sejnowski, "A learning algorithm for Boltzmann machines", Cognitive Science
+ * 1985). States of small machines are enumerated, which is the reference of the tests; larger ones are sampled. Read
+ * next: rbm.c. */
 #include "base/random.h"
 #include "device/context.h"
 #include <fovea/classic.h>
@@ -71,9 +72,10 @@ double *fov_boltzmann_biases(fov_boltzmann *b)
     return b->biases;
 }
 
-/* ---- energy and sampling ------------------------------------------------------------------------------------------ */
+/* ---- energy and sampling
+ * ------------------------------------------------------------------------------------------ */
 
-/* By how much the energy falls when the unit becomes 1. */
+/* The unit's input: by how much the energy falls when the unit changes from 0 to 1. */
 static double input_of(const fov_boltzmann *b, const uint8_t *state, int unit)
 {
     const double *row = b->weights + (size_t)unit * (size_t)b->units;
@@ -91,7 +93,7 @@ double fov_boltzmann_energy(const fov_boltzmann *b, const uint8_t *state)
     }
     double energy = 0;
     for (int i = 0; i < b->units; i++) {
-        if (state[i] != 0) { /* each pair is met from both sides, each bias once */
+        if (state[i] != 0) { /* each pair is counted from both sides, hence / 2; each bias once, hence + bias */
             energy -= (input_of(b, state, i) + b->biases[i]) / 2;
         }
     }
@@ -144,7 +146,8 @@ double fov_boltzmann_anneal(const fov_boltzmann *b, uint8_t *state, double hot, 
     return lowest;
 }
 
-/* ---- enumeration -------------------------------------------------------------------------------------------------- */
+/* ---- enumeration
+ * -------------------------------------------------------------------------------------------------- */
 
 static int refuse_large(const fov_boltzmann *b)
 {
@@ -162,7 +165,7 @@ static void state_of(int64_t number, int from, int units, uint8_t *state)
     }
 }
 
-/* Probabilities of all states of the units from `clamped` on, those below staying as they are in `state`. */
+/* The probabilities of all states of the units from `clamped` on, given the states of the units below it. */
 static void enumerate(const fov_boltzmann *b, uint8_t *state, int clamped, double *probabilities)
 {
     int64_t states = (int64_t)1 << (b->units - clamped);
@@ -194,7 +197,8 @@ int fov_boltzmann_enumerate(const fov_boltzmann *b, double *probabilities)
     return status;
 }
 
-/* ---- the gradient ------------------------------------------------------------------------------------------------- */
+/* ---- the gradient
+ * ------------------------------------------------------------------------------------------------- */
 
 struct gradient {
     const fov_boltzmann *machine;
@@ -202,10 +206,10 @@ struct gradient {
     double *probabilities; /* of states; enumeration only */
     uint8_t *state;
     int sweeps;
-    uint64_t seed, chains; /* chains so far: each has random numbers of its own */
+    uint64_t seed, chains; /* chains: Markov chains run so far; each has its own random numbers */
 };
 
-/* Adds share x s_i s_j of one state. */
+/* Adds share * s_i s_j of the current state to the gradient. */
 static void add_state(const struct gradient *g, double share)
 {
     int units = g->machine->units;
@@ -217,7 +221,7 @@ static void add_state(const struct gradient *g, double share)
     }
 }
 
-/* Adds share x <s_i s_j>, the units below `clamped` being held. */
+/* Adds share * <s_i s_j>, an expectation with the units below `clamped` held fixed. */
 static void add_mean(struct gradient *g, int clamped, double share)
 {
     const fov_boltzmann *b = g->machine;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Deep belief networks (Hinton, Osindero, Teh, "A fast learning algorithm for deep belief nets", 2006): RBMs trained one
- * on another, then turned into the layers of a classifier, whose gradient does the rest. */
+/* Deep belief networks (Hinton, Osindero, Teh, "A fast learning algorithm for deep belief nets", 2006): RBMs are
+ * trained each on the hidden units of the one below, then become the layers of a classifier, which is fine-tuned by
+ * gradient. */
 #include "classic/rbm.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Hopfield, "Neural networks and physical systems with emergent collective computational abilities", PNAS 1982. Read
- * next: boltzmann.c, the same net with noise. */
+/* Hopfield networks (Hopfield, "Neural networks and physical systems with emergent collective computational abilities",
+ * PNAS 1982). Read next: boltzmann.c, the same network with stochastic units. */
 #include "base/random.h"
 #include "device/context.h"
 #include <fovea/classic.h>
@@ -13,7 +13,7 @@ struct fov_hopfield {
     fov_context *context;
     int units;
     float *weights;  /* [units][units], symmetric, zeros on the diagonal */
-    uint32_t *order; /* [units], of one sweep */
+    uint32_t *order; /* [units] scratch: the order of units in one sweep */
 };
 
 fov_hopfield *fov_hopfield_create(fov_context *context, int units)

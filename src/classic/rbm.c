@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The restricted Boltzmann machine (Smolensky 1986: harmonium): its two layers and the way between them, on the graph's
- * operators. */
+/* The restricted Boltzmann machine (Smolensky 1986: harmonium): its parameters, and the maps between its two layers,
+ * made of the graph's operators. */
 #include "classic/rbm.h"
 
 #include "base/random.h"
@@ -88,7 +88,8 @@ float *fov_rbm_hidden_bias(fov_rbm *r)
     return r->hidden_bias;
 }
 
-/* ---- as nodes ----------------------------------------------------------------------------------------------------- */
+/* ---- as nodes
+ * ----------------------------------------------------------------------------------------------------- */
 
 fov_value rbm_up(fov_graph *graph, fov_value visible, fov_value weight, fov_value bias)
 {
@@ -123,9 +124,11 @@ int rbm_from_graph(struct fov_rbm *r, fov_graph *g, const struct rbm_parameters 
     return status != FOV_OK ? status : fov_parameter_get(g, p->hidden_bias, r->hidden_bias, hidden * sizeof(float));
 }
 
-/* ---- from one layer to the other ---------------------------------------------------------------------------------- */
+/* ---- from one layer to the other
+ * ---------------------------------------------------------------------------------- */
 
-/* Runs the plan over all samples, ROWS at a time; in the last batch the rows that are left over hold what was there. */
+/* Runs the plan over all samples, ROWS at a time; surplus rows of the last batch keep old data and are not copied
+ * out. */
 static void map_rows(fov_plan *plan, fov_value in, fov_value out, int from, int to, const float *data, int64_t count,
                      float *result)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A restricted Boltzmann machine from inside. Its sums are in rbm.c, its training in rbm_train.c, its exact figures in
+/* Internals of a restricted Boltzmann machine. Its maps are in rbm.c, its training in rbm_train.c, exact quantities in
  * rbm_exact.c, stacks of it in dbn.c. */
 #ifndef CLASSIC_RBM_H
 #define CLASSIC_RBM_H
@@ -17,11 +17,11 @@ struct fov_rbm {
     float *hidden_bias;  /* [hidden] */
 };
 
-/** sigmoid(x weight^T + bias), or downwards sigmoid(x weight + bias), as nodes. */
+/** Adds nodes to a graph: upwards sigmoid(x weight^T + bias), downwards sigmoid(x weight + bias). */
 fov_value rbm_up(fov_graph *graph, fov_value visible, fov_value weight, fov_value bias);
 fov_value rbm_down(fov_graph *graph, fov_value hidden, fov_value weight, fov_value bias);
 
-/** The machine's numbers as parameters of a graph, and back. */
+/** Copies the machine's numbers into parameters of a graph, and back. */
 struct rbm_parameters {
     fov_value weight, visible_bias, hidden_bias;
 };

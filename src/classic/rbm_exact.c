@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be said exactly of an RBM whose hidden units can be enumerated: its partition function and the gradient of
- * the data's log probability. The oracle of contrastive divergence, which only estimates that gradient. */
+/* Exact quantities of an RBM whose hidden states can be enumerated: its partition function and the gradient of the
+ * data's log probability. The reference for contrastive divergence, which only estimates that gradient. */
 #include "classic/rbm.h"
 
 #include <math.h>
@@ -44,8 +44,8 @@ double fov_rbm_free_energy(const fov_rbm *r, const float *v)
     return energy;
 }
 
-/* What the visible units receive from hidden state `h` (unit j at bit j): into [visible]. Answers log of the sum over all
- * visible states of e^-E. */
+/* Computes the inputs [visible] of the visible units for the hidden state `h` (unit j is bit j). Returns the logarithm
+ * of the sum over all visible states of e^-E. */
 static double sum_visible(const fov_rbm *r, uint32_t h, double *input)
 {
     double logarithm = 0;
@@ -78,7 +78,7 @@ static double *take_inputs(const fov_rbm *r)
     return memory_allocate(r->context->memory, (size_t)r->visible, sizeof(double), "inputs of visible units", error);
 }
 
-/* Largest first, so that nothing overflows. */
+/* log of the partition function; factors out the largest term, so that nothing overflows. */
 static double log_partition(const fov_rbm *r, double *input)
 {
     uint32_t states = (uint32_t)1 << r->hidden;
@@ -124,7 +124,7 @@ int fov_rbm_gradient(const fov_rbm *r, const float *data, int64_t count, double 
     memset(weight, 0, (size_t)r->hidden * visible * sizeof *weight);
     memset(visible_bias, 0, visible * sizeof *visible_bias);
     memset(hidden_bias, 0, (size_t)r->hidden * sizeof *hidden_bias);
-    for (int64_t s = 0; s < count; s++) { /* with the data */
+    for (int64_t s = 0; s < count; s++) { /* the expectation under the data */
         const float *v = data + s * r->visible;
         for (int j = 0; j < r->hidden; j++) {
             double h = sigmoid(hidden_input(r, v, j)) / (double)count;
@@ -138,7 +138,7 @@ int fov_rbm_gradient(const fov_rbm *r, const float *data, int64_t count, double 
         }
     }
     double partition = log_partition(r, input);
-    for (uint32_t h = 0; h < (uint32_t)1 << r->hidden; h++) { /* of the machine alone */
+    for (uint32_t h = 0; h < (uint32_t)1 << r->hidden; h++) { /* minus the expectation under the model */
         double probability = exp(sum_visible(r, h, input) - partition);
         for (size_t i = 0; i < visible; i++) {
             double v = probability * sigmoid(input[i]);

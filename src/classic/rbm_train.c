@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Contrastive divergence (Hinton, "Training products of experts by minimizing contrastive divergence", 2002; choices as
- * in his "A practical guide to training restricted Boltzmann machines", 2010): hidden states are sampled, visible ones
- * are probabilities, and the last hidden ones, too. One step is one plan with its updates. */
+ * in his "A practical guide to training restricted Boltzmann machines", 2010): hidden states are sampled, except the
+ * last ones, which are probabilities, as the visible ones are. Each step runs one plan, which includes the updates. */
 #include "classic/rbm.h"
 
 #include "base/random.h"
@@ -34,7 +34,7 @@ static fov_value constant(fov_graph *g, const char *name, float value)
     return fov_constant(g, name, FOV_F32, (fov_shape){0}, &value);
 }
 
-/* Means over the batch of h v^T, of v and of h: what data and reconstruction are compared by. */
+/* The mean over the batch of h v^T, whose difference between data and reconstruction is the weights' gradient. */
 static fov_value products(fov_graph *g, fov_value hidden, fov_value visible, fov_value share)
 {
     static const int turned[] = {1, 0};
@@ -99,7 +99,8 @@ static void fill_chances(fov_plan *plan, const struct training *t, const fov_rbm
     }
 }
 
-/* One pass in an order of its own; answers the mean error, which is not finite once something is. */
+/* Trains for one epoch, in a random order of its own. Returns the mean reconstruction error, which is not finite if any
+ * number has become non-finite. */
 static double run_epoch(const fov_rbm *r, fov_plan *plan, const struct training *t, const fov_rbm_options *o,
                         const float *data, int64_t count, uint32_t *order, int epoch)
 {
@@ -141,7 +142,7 @@ static int train(fov_rbm *r, fov_graph *g, fov_plan *plan, const struct training
     return rbm_from_graph(r, g, &t->parameters);
 }
 
-/* What is given makes sense. Zeros are defaults. */
+/* Checks the arguments; zeros in the options stand for defaults. */
 static int check(const fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *o)
 {
     struct error *error = &r->context->error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: made first, freed last. It chooses the kernels once and owns the pool, the memory and the error. */
+/* The context: created first, freed last. It chooses the kernels once and owns the thread pool, memory and error. */
 #include "device/context.h"
 #include <fovea/version.h>
 
@@ -18,7 +18,7 @@ static struct memory *create_memory(const fov_context_options *options)
     struct memory_source source;
 
     if (!limit)
-        limit = cpu_memory_size() / 5 * 4; /* leave the rest to files being read and to everybody else */
+        limit = cpu_memory_size() / 5 * 4; /* leaves the rest to file caches and other processes */
     if (!options->allocator)
         return memory_create(NULL, limit);
     source = (struct memory_source){options->allocator->allocate, options->allocator->release,
@@ -26,7 +26,8 @@ static struct memory *create_memory(const fov_context_options *options)
     return memory_create(&source, limit);
 }
 
-/* The widest level that this machine and this library have, unless one is asked for by option or by FOVEA_ISA. */
+/* The kernels of the level that the option or FOVEA_ISA names, else of the best level of this machine and this
+ * build. */
 static const struct kernel_table *choose_kernels(const char *wanted, struct error *error)
 {
     const struct kernel_table *table;

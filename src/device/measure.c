@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine does at most: multiply-adds, bytes from each level of memory, and the rates by which
- * plans choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
+/* Measures this machine's peak rates: multiply-adds, bandwidth of each level of memory, and the rates by which plans
+ * choose algorithms. Rates are the best of several tries, because other load can only make a machine look slower. */
 #include "base/arithmetic.h"
 #include "base/clock.h"
 #include "device/context.h"
@@ -13,18 +13,18 @@
 /* ---- multiply-adds ----------------------------------------------------------------------------------------------- */
 
 enum {
-    PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both sides fit a second-level cache */
-    PRODUCT_ROWS = 240,  /* whole tiles of every set */
+    PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both operands fit a second-level cache */
+    PRODUCT_ROWS = 240,  /* a multiple of the tile height of every instruction set */
     PRODUCT_FILTERS = 256
 };
 
-/* A large product whose data stay near; with room where the set has a use for it: tiles multiply then, not
- * registers. */
+/* A large matrix product whose data stay in cache. It has a workspace if the instruction set uses one: the kernel then
+ * multiplies with tiles (AMX) instead of vector registers. */
 struct near_product {
     const struct kernel_table *kernel;
     struct kernel_product product;
     float  *data;
-    size_t  floats; /* of one thread's data */
+    size_t  floats; /* floats of one thread's data */
 };
 
 static int make_near_product(fov_context *context, size_t threads, struct near_product *near)
@@ -39,7 +39,7 @@ static int make_near_product(fov_context *context, size_t threads, struct near_p
     if (near->data == NULL) {
         return FOV_E_MEMORY;
     }
-    /* Numbers of many different bits: a processor multiplies zeros faster than what networks are made of. */
+    /* numbers with many different bits: processors may multiply zeros faster than the numbers of networks */
     for (size_t i = 0; i < near->floats * threads; i++) {
         near->data[i] = 1.0f / (float)(i % 1021 + 1);
     }
@@ -82,7 +82,7 @@ static void run_chains(void *opaque, size_t chunk, int worker)
     float x[KERNEL_PEAK_CHAINS * MOST_VECTOR] = {0};
     (void)chunk;
     (void)worker;
-    kernel->peak(TURNS_AT_ONCE, 0.5f, 1.0f, x); /* tends to 2: neither grows nor becomes denormal */
+    kernel->peak(TURNS_AT_ONCE, 0.5f, 1.0f, x); /* x = 0.5 x + 1 tends to 2: no overflow, no denormals */
 }
 
 /* The best of several tries, multiply-adds a second. */
@@ -128,12 +128,12 @@ enum { LEAST_TRAFFIC = 1 << 24 }; /* bytes per try: a millisecond or more */
 struct traffic {
     const struct kernel_table *kernel;
     float *data;
-    size_t part, passes; /* floats per chunk; times it goes over them */
+    size_t part, passes; /* floats per chunk; number of passes over them */
     bool   writes;
-    _Atomic uint64_t sums; /* so that reading has a result */
+    _Atomic uint64_t sums; /* receives a result of the reads, so that these are not optimised away */
 };
 
-/* Goes over the chunk's part: reads all of it, or reads its first half and writes the second. */
+/* Passes over the chunk's part: reads all of it or, if `writes`, reads its first half and writes the second. */
 static void move_bytes(void *opaque, size_t chunk, int worker)
 {
     struct traffic *traffic = opaque;
@@ -151,7 +151,7 @@ static void move_bytes(void *opaque, size_t chunk, int worker)
     atomic_fetch_add(&traffic->sums, seen);
 }
 
-/* Bytes per second, the best of tries within `seconds`. `pool` NULL: this thread alone. */
+/* Bandwidth in bytes per second, the best of the tries within `seconds`. `pool` NULL: of this thread alone. */
 static double measure_traffic(fov_context *context, struct pool *pool, size_t bytes, double seconds)
 {
     struct traffic traffic = {.kernel = context->kernel};
@@ -164,7 +164,7 @@ static double measure_traffic(fov_context *context, struct pool *pool, size_t by
         return 0;
     }
     for (size_t i = 0; i < floats; i++) {
-        traffic.data[i] = 1.0f; /* a page that was never written may be the one page of zeros */
+        traffic.data[i] = 1.0f; /* pages never written may all be mapped to one page of zeros */
     }
     traffic.passes = LEAST_TRAFFIC / (traffic.part * sizeof(float)) + 1;
     double moved = (double)floats * sizeof(float) * (double)traffic.passes, best = 0, end = clock_seconds() + seconds;
@@ -191,7 +191,7 @@ double fov_measure_bandwidth(fov_context *context, size_t bytes, double seconds)
 /* ---- rates ------------------------------------------------------------------------------------------------------ */
 
 enum {
-    TRANSFORM_CHANNELS = 64, /* as many filters; a row of tiles of an image of 56 x 56, as in ResNet's first blocks */
+    TRANSFORM_CHANNELS = 64, /* and filters; one row of tiles of a 56 x 56 image, as in ResNet's first blocks */
     TRANSFORM_TILES = 14,
     TRANSFORM_CALLS = 64,
     STREAMED_BYTES = 1 << 28 /* more than most last-level caches */
@@ -217,7 +217,7 @@ static int measure_products(fov_context *context, double *rate)
     return status;
 }
 
-/* A row of tiles there and back, F(4x4, 3x3). */
+/* Transforms a row of tiles and its sums back, F(4x4, 3x3), TRANSFORM_CALLS times. */
 static void transform_row(const struct kernel_table *kernel, struct kernel_winograd_input *input,
                           struct kernel_winograd_output *output)
 {
@@ -227,8 +227,8 @@ static void transform_row(const struct kernel_table *kernel, struct kernel_winog
     }
 }
 
-/* Bytes per second of Winograd's transforms, counted as the choice counts them (op/conv/winograd_plan.c): each number
- * of the transformed input and of the sums is written once and read once. */
+/* Bytes per second of Winograd's transforms, counted as in the choice of algorithms (op/conv/winograd_plan.c): each
+ * number of the transformed input and of the sums is written once and read once. */
 static int measure_transforms(fov_context *context, double *rate)
 {
     const struct kernel_table *kernel = context->kernel;
@@ -236,7 +236,7 @@ static int measure_transforms(fov_context *context, double *rate)
     size_t points = sizes.points[0] * sizes.points[1], height = sizes.points[0];
     size_t width = TRANSFORM_TILES * sizes.outputs[1], channels = TRANSFORM_CHANNELS;
     size_t stride = (channels + kernel->vector_floats - 1) / kernel->vector_floats * kernel->vector_floats;
-    size_t plane = TRANSFORM_TILES * stride + 16; /* planes a power of two apart would meet in the cache */
+    size_t plane = TRANSFORM_TILES * stride + 16; /* planes a power of two apart would conflict in the cache */
     size_t image = height * width * channels, transformed = points * plane;
     float *data = memory_allocate(context->memory, 2 * (image + transformed), sizeof *data, "measuring transforms",
                                   &context->error);
@@ -282,7 +282,7 @@ static int measure_transforms(fov_context *context, double *rate)
 }
 
 struct waking {
-    _Atomic uint64_t taken; /* nanoseconds on the clock at which another thread began; 0: none yet */
+    _Atomic uint64_t taken; /* time in nanoseconds at which another thread began; 0: none has yet */
 };
 
 static uint64_t nanoseconds(void)
@@ -290,7 +290,7 @@ static uint64_t nanoseconds(void)
     return (uint64_t)(clock_seconds() * 1e9);
 }
 
-/* The caller's chunk waits until another thread has come, or it has become clear that none will. */
+/* A job of two chunks: the caller's waits until another thread has begun the second, for at most a millisecond. */
 static void await_helper(void *opaque, size_t chunk, int worker)
 {
     struct waking *waking = opaque;
@@ -309,13 +309,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Seconds from a job's opening to another thread's beginning, the median of jobs that follow each other as steps do. */
+/* Seconds from the start of a job until another thread begins to work on it: the median over jobs in quick succession,
+ * as a plan's steps are. */
 static double measure_wake(fov_context *context)
 {
     enum { JOBS = 201 };
     double seconds[JOBS];
     if (pool_threads(context->pool) < 2) {
-        return context->rates.wake; /* nobody to wake: the figure is not consulted */
+        return context->rates.wake; /* no other thread to wake: the rate is not used */
     }
     for (int i = 0; i < JOBS; i++) {
         struct waking waking = {0};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* In the unit of `fovea bench --tune`, for one thread. Measured on Sapphire Rapids: products of AVX-512 and on tiles
- * (AMX), and memory; transforms of AVX-512 and AVX2 follow from timings of the kernels there. AVX2's products and
- * memory are those of a Zen 3. The other levels are estimates. Only their proportions matter to a choice. */
+/* Default rates for one thread, in the units of `fovea bench --tune`. Measured on Sapphire Rapids: products of AVX-512
+ * and on tiles (AMX), and memory; transforms of AVX-512 and AVX2 follow from timings of the kernels there. AVX2's
+ * products and memory are those of a Zen 3. The other levels are estimates. A choice depends only on ratios of the
+ * rates. */
 #include "device/rates.h"
 
 static const fov_rates of_level[CPU_LEVEL_COUNT] = {

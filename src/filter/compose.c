@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters that are no single convolution: lengths of gradients and unsharp masks, made of others; the median, which
- * sorts; and the bilateral filter, whose weights depend on the pixels. */
+/* Filters that are not a single convolution: gradient magnitudes and unsharp masking, composed of other filters; the
+ * median, which sorts; and the bilateral filter, whose weights depend on the pixels. */
 #include "base/pool.h"
 #include "filter/filter.h"
 
@@ -14,7 +14,7 @@ static float *take_values(const struct filter_job *job)
                                &job->context->error);
 }
 
-/* sqrt(x^2 + y^2) of the two directions. */
+/* The gradient's magnitude, sqrt(x^2 + y^2), from the filters of both directions. */
 static int magnitude(const struct filter_job *job, const char *across, const char *down)
 {
     float *x = take_values(job);
@@ -45,7 +45,7 @@ static int scharr_magnitude(const struct filter_job *job)
     return magnitude(job, "scharr-x", "scharr-y");
 }
 
-/* What the blur takes away is added once more. */
+/* Unsharp masking: adds the difference between the picture and its blurred version. */
 static int unsharp(const struct filter_job *job)
 {
     int status = filter_by_name(job, "gauss-sigma1", job->result);
@@ -113,8 +113,8 @@ static int median(const struct filter_job *job)
 
 enum { BILATERAL_SIDE = 13 };
 
-/* A mean of near pixels of like brightness: weights exp(-d^2 / (2 2^2)) exp(-v^2 / (2 30^2)), d pixels and v levels
- * away. */
+/* A mean of nearby pixels of similar value, with weights exp(-d^2 / (2 2^2)) exp(-v^2 / (2 30^2)), where d is the
+ * distance in pixels and v the difference in levels. */
 static float alike(const struct filter_job *job, float *patch, int side)
 {
     const double space = 2.0, range = 30.0;

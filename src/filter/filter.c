@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters by name, and a convolution of a picture as a plan: channels are samples of one channel each, so that one
- * kernel serves all of them. The border is put around by hand, since pictures know four kinds and networks others. */
+/* Filters by name, and the convolution of a picture as a plan: each channel becomes a sample of the batch with one
+ * channel, so that one kernel serves all of them. The border is padded here, because filters have four kinds of border
+ * that the convolution operator does not have. */
 #include "filter/filter.h"
 #include "base/text.h"
 
@@ -75,7 +76,7 @@ static const char *name_at(const void *list, size_t index)
     return fov_filter_name((int)index);
 }
 
-/* The filter whose name `name` is or, where a size stands behind it, begins with. */
+/* Finds a filter by its name or, if it takes a size, by the name that precedes the size ("box3"). */
 static const struct filter *find(const char *name, double *size, struct error *error)
 {
     for (size_t i = 0; filter_at(i) != NULL; i++) {
@@ -144,7 +145,7 @@ size_t filter_values(const struct filter_job *job)
 
 /* ---- a convolution ----------------------------------------------------------------------------------------------- */
 
-/* The picture with its border, [channels, 1, height + rows - 1, width + columns - 1]. */
+/* Fills the plan's input: the picture with its border, [channels, 1, height + rows - 1, width + columns - 1]. */
 static void fill_input(const struct filter_job *job, int rows, int columns, float *input)
 {
     for (int c = 0; c < job->channels; c++) {
@@ -323,7 +324,7 @@ int fov_filter_kernel(fov_context *context, const char *name, float *weights, in
     return FOV_OK;
 }
 
-/* Whether a flat picture becomes 0: then the results have both signs, and their sizes are what can be shown. */
+/* Whether a kernel's weights sum to 0: its results then have both signs, and their absolute values are shown. */
 static bool is_derivative(const struct filter *filter, double size, struct filter_kernel *kernel)
 {
     double sum = 0.0, sizes = 0.0;

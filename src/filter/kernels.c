@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters that are one convolution, by their kernels. Sobel, Prewitt and Scharr are not divided by anything: an edge
- * from 0 to 1 gives Sobel 4. x: brighter to the right is positive; y: brighter downwards. */
+/* Filters that are one convolution, given by their kernels. Sobel, Prewitt and Scharr are not normalised: an edge from
+ * 0 to 1 gives 4 with Sobel. The x filters are positive where the picture gets brighter to the right, the y filters
+ * where it gets brighter downwards. */
 #include "filter/filter.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Kernels of whole numbers, 3 x 3. */
+/* Sets a 3 x 3 kernel. */
 static void fill_3x3(struct filter_kernel *kernel, const float weights[9])
 {
     kernel->rows = kernel->columns = 3;
     memcpy(kernel->weights, weights, 9 * sizeof *weights);
 }
 
-/* A derivative across x, averaged down y with the weights side, centre, side; turned for y. */
+/* A derivative along x, smoothed along y with the weights side, centre, side; transposed if `downwards`. */
 static void derivative(struct filter_kernel *kernel, float side, float centre, bool downwards)
 {
     const float average[3] = {side, centre, side}, step[3] = {-1, 0, 1};
@@ -38,7 +39,7 @@ static void box(double size, struct filter_kernel *kernel)
     }
 }
 
-/* Light that moved along a row while the shutter was open. */
+/* Motion blur: the mean of `size` pixels along a row. */
 static void motion(double size, struct filter_kernel *kernel)
 {
     kernel->rows    = 1;
@@ -61,7 +62,7 @@ static void bell(double sigma, int radius, double *weights)
     }
 }
 
-/* Cut at three sigma. */
+/* A Gaussian, truncated at three sigma. */
 static void gauss(double sigma, struct filter_kernel *kernel)
 {
     int    radius = (int)floor(3.0 * sigma), side = 2 * radius + 1;
@@ -74,7 +75,7 @@ static void gauss(double sigma, struct filter_kernel *kernel)
     }
 }
 
-/* The Laplacian of a Gaussian, (x^2 + y^2 - 2 sigma^2) / sigma^4 g(x) g(y), cut at four sigma (Marr & Hildreth
+/* The Laplacian of a Gaussian, (x^2 + y^2 - 2 sigma^2) / sigma^4 g(x) g(y), truncated at four sigma (Marr & Hildreth
  * 1980). */
 static void laplacian_of_gauss(double sigma, struct filter_kernel *kernel)
 {

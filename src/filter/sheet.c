@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One picture under every filter, side by side with their names. */
+/* A sheet of one picture under every filter, with the filters' names. */
 #include "filter/filter.h"
 #include "report/plot.h"
 
@@ -30,7 +30,7 @@ static void draw(struct plot *plot, const void *what)
     }
 }
 
-/* Grey and RGBA as RGB. */
+/* Converts any number of channels to RGB: fewer than 3 are shown as grey, channels beyond 3 are dropped. */
 static void spread_channels(const uint8_t *from, size_t pixels, int channels, uint8_t *rgb)
 {
     for (size_t i = 0; i < pixels; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses between an operator's fast form and its definition, and does nothing where there are no elements; everything
- * else is the operator's own business. */
+/* Chooses between an operator's fast implementation and its textbook definition; steps without elements in their
+ * outputs do nothing. Everything else is up to the operator. */
 #include "device/cpu/cpu.h"
 
 #include "device/textbook/textbook.h"
@@ -12,7 +12,8 @@ static bool is_empty(const struct op_tensor *tensor)
     return tensor->shape.rank >= 0 && shape_span(&tensor->shape, 0, tensor->shape.rank) == 0;
 }
 
-/* Inputs without elements are read by the definition, whose loops do not begin: no kernel has to know of them. */
+/* Whether an input has no elements: such steps run the definition, whose loops do not execute, so that fast kernels
+ * need not handle this case. */
 static bool reads_nothing(const struct op *op, const struct op_tensor *in, int in_count)
 {
     for (int i = 0; i < in_count; i++)
@@ -70,7 +71,7 @@ int cpu_compile(const struct op *op, struct op_compile *compile)
     if (!cpu_supports(op, compile->options, compile->in, compile->in_count) || !op->cpu)
         return textbook_compile(op, compile);
     status = op->cpu->compile(compile);
-    /* The order of updates goes by the descriptor: what it does not say must not be. */
+    /* the order of updates is derived from the descriptor: without .runs_within no step may call .make */
     if (!op->cpu->runs_within)
         compile->make = NULL;
     if (!status && compile->identity && !op->cpu->may_alias)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A textbook twin as a step of a plan: widen the inputs to double, run the definition, round the results. Slow, right,
- * and the same for every element type. */
+/* Runs an operator's textbook definition as a step of a plan: widens the inputs to double, runs the definition, rounds
+ * the results. Slow, but correct and the same for every element type. */
 #include "device/textbook/textbook.h"
 
 #include "tensor/convert.h"
