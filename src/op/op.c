@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What op.h declares and no graph is needed for: lookup, ports, option blocks, and the short forms of the emitter.
- * It knows no operator by name. Next: common.h for what several operators share, then any folder beside this file. */
+/* The functions of op.h that need no graph: lookup, ports, option blocks, short forms of the emitter. No operator is
+ * known here by name. Next: common.h, the helpers shared by several operators, then any folder beside this file. */
 #include "op/op.h"
 
 #include <math.h>
@@ -74,7 +74,8 @@ int64_t op_list_get(const struct op_list *list, int index, int64_t fallback)
     return list != NULL && index >= 0 && index < list->count ? list->at[index] : fallback;
 }
 
-/* Options are plain structs; the table says what lies where. memcpy because a table knows offsets, not types. */
+/* Options are plain structs; the attribute table has the offset and kind of each member, but not its C type, hence
+ * memcpy. */
 void op_options_default(const struct op *op, void *options)
 {
     if (op->options_size == 0) {

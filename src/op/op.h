@@ -598,7 +598,7 @@ int op_infer_same(const struct op_infer *infer);
  * implements. */
 
 const struct op_emitter *fov_graph_emitter(fov_graph *graph);
-/** A learned parameter "NODE.NAME". */
+/** A parameter "NODE.NAME", learned unless frozen. */
 fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *name, fov_shape shape,
                               fov_initial initial, float scale, bool frozen);
 /** The name of the node to be built: `wanted`, or "KIND_n" if that is NULL, with the scopes in front. Valid until the

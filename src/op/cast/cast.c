@@ -24,8 +24,8 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/** An integer converted to another integer type keeps its lowest bits (numbers near OP_OPEN_BATCH saturate instead).
- * From floating types, values out of range saturate. */
+/** An integer converted to another integer type keeps its lowest bits (from 2^40 on, where it may be the unknown batch
+ * size OP_OPEN_BATCH, it saturates instead). From floating types, values out of range saturate. */
 static double narrowed(fov_dtype from, fov_dtype to, double x)
 {
     return op_is_integer(from) && fabs(x) < OP_OPEN_BATCH / 0x1p10 ? op_wrap(to, x) : x;
