@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses element by element: absolute error, Huber, binary cross-entropy of logits, Kullback-Leibler, focal. */
+/* Elementwise losses: absolute error, Huber, binary cross-entropy of logits, Kullback-Leibler, focal. */
 #include "op/given.h"
 #include "op/loss/loss.h"
 
@@ -101,7 +101,8 @@ fov_value fov_mae_opt(fov_graph *graph, fov_value prediction, fov_value target, 
 }
 
 /* With a = |p - t| and m = min(a, delta): m (a - m / 2). Below delta that is a^2 / 2, above it delta (a - delta / 2).
-   The derivative by m is a - m, which is 0 where m follows a: the kink of the minimum does not show in the gradient. */
+   The derivative by m is a - m, which is 0 at a = delta, so the kink of the minimum there does not affect the
+   gradient. */
 static fov_value huber(const struct loss *loss, fov_value prediction, fov_value target, double delta)
 {
     fov_value error = loss_one(loss, "abs", loss_two(loss, "sub", prediction, target));
@@ -189,15 +190,15 @@ fov_value fov_kl_divergence_opt(fov_graph *graph, fov_value log_probabilities, f
     if (options != NULL && options->log_target) {
         share = loss_one(&loss, "exp", target);
         log_target = target;
-    } else { /* t log t is 0 at t = 0: log's argument is at least the smallest normal number */
+    } else { /* clamps log's argument to the smallest normal number, so that t log t is 0 at t = 0 */
         log_target = loss_one(&loss, "log", loss_two(&loss, "max", target, loss_number(&loss, 0x1p-126)));
     }
     fov_value each = loss_two(&loss, "mul", share, loss_two(&loss, "sub", log_target, log_probabilities));
     return loss_reduce(&loss, reduction == FOV_REDUCTION_NONE ? each : loss_sum_from(&loss, each, 1), reduction);
 }
 
-/* 1 - p_t is t sigmoid(-x) + (1 - t) sigmoid(x): small probabilities keep all their digits. It may round to 0, where a
-   power below 1 has no derivative; so it is raised to at least the smallest normal number. */
+/* 1 - p_t is computed as t sigmoid(-x) + (1 - t) sigmoid(x), so that small probabilities keep all their digits. It may
+   round to 0, where a power below 1 has no derivative, so it is clamped to the smallest normal number. */
 fov_value fov_focal_opt(fov_graph *graph, fov_value logits, fov_value target, const fov_focal_options *options)
 {
     struct loss loss;

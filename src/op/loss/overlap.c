@@ -2,8 +2,8 @@
 /* Losses of overlap: Dice for masks; IoU, GIoU, DIoU and CIoU for boxes. */
 #include "op/loss/loss.h"
 
-/* 1 - 2 overlap / (sum p + sum t) without the difference of two numbers near 1: over one denominator, the numerator is
-   sum p (1 - t) + t (1 - p), or sum (p - t)^2 in the squared form. */
+/* 1 - 2 overlap / (sum p + sum t), written without the difference of two numbers near 1: over the common denominator,
+   the numerator is sum p (1 - t) + t (1 - p), or sum (p - t)^2 in the squared form. */
 fov_value fov_dice_opt(fov_graph *graph, fov_value probability, fov_value target, const fov_dice_options *options)
 {
     struct loss loss;
@@ -36,7 +36,7 @@ fov_value fov_dice_opt(fov_graph *graph, fov_value probability, fov_value target
 
 /* ---- boxes ------------------------------------------------------------------------------------------------------- */
 
-/** Corners, each [..., 1]. */
+/** The coordinates of boxes, each [..., 1]. */
 struct box {
     fov_value left, top, right, bottom;
 };
@@ -76,7 +76,8 @@ static fov_value plus(const struct loss *loss, fov_value value, double number)
     return loss_two(loss, "add", value, loss_number(loss, number));
 }
 
-/** Squared distance of the centres over the squared diagonal of the box around both (Zheng et al. 2020, eq. 6). */
+/** Squared distance of the centres divided by the squared diagonal of `frame`, the smallest box around both (Zheng et
+ *  al. 2020, eq. 6). */
 static fov_value distance(const struct loss *loss, const struct box *a, const struct box *b, const struct box *frame,
                           double epsilon)
 {
@@ -90,7 +91,7 @@ static fov_value distance(const struct loss *loss, const struct box *a, const st
     return loss_two(loss, "div", loss_scale(loss, twice, 0.25), plus(loss, diagonal, epsilon));
 }
 
-/** alpha v: how far apart the aspect ratios are (eq. 8 to 11); no gradient flows through the weight alpha. */
+/** alpha v, the penalty for different aspect ratios (eq. 8 to 11); no gradient flows through the weight alpha. */
 static fov_value aspect(const struct loss *loss, const struct box *a, const struct box *b, fov_value iou,
                         double epsilon)
 {
@@ -132,7 +133,7 @@ fov_value fov_box_iou_loss_opt(fov_graph *graph, fov_value prediction, fov_value
                                 loss_one(&loss, "relu", height(&loss, &both)));
     fov_value joined = loss_two(&loss, "sub", loss_two(&loss, "add", area(&loss, &a), area(&loss, &b)), inside);
     fov_value iou = loss_two(&loss, "div", inside, plus(&loss, joined, epsilon)), each = loss_rest(&loss, iou);
-    if (options->kind == FOV_BOX_GIOU) { /* Rezatofighi et al. 2019, algorithm 1: the frame's empty share */
+    if (options->kind == FOV_BOX_GIOU) { /* Rezatofighi et al. 2019, algorithm 1: the share of the frame in no box */
         fov_value hull = area(&loss, &frame), empty = loss_two(&loss, "sub", hull, joined);
         each = loss_two(&loss, "add", each, loss_two(&loss, "div", empty, plus(&loss, hull, epsilon)));
     } else if (options->kind != FOV_BOX_IOU) {
