@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Files: reading whole or mapped, and writing so that the old content survives any failure. Every system call goes
- * through a small table, so that a test can make the n-th one fail, write short, or kill the process. */
+/* Files: reading whole or piece by piece, and writing so that the old content survives any failure. Writing goes
+ * through a small table of system calls, so that a test can make the n-th one fail, write short, or kill the process.
+ * */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -11,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** The system calls used; `file_system_default` is the real one. Signatures and errno are those of POSIX. */
+/** The system calls of a file_writer (`read` is not used); `file_system_default` is the real one. Signatures and errno
+ *  are those of POSIX. */
 struct file_system {
     int (*open)(void *user, const char *path, int flags, unsigned mode);
     ssize_t (*read)(void *user, int file, void *bytes, size_t count);
@@ -59,8 +61,7 @@ int file_copy(const struct file_map *map, const void *bytes, size_t count, void 
 /** A file kept open, to read parts of it when they are needed instead of keeping them in memory. A read fails if the
  *  file has been written to since it was opened. Several threads may read at once. */
 struct file_source;
-/** Opens the file of a map, which may be unmapped afterwards. *source is NULL, without an error, if the map is a copy.
- *  */
+/** Keeps a map's file open, also after file_unmap. *source is NULL, without an error, if the map is a copy. */
 int file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory,
                      struct error *error);
 /** adds an owner; each owner calls _close; accepts NULL */

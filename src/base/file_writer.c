@@ -48,8 +48,7 @@ static void writer_discard(struct file_writer *writer)
 /* ---- temporaries of dead processes ------------------------------------------------------------------------------ */
 
 /* Whether no process writes the temporary of process `owner` any more. A living writer holds a lock on its temporary;
- * the process number alone does not suffice, since each container counts its own, and ours may equal a dead writer's.
- * */
+ * the process number alone does not suffice: each container counts its own, and ours may equal a dead writer's. */
 static bool writer_is_stale(const char *path, long owner)
 {
     if (owner != (long)getpid() && (kill((pid_t)owner, 0) == 0 || errno != ESRCH)) {

@@ -292,7 +292,7 @@ static int by_price(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
 
-    if (x->price < y->price * 0.999 || y->price < x->price * 0.999) /* rounding does not decide */
+    if (x->price < y->price * 0.999 || y->price < x->price * 0.999) /* differences by rounding do not count */
         return x->price < y->price ? -1 : 1;
     if (x->bytes != y->bytes)
         return x->bytes > y->bytes ? -1 : 1;
