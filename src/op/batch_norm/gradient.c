@@ -93,7 +93,7 @@ static bool take_over(struct op_takeover *node)
         (maker.in_count != 1 || maker.output != 0 || !node->maker(node->plan, maker.in[0], &maker))) {
         return false;
     }
-    /* Layer and gradient share their inputs, so the same node is meant when its inputs are the same list. */
+    /* `maker` (of the activation's argument) and `layer` (of saved_mean) are one node if their input lists are one. */
     if (maker.in != layer.in || maker.output != 0 || layer.in[X] != node->in[X]) {
         return false;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bits that are set in both of two integers.
- * All but the function is the family's: op/bitwise.h. */
+ * Everything but the function is shared by the family: op/bitwise.h. */
 #include "op/bitwise.h"
 
 #include "op/onnx.h"

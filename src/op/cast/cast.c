@@ -31,8 +31,8 @@ static double narrowed(fov_dtype from, fov_dtype to, double x)
     return op_is_integer(from) && fabs(x) < OP_OPEN_BATCH / 0x1p10 ? op_wrap(to, x) : x;
 }
 
-/* Rounded to the new type, so that values known before a run are those that a run would compute; a known unknown batch
- * size (OP_OPEN_BATCH) stays as it is. */
+/* Rounds to the new type, so that values computed before a run are those that a run would compute; the mark of an
+ * unknown batch size, OP_OPEN_BATCH, stays as it is. */
 static void textbook(const struct op_textbook *textbook)
 {
     fov_dtype to = textbook->out[0].dtype;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An ELU whose slope has no jump at zero, whatever alpha.
- * All but the formula and the options is the family's: op/elementwise.h. */
+ * Everything but the formula and the options is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

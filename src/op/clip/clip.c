@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps values between two limits. The limits are options, as networks use them (ReLU6); a Clip whose limits are
  * computed is imported as max and min.
- * All but the formula, the options and the spelling is the family's: op/elementwise.h. */
+ * Everything but the formula, the options and the ONNX code is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
