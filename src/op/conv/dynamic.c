@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dynamic convolution: every sample has weights of its own, which the network has computed. Each sample is a
- * convolution
- * of a batch of one, by the same fast forms; so are the two gradients. Like conv's, the three are each other's
+/* Dynamic convolution: every sample has its own weights, which the network computes. Each sample is a convolution of a
+ * batch of one, by the same fast forms; so are the two gradients. As with conv, the three operators are each other's
  * gradients. */
 #include "op/common.h"
 #include "op/conv/conv.h"
@@ -42,7 +41,7 @@ static fov_shape stacked(int64_t samples, const fov_shape *one)
 
 enum kind { FORWARD, OF_INPUT, OF_WEIGHT };
 
-/** The convolution of one sample, and the shapes of its three tensors, from the two inputs of the operator. */
+/** The convolution of one sample, and the shapes of its three tensors. */
 struct sample {
     struct conv_geometry geometry;
     fov_shape            x, weight, y;
@@ -128,6 +127,7 @@ static void textbook_kind(const struct op_textbook *textbook, enum kind kind)
 
 /* ---- CPU: a form for one sample, run for each -------------------------------------------------------------------- */
 
+/** The head of the state, in front of the form's own. */
 struct head {
     op_function     *run, *pack;
     size_t           samples, step[3]; /**< floats from sample to sample of the two inputs and of the output */
@@ -298,7 +298,8 @@ static int compile_weight(struct op_compile *c)
 
 static const char *const names[] = {"dynamic_conv", "dynamic_conv_input_gradient", "dynamic_conv_weight_gradient"};
 
-/** Two flows back: which operator of which two values. All three sums are linear in both of their inputs. */
+/** Emits the gradient of one input, if it is wanted: operator `kind` of a and b. All three operators are linear in both
+ *  of their inputs. */
 static void emit(struct op_gradient *gradient, int input, enum kind kind, fov_value a, fov_value b,
                  const struct conv_options *options)
 {
@@ -341,7 +342,7 @@ static void cost(struct op_cost *cost)
 
 /* ---- in ONNX ----------------------------------------------------------------------------------------------------- */
 
-/** The last axes of a window's three, with what stands before them in the shape of a Reshape. */
+/** Writes the shape [first, second, the last `axes` of a window's three sizes] of a Reshape; returns its rank. */
 static int spread(int64_t *shape, int64_t first, int64_t second, const int64_t *sizes, int axes)
 {
     shape[0] = first;
@@ -352,7 +353,7 @@ static int spread(int64_t *shape, int64_t first, int64_t second, const int64_t *
     return 2 + axes;
 }
 
-/* A known number of samples: side by side, they are the groups of one convolution. */
+/* For a known number of samples: they become the groups of one convolution. */
 static int export_as_groups(struct op_export *node, const struct sample *sample, int64_t samples)
 {
     const struct conv_geometry *geometry = &sample->geometry;
@@ -378,7 +379,7 @@ static int export_as_groups(struct op_export *node, const struct sample *sample,
     return 0;
 }
 
-/** Where tap t meets the padded image for output pixel o: element [t][o]. */
+/** Element [t][o] of a table: the pixel of the padded image that output pixel o meets through tap t. */
 static double met_pixel(const void *context, size_t index)
 {
     const struct window *window = context;
@@ -394,8 +395,8 @@ static double met_pixel(const void *context, size_t index)
     return (double)pixel;
 }
 
-/* An open number of samples: a group count must be a number, so the pixels that each output meets are gathered and a
-   product of matrices sums over them (the im2col of Chellapilla et al., 2006). */
+/* For an unknown number of samples, which cannot be a group count: the pixels that each output pixel meets are
+   gathered, and a matrix product sums over them (the im2col of Chellapilla et al., 2006). */
 static int export_as_product(struct op_export *node, const struct sample *sample)
 {
     const struct conv_geometry *geometry = &sample->geometry;

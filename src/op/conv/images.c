@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool with images as lanes: a group's lines in, sums and the greatest of four in registers, pooled lines
- * out. The image between convolution and pooling never exists. */
+/* conv_max_pool with images as lanes: reads a group's lines, sums and takes the maximum of four in registers, and
+ * writes pooled lines. The image between convolution and pooling is never stored. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    MOST_CHANNELS = 24,            /* beyond, channels and filters fill registers well enough by themselves */
-    MOST_GROUP_FLOATS = 3 << 15,   /* of x for all lanes: 384 KiB */
+    MOST_CHANNELS = 24,            /* more channels or filters fill registers well enough by themselves */
+    MOST_GROUP_FLOATS = 3 << 15,   /* floats of a group's x, and of its image before pooling: 384 KiB */
     WANTED_ITEMS = 8,
     SCRATCH_ALIGN = 16             /* floats */
 };
@@ -90,7 +90,7 @@ float *images_scratch(const struct op_run *run, int worker)
     return op_worker_scratch(run, worker);
 }
 
-/** The lines that are in the image, each with its pads around it; `line` floats apart. */
+/** Copies `count` lines of the image to lines that are `line` floats apart, which leaves space for the pads. */
 static void copy_lines(const struct images_plan *plan, const float *x, size_t count, float *to, size_t line)
 {
     size_t floats = plan->in_width * plan->channels * plan->lanes;
@@ -111,7 +111,7 @@ const float *images_lines(const struct images_job *job, const float *x, size_t g
     if (plan->bare) {
         return x + first * line * plan->lanes;
     }
-    size_t begin = first < top ? top - first : 0; /* lines of the image among those asked for */
+    size_t begin = first < top ? top - first : 0; /* of the wanted lines, [begin, end) lie inside the image */
     size_t end = plan->in_height + top > first ? plan->in_height + top - first : 0;
     end = end < count ? end : count;
     begin = begin < end ? begin : end;
@@ -126,7 +126,7 @@ const float *images_lines(const struct images_job *job, const float *x, size_t g
         return room;
     }
     float *to = room + begin * padded_line + left;
-    size_t inside = first + begin - top; /* the image's line that is the first of them */
+    size_t inside = first + begin - top; /* the image's line that corresponds to `begin` */
     if (plan->images_last) {
         copy_lines(plan, x + inside * line * plan->lanes, end - begin, to, padded_line);
         return room;
@@ -164,7 +164,7 @@ void images_store(const struct images_job *job, size_t group, size_t first, size
     if (index == NULL) {
         return;
     }
-    /* Transposition moves bits, whatever they mean. */
+    /* A transposition only moves bits, so integers may pass for floats. */
     run->kernel->transpose(count, images, (const float *)index, plan->lanes, (float *)integers, count);
     for (size_t i = 0; i < images; i++) {
         run->kernel->narrow_to_bytes(count, integers + i * count, (uint8_t *)run->out[1].data + at + i * image);
@@ -224,7 +224,7 @@ static void run_forward(const struct op_run *run)
     pool_run(run->pool, forward_chunk, &job, job.plan->groups * job.plan->bands);
 }
 
-/** [filters][C][taps] to [taps][C][filters]. */
+/** Packs the weight [filters][C][taps] to [taps][C][filters]. */
 static void pack_forward(const struct op_run *run)
 {
     const struct images_plan *plan = run->state;

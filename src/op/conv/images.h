@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution with images as lanes: element i of every register belongs to image i of a group, so that 6 filters or
- * lines of 14 pixels waste nothing. A group's images are transposed on the way in and its results on the way out,
- * which costs a twentieth of the arithmetic; tensors that are stored images last are read and written where they lie.
- * What the forward form and the gradients share. Private to the folder; the arithmetic is in kernel/vector/images.h.
- * */
+/* Convolution with images as lanes: element i of every register belongs to image i of a group, so that no lanes are
+ * wasted on 6 filters or lines of 14 pixels. A group's images are transposed when read and its results when written,
+ * which costs a twentieth of the arithmetic; tensors that are stored images last are read and written in place. This
+ * header has what the forward form and the gradients share. Private to the folder; the arithmetic is in
+ * kernel/vector/images.h. */
 #ifndef OP_CONV_IMAGES_H
 #define OP_CONV_IMAGES_H
 
 #include "op/conv/pooled.h"
 
-/** Work is groups of images x bands of lines; chunk = one of these. Made from shapes and the width of a register
- *  alone. */
+/** The work is divided into groups of images x bands of lines; a chunk is one band of one group. Depends on the shapes
+ *  and the width of a register alone. */
 struct images_plan {
     struct window window;
-    bool   images_last;           /**< how tensors are stored; else channels last */
-    bool   bare;                  /**< and x has no pads: nobody needs a copy of it */
+    bool   images_last;           /**< tensors are stored images last; else channels last */
+    bool   bare;                  /**< images_last, and x has no pads: x is read (and dx written) in place */
     size_t lanes, batch, channels, filters;
-    size_t groups, bands;         /**< bands: parts of a group's lines, of y or dx */
+    size_t groups, bands;         /**< groups of `lanes` images; bands, parts of the lines of y or dx, per group */
     size_t height, width;         /**< of the pooled image, pixels */
-    size_t in_height, in_width;   /**< of x */
-    size_t padded_width;          /**< of x with its pads */
-    size_t pixels_of_y;           /**< pooled, per image */
-    size_t lines; /**< most lines that a band needs: of x going forward, of dy (before pooling) for dx */
+    size_t in_height, in_width;   /**< of x, pixels */
+    size_t padded_width;          /**< of x with its pads, pixels */
+    size_t pixels_of_y;           /**< pooled pixels of an image */
+    size_t lines; /**< most lines that a band reads: of x going forward, of dy (before pooling) for dx */
     size_t together;              /**< weight gradient: pooled lines at a time */
     size_t parts;                 /**< weight gradient: partial sums, combined in order */
     size_t count;                 /**< of the weight, floats */
@@ -34,7 +34,7 @@ struct images_job {
     const struct images_plan *plan;
 };
 
-/** The images of a group that exist. */
+/** The number of images in a group; the last group may have fewer than there are lanes. */
 static inline size_t images_in(const struct images_plan *plan, size_t group)
 {
     size_t left = plan->batch - group * plan->lanes;
@@ -42,33 +42,35 @@ static inline size_t images_in(const struct images_plan *plan, size_t group)
 }
 float *images_scratch(const struct op_run *run, int worker);
 struct images_plan images_plan(const struct op_compile *compile, const struct pooled_geometry *geometry);
-/** Lines first .. first + count - 1 of x, in padded coordinates, for a group: [lines][padded width][channels][lanes].
- *  Where they lie, or in `room`. */
+/** Lines first .. first + count - 1 of a group's x, counted with the pads: [lines][padded width][channels][lanes].
+ *  Returns a pointer to x itself where that is possible, else copies them to `room`. */
 const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count,
                           float *room);
 
-/** Where pooled lines from `first` on of a group's results are to be put in lanes: where they will lie, or `room`. */
+/** Where to write a group's pooled lines from `first` on, with images as lanes: output 0 itself if that is its layout,
+ *  else `room`. */
 float *images_results(const struct images_job *job, size_t group, size_t first, float *room);
-/** Brings lines first .. end - 1 of them, and of index (NULL: none), to where they will lie; integers: as many
- *  floats. */
+/** Stores pooled lines first .. end - 1 from y, and their index (NULL: none), to the outputs, unless they are there
+ *  already. `integers` is a workspace as large as y. */
 void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,
                   const int32_t *index, int32_t *integers);
-/** The same lines of dy in lanes, where they lie or in `room`, and to `winners` which pixel won. */
+/** Pooled lines first .. end - 1 of a group's dy with images as lanes: a pointer into dy, or `room`, to which they are
+ *  copied. `winners` gets the index of the pixel that won. `integers` is a workspace as large as these lines. */
 const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy,
                                   const struct op_tensor *index, size_t group, size_t first, size_t end, float *room,
                                   int32_t *winners, int32_t *integers);
 
-/** The geometry of each of the three operators, as a plan compiles them. */
+/** The geometry for each of the three operators when it is compiled. */
 int images_forward_geometry(const struct op_compile *compile, struct pooled_geometry *geometry);
 int images_weight_geometry(const struct op_compile *compile, struct pooled_geometry *geometry);
 int images_input_geometry(const struct op_compile *compile, struct pooled_geometry *geometry);
-/** Parts of a weight gradient, each `count` floats, added up in order to one of them: the same bits for any number of
+/** Adds the parts of a weight gradient, each `count` floats, to part `to`, in order: the same bits for any number of
  *  threads. */
 void images_add_parts(const struct op_run *run, size_t parts, size_t count, float *sums, size_t to);
-/** A weight from [taps][C][filters], `plane` floats from tap to tap, to [filters][C][taps]. */
+/** Writes output 0, a weight [filters][C][taps], from [taps][C][filters], `plane` floats from tap to tap. */
 void images_write_weight(const struct op_run *run, const struct images_plan *plan, const float *sums, size_t plane);
 
-/* images_winograd.c: the same three with fewer multiplications, from so many channels and filters on. */
+/* images_winograd.c: the same three operators with fewer multiplications, for enough channels and filters. */
 bool images_transform_pays(const struct op_compile *compile, const struct pooled_geometry *geometry);
 int  images_winograd_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
 int  images_winograd_weight_compile(struct op_compile *compile, const struct pooled_geometry *geometry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of conv_max_pool with images as lanes. Both first put a group's dy back to the pixels that won, in
- * lanes, where a block of four costs four stores. The weight's then sums lane by lane over pixels; the input's is the
- * forward kernel over the rotated weight, with just those taps that reach inside. */
+/* The gradients of conv_max_pool with images as lanes. Both first scatter a group's dy to the pixels that won, which
+ * with images as lanes costs four stores per block. The weight gradient then sums lane by lane over pixels; the input
+ * gradient is the forward kernel with the rotated weight, and only with those taps that reach inside. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 enum {
     MOST_PARTS = 8,
     WANTED_ITEMS = 8,
-    CACHED_FLOATS = 5120, /* of dy for five filters: half of the first-level cache */
+    CACHED_FLOATS = 5120, /* floats of dy for five filters: half of the first-level cache */
     SCRATCH_ALIGN = 16
 };
 
@@ -58,8 +58,8 @@ const float *images_load_gradient(const struct images_job *job, const struct op_
     return room;
 }
 
-/** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart
- *  and begin `left` pixels after their zeros. */
+/** Scatters pooled lines first .. end - 1 of a group's dy to the pixels that won: each to two lines of `out`, which are
+ *  `line` floats apart and begin with `left` pixels of zeros. */
 static void spread(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index,
                    size_t group, size_t first, size_t end, float *scratch, float *out, size_t line, size_t left)
 {
@@ -87,12 +87,12 @@ static struct images_plan weight_plan(const struct op_compile *compile, const st
     size_t outputs = plan.together * plan.width * plan.filters * plan.lanes;
     plan.y = reserve(&plan, outputs);
     plan.index = reserve(&plan, outputs);
-    plan.integers = reserve(&plan, 4 * outputs); /* and then dy, spread */
+    plan.integers = reserve(&plan, 4 * outputs); /* afterwards it holds dy, scattered */
     plan.sums = reserve(&plan, plan.count * plan.lanes);
     return plan;
 }
 
-/** chunk = a range of groups, whose sum over lanes goes to a part of the scratch. */
+/** chunk = a range of groups, whose sum, added over lanes, goes to a part of the scratch. */
 static void weight_chunk(void *context, size_t chunk, int worker)
 {
     const struct images_job *job = context;
@@ -120,7 +120,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     size_t end = plan->groups * (chunk + 1) / plan->parts;
     for (size_t group = plan->groups * chunk / plan->parts; group < end; group++) {
         const float *x = images_lines(job, run->in[0].data, group, 0, plan->lines, scratch + plan->x);
-        for (size_t first = 0; first < plan->height; first += plan->together) { /* dy is read while it is near */
+        for (size_t first = 0; first < plan->height; first += plan->together) { /* so few that dy stays in cache */
             size_t last = smaller(first + plan->together, plan->height);
             spread(job, &run->in[1], &run->in[2], group, first, last, scratch, dy, dy_line, 0);
             outer.lines = 2 * (last - first);
@@ -208,12 +208,12 @@ static struct images_plan input_plan(const struct op_compile *compile, const str
     plan.y = reserve(&plan, outputs);
     plan.index = reserve(&plan, outputs);
     plan.integers = reserve(&plan, outputs);
-    plan.sums = reserve(&plan, plan.lines * (2 * plan.width + 2) * plan.filters * plan.lanes); /* dy, spread */
+    plan.sums = reserve(&plan, plan.lines * (2 * plan.width + 2) * plan.filters * plan.lanes); /* dy, scattered */
     return plan;
 }
 
-/** Taps along an axis that reach inside dy from pixels first .. last of dx: tap t meets dy's pixel `pixel + from +
- *  t`. */
+/** Taps [begin, end) along an axis through which at least one of the pixels first .. last of dx meets a pixel inside
+ *  dy: through tap t, a pixel of dx meets pixel `pixel + from + t` of dy. */
 struct reach {
     size_t begin, end;
 };
@@ -226,8 +226,8 @@ static struct reach reach(ptrdiff_t first, ptrdiff_t last, ptrdiff_t from, size_
     return end > begin ? (struct reach){(size_t)begin, (size_t)end} : (struct reach){0, 0};
 }
 
-/** One line of dx: pairs of pixels, neighbouring pairs with the same taps in one call. `dy` is the line that tap row
- *  0 of `rows` meets; its first pixel is a zero. */
+/** Computes one line of dx in pairs of pixels, with one kernel call for neighbouring pairs that have the same taps.
+ *  `dy` is the line that the first kernel row of `rows` meets; it begins with one pixel of zeros. */
 static void input_line(const struct images_job *job, struct kernel_images *images, const float *dy,
                        const float *weights, struct reach rows, float *out)
 {
@@ -272,7 +272,7 @@ static void input_chunk(void *context, size_t chunk, int worker)
     size_t out_line = plan->in_width * plan->channels, image = plan->in_height * out_line;
     float *out = (float *)run->out[0].data + group * plan->lanes * image;
     float *dx = plan->images_last ? out + first * out_line * plan->lanes : scratch + plan->x;
-    ptrdiff_t from = (ptrdiff_t)window->begin[1] - (ptrdiff_t)taps + 1; /* dy's line that tap row 0 of line 0 meets */
+    ptrdiff_t from = (ptrdiff_t)window->begin[1] - (ptrdiff_t)taps + 1; /* of dy: what line 0 meets through tap row 0 */
     ptrdiff_t low = (ptrdiff_t)first + from, high = (ptrdiff_t)end + (ptrdiff_t)window->begin[1];
     size_t pooled_first = low > 0 ? smaller((size_t)low / 2, plan->height) : 0;
     size_t pooled_end = high > 0 ? smaller(((size_t)high + 1) / 2, plan->height) : 0;
@@ -311,7 +311,7 @@ static void run_input(const struct op_run *run)
     pool_run(run->pool, input_chunk, &job, job.plan->groups * job.plan->bands);
 }
 
-/** [filters][C][taps] to [taps, last first][filters][C]. */
+/** Packs the weight [filters][C][taps] to [taps in reverse order][filters][C]. */
 static void pack_input(const struct op_run *run)
 {
     const struct images_plan *plan = run->state;

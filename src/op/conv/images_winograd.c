@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool and its gradients with images as lanes in Winograd's way (Lavin & Gray 2016): a pooling block is a
- * tile of 2 x 2 outputs, which 5 x 5 taps make with 36 multiplications per channel and filter in place of 100. All
- * three meet in the values at the points: forward y = A^T [G w G^T * B^T d B] A; both gradients are the same read
- * backwards, with A dy A^T, of which but one pixel of a tile is not zero. Line by line of points, so that what one
- * line needs stays in the first-level cache. What images.c and images_gradient.c do with direct sums. */
+/* conv_max_pool and its gradients with images as lanes by Winograd's convolution (Lavin & Gray 2016): a pooling block
+ * is a tile of 2 x 2 outputs, which for 5 x 5 taps takes 36 multiplications per channel and filter in place of 100. All
+ * three operators multiply values at the points: the forward pass is y = A^T [G w G^T * B^T d B] A; both gradients are
+ * its transposes, with A dy A^T, where only one pixel of a tile of dy is not zero. The work is done one line of points
+ * at a time, so that what a line needs stays in the first-level cache. images.c and images_gradient.c do the same with
+ * direct sums. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -13,8 +14,8 @@
 enum {
     WANTED_ITEMS = 8,
     MOST_PARTS = 8,
-    CACHED_FLOATS = 3 << 16, /* of tiles at hand: they are read again from the second-level cache */
-    NEAR_FLOATS = 9 << 10,   /* of the same: from the first-level cache */
+    CACHED_FLOATS = 3 << 16, /* floats of the tiles that are processed together: they fit the second-level cache; */
+    NEAR_FLOATS = 9 << 10,   /* of these, floats that are read again and again: they fit the first-level cache */
     SCRATCH_ALIGN = 16
 };
 
@@ -50,8 +51,8 @@ static size_t reserve(struct transformed_plan *plan, size_t floats)
     return at;
 }
 
-/** Multiplications that are saved in a tile against vector operations that transforming its channels and filters
- *  takes, of which it is three times as many: their numbers come from memory. */
+/** Compares the multiplications saved in a tile with the vector operations that transform its channels and filters,
+ *  counted three times since their operands come from memory. */
 bool images_transform_pays(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     const struct conv_geometry *conv = &geometry->conv;
@@ -62,8 +63,8 @@ bool images_transform_pays(const struct op_compile *compile, const struct pooled
            (4 * taps * taps - points * points) * pairs > 30 * points * conv->channels + 20 * points * conv->filters;
 }
 
-/** lines: the most lines of tiles that a chunk has; near: a tile's floats that are read again and again at one point.
- *  */
+/** lines: most lines of tiles in a chunk; near: floats of a tile, per lane, that are read again and again at one point,
+ *  0 to ignore them. */
 static struct transformed_plan make_plan(const struct op_compile *compile, const struct pooled_geometry *geometry,
                                          size_t lines, size_t near)
 {
@@ -88,7 +89,7 @@ static struct transformed_plan make_plan(const struct op_compile *compile, const
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
-/** Planes that lie side by side or one after the other, all at once. */
+/** Transforms one axis of `count` numbers at once; x_step and out_step are the distances from plane to plane. */
 static void transform(const struct kernel_table *kernel, enum winograd_axis axis, size_t points, size_t count,
                       const float *x, size_t x_step, float *out, size_t out_step)
 {
@@ -96,7 +97,7 @@ static void transform(const struct kernel_table *kernel, enum winograd_axis axis
     kernel->images_axis(&job);
 }
 
-/** Lines of x to values along the height: [point][line of tiles][pixel][channel]. */
+/** Transforms lines of x along the height: to [point][line of tiles][pixel][channel]. */
 static void spread_lines(const struct transformed_job *job, size_t rows, const float *x, float *lines)
 {
     const struct transformed_plan *plan = job->plan;
@@ -106,7 +107,7 @@ static void spread_lines(const struct transformed_job *job, size_t rows, const f
     }
 }
 
-/** Some lines of tiles at one point along the height. */
+/** The kernel's arguments for some lines of tiles at one point along the height. */
 static struct kernel_images_tiles tiles_at(const struct transformed_plan *plan, size_t point, size_t rows,
                                            float *scratch)
 {
@@ -127,7 +128,8 @@ static struct kernel_images_tiles tiles_at(const struct transformed_plan *plan, 
     };
 }
 
-/** Lines of dy, each number at the pixel that won, to values along the height: [point][column][tile][filter]. */
+/** Transforms lines of dy, each number placed at the pixel that won, along the height: to
+   [point][column][tile][filter]. */
 static void raise_lines(const struct transformed_job *job, const struct op_tensor *dy, const struct op_tensor *index,
                         size_t group, size_t first, size_t end, float *scratch)
 {
@@ -150,13 +152,15 @@ static size_t taps_of(const struct transformed_plan *plan)
     return plan->taps * plan->taps;
 }
 
-/** Floats of one weight in all of its forms: at points twice, half transformed, plain. */
+/** Floats of one weight in all of its forms: at the points in two orders, transformed along the width only, and plain.
+   */
 static size_t weight_floats(const struct transformed_plan *plan)
 {
     return (2 * points_of(plan) + plan->points * plan->taps + taps_of(plan)) * plan->plane;
 }
 
-/** [taps][pairs] behind `weights` to [point of the height][pairs][point of the width] in it. */
+/** Transforms the plain weight [taps][pairs], which lies behind `weights`, to [point of the height][pairs][point of the
+ *  width] in `weights`. A pair is a channel and a filter. */
 static void evaluate_weights(const struct transformed_plan *plan, const struct kernel_table *kernel, float *weights)
 {
     size_t points = plan->points, taps = plan->taps, plane = plan->plane, row = points * plane;
@@ -170,7 +174,7 @@ static void evaluate_weights(const struct transformed_plan *plan, const struct k
     }
 }
 
-/** And back. */
+/** The transpose of evaluate_weights: from sums at the points to the plain weight gradient behind `weights`. */
 static void collect_weights(const struct transformed_plan *plan, const struct kernel_table *kernel, float *weights)
 {
     size_t points = plan->points, taps = plan->taps, plane = plan->plane, row = points * plane;
@@ -205,7 +209,7 @@ static struct transformed_plan forward_plan(const struct op_compile *compile, co
     return plan;
 }
 
-/** Some lines of tiles: x are the lines that they see, y and index their results. */
+/** Computes some lines of tiles: x are the lines of input that they meet, y and index their results. */
 static void forward_lines(const struct transformed_job *job, size_t rows, const float *x, float *scratch, float *y,
                           int32_t *index)
 {
@@ -273,14 +277,14 @@ static void run_forward(const struct op_run *run)
     pool_run(run->pool, forward_chunk, &job, job.plan->images.groups * job.plan->images.bands);
 }
 
-/** [filters][C][taps] to [taps][C][filters], and on to points. */
+/** Packs the weight [filters][C][taps] to [taps][C][filters], and transforms that to the points. */
 static void pack_forward(const struct op_run *run)
 {
     const struct transformed_plan *plan = run->state;
     const struct images_plan *images = &plan->images;
     size_t taps = taps_of(plan);
     float *weights = run->packed[1], *plain = weights + weight_floats(plan) - taps * plan->plane;
-    memset(plain, 0, taps * plan->plane * sizeof *plain); /* what fills up the last register */
+    memset(plain, 0, taps * plan->plane * sizeof *plain); /* for the padding in the last register */
     for (size_t c = 0; c < images->channels; c++) {
         run->kernel->transpose(images->filters, taps, (const float *)run->in[1].data + c * taps,
                                images->channels * taps, plain + c * images->filters, plan->plane);
@@ -319,7 +323,8 @@ int images_winograd_compile(struct op_compile *compile, const struct pooled_geom
 
 /* ---- with respect to the weight ---------------------------------------------------------------------------------- */
 
-/** Near are the numbers of all filters, and at each point those of the channels that are summed together. */
+/** What should stay near: the numbers of all filters, and at each point those of the channels that are summed together.
+   */
 static struct transformed_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     size_t points = (size_t)geometry->conv.window.kernel[1] + 1;
@@ -334,7 +339,7 @@ static struct transformed_plan weight_plan(const struct op_compile *compile, con
     return plan;
 }
 
-/** Adds what some lines of tiles give to the sums at each point: [point][channel][filter], in lanes. */
+/** Adds the products of some lines of tiles to the sums at each point: [point][channel][filter][lane]. */
 static void weight_lines(const struct transformed_job *job, size_t group, size_t first, size_t end, const float *x,
                          float *scratch, bool begins)
 {
@@ -352,7 +357,7 @@ static void weight_lines(const struct transformed_job *job, size_t group, size_t
     }
 }
 
-/** chunk = a range of groups, whose sums over lanes go to a part of the scratch. */
+/** chunk = a range of groups, whose sums, added over lanes, go to a part of the scratch. */
 static void weight_chunk(void *context, size_t chunk, int worker)
 {
     const struct transformed_job *job = context;
@@ -382,7 +387,7 @@ static void run_weight(const struct op_run *run)
     const struct transformed_plan *plan = job.plan;
     const struct images_plan *images = &plan->images;
     size_t whole = points_of(plan) * plan->plane, parts = images->parts;
-    float *last = (float *)run->scratch + (parts - 1) * whole; /* behind it is room for its other forms */
+    float *last = (float *)run->scratch + (parts - 1) * whole; /* has space behind it for the weight's other forms */
     pool_run(run->pool, weight_chunk, &job, parts);
     images_add_parts(run, parts, whole, run->scratch, parts - 1);
     collect_weights(plan, run->kernel, last);
@@ -422,7 +427,7 @@ static struct transformed_plan input_plan(const struct op_compile *compile, cons
     return plan;
 }
 
-/** Adds what some lines of tiles give to the lines of dx that they saw. */
+/** Adds the gradients of some lines of tiles to the lines of dx that they meet. */
 static void input_lines(const struct transformed_job *job, size_t group, size_t first, size_t end, float *scratch,
                         float *dx)
 {
@@ -464,7 +469,7 @@ static void input_chunk(void *context, size_t group, int worker)
     const float *inside =
         dx + (size_t)window->begin[1] * plan->line + (size_t)window->begin[2] * images->channels * lanes;
     size_t together =
-        images->padded_width == images->in_width ? images->in_height : 1; /* lines that lie side by side */
+        images->padded_width == images->in_width ? images->in_height : 1; /* lines that are contiguous */
     for (size_t y = 0; y < images->in_height; y += together) {
         if (images->images_last) {
             memcpy(out + y * line * lanes, inside + y * plan->line, together * line * lanes * sizeof *out);
@@ -481,7 +486,7 @@ static void run_input(const struct op_run *run)
     pool_run(run->pool, input_chunk, &job, job.plan->images.groups);
 }
 
-/** [filters][C][taps] to [taps][filters][C], and on to points. */
+/** Packs the weight [filters][C][taps] to [taps][filters][C], and transforms that to the points. */
 static void pack_input(const struct op_run *run)
 {
     const struct transformed_plan *plan = run->state;

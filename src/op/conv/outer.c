@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the weight gradient that outer_plan.c planned: copies of x and dy where wanted, outer products tap by tap, sums
- * combined in order, panels unpacked to plain weights. Nothing is chosen here. */
+/* Runs the weight gradient that outer_plan.c planned: copies x and dy as the plan says, makes outer products tap by
+ * tap, adds partial sums in order and unpacks panels to plain weights. All decisions are in the plan. */
 #include "op/conv/outer.h"
 
 #include <string.h>
@@ -10,23 +10,23 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/** A pixel block: output lines first .. end - 1 of plane z of an image. */
+/** A unit of pixels: output lines first .. end - 1 of plane z of an image. */
 struct unit {
     size_t  image;
     int64_t z, first, end;
 };
 
-/** Where x and dy lie while outer products run: whole copies, x itself, or a worker's copies of one unit. */
+/** What outer products read: whole copies of x and dy, x itself, or a worker's copies of one unit. */
 struct outer_source {
     const float *x, *dy;
-    size_t  dy_pixels;  /**< that a panel of dy holds */
+    size_t  dy_pixels;  /**< pixels in a panel of dy */
     size_t  dy_first;   /**< pixel of the panel where the unit begins */
-    bool    whole;      /**< x has all planes and lines; else the unit's: plane kz, lines from first_line */
+    bool    whole;      /**< x has all planes and lines; else only the unit's: plane kz, lines from first_line on */
     int64_t first_line;
 };
 
-/** What the next unit reads, to be brought nearer while this one is multiplied: memory is slow to answer, and the
- *  kernel leaves it nothing to do. Two pieces, so many lines of 64 bytes to each call. */
+/** What the next unit reads, to prefetch while this one is multiplied, since the products themselves leave the memory
+ *  idle. Two areas of memory; each kernel call prefetches `each` lines of 64 bytes. */
 struct outer_ahead {
     const float *at[2];
     size_t       lines[2], each;
@@ -74,7 +74,7 @@ static struct unit unit_at(const struct outer_plan *plan, size_t index)
 
 /* ---- copies ------------------------------------------------------------------------------------------------------ */
 
-/** Pixels first .. first + count - 1 of dy into panels that hold `pixels`, for all groups. */
+/** Packs `count` pixels of dy into panels of `pixels` pixels, from pixel `first` of the panels on, for all groups. */
 static void pack_dy(const struct outer_job *job, const float *dy, size_t first, size_t count, size_t pixels, float *out)
 {
     const struct outer_plan *plan = job->plan;
@@ -83,7 +83,7 @@ static void pack_dy(const struct outer_job *job, const float *dy, size_t first, 
     for (size_t group = 0; group < plan->groups; group++) {
         const float *from = dy + group * plan->group_filters;
         float *to = out + group * pixels * plan->padded_filters;
-        /* Full panels in one call; the last is narrower, so its rows begin elsewhere. */
+        /* Full panels in one call; the last panel is narrower, so its pixels begin at another offset. */
         if (full > 0) {
             kernel->pack_columns(count, full, from, plan->filters, panel, panel, to + first * panel, pixels * panel);
         }
@@ -95,7 +95,7 @@ static void pack_dy(const struct outer_job *job, const float *dy, size_t first, 
     }
 }
 
-/** One line of x into the copy, with zero columns on both sides. */
+/** Copies one line of x, with zero columns on both sides. */
 static void copy_line(const struct outer_job *job, const float *from, float *to)
 {
     const struct outer_plan *plan = job->plan;
@@ -131,7 +131,7 @@ static const float *dy_lines(const struct outer_job *job, const struct unit *uni
     return (const float *)job->run->in[1].data + unit_line(plan, unit) * (size_t)plan->window.out[2] * plan->filters;
 }
 
-/** The number of a line among those of all images. */
+/** The number of a line of x, counted through all images. */
 static size_t x_number(const struct outer_plan *plan, size_t image, int64_t z, int64_t y)
 {
     return (image * (size_t)plan->window.in[0] + (size_t)z) * (size_t)plan->window.in[1] + (size_t)y;
@@ -142,12 +142,12 @@ static const float *x_line(const struct outer_job *job, size_t image, int64_t z,
     const struct window *window = &job->plan->window;
     size_t line = x_number(job->plan, image, z, y);
     size_t at = (size_t)worker * job->run->worker_scratch_bytes / sizeof(float);
-    float *scratch = job->run->worker_scratch; /* none where x is stored and nothing is copied */
+    float *scratch = job->run->worker_scratch; /* NULL where x is stored and nothing is copied */
     float *room = scratch ? scratch + at + (job->plan->packed_first ? 0 : job->plan->copy_floats) : NULL;
     return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2], room);
 }
 
-/** The lines of x that a unit meets, into a worker's copy. */
+/** Copies the lines of x that a unit meets into a worker's copy. */
 static void copy_unit(const struct outer_job *job, const struct unit *unit, float *copy, int worker)
 {
     const struct outer_plan *plan = job->plan;
@@ -168,7 +168,7 @@ static void copy_unit(const struct outer_job *job, const struct unit *unit, floa
 
 /* ---- outer products ---------------------------------------------------------------------------------------------- */
 
-/** Output lines of the unit whose input line through kernel row ky lies inside the image. */
+/** Computes the output lines [first, end) of the unit that meet a line inside the image through kernel row ky. */
 static void clip_lines(const struct window *window, const struct unit *unit, int64_t ky, int64_t *first, int64_t *end)
 {
     *first = unit->first;
@@ -191,7 +191,7 @@ static void add_products(const struct outer_job *job, const struct outer_source 
     const struct kernel_table *kernel = job->run->kernel;
     size_t first_filter = panel * kernel->panel_columns;
     size_t width = kernel_panel_width(kernel, plan->group_filters - first_filter);
-    /* Blocks of a packed copy are whole tiles; columns in place are shared out evenly. */
+    /* Blocks of a packed copy are tile_rows columns wide; unpacked columns are divided evenly among the blocks. */
     bool packed = plan->form == OUTER_BLOCKS;
     size_t first_column = packed ? block * kernel->tile_rows : plan->columns * block / plan->blocks;
     size_t end_column = packed ? smaller(first_column + kernel->tile_rows, plan->columns)
@@ -240,7 +240,7 @@ static float *panel_of(const struct outer_job *job, float *sum, size_t group, si
     return sum + (group * plan->padded_filters + panel * job->run->kernel->panel_columns) * depth;
 }
 
-/** What the unit after this one reads of dy and of x, as they lie. */
+/** The prefetches for `unit`, the next one, of dy and of x as they are stored. */
 static struct outer_ahead rows_ahead(const struct outer_job *job, const struct unit *unit)
 {
     const struct outer_plan *plan = job->plan;
@@ -257,7 +257,7 @@ static struct outer_ahead rows_ahead(const struct outer_job *job, const struct u
                     first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
 }
 
-/** Small weights: chunk = a range of units, which makes a partial sum of the whole weight. */
+/** Small weights: chunk = a range of units, whose partial sum of the whole weight this computes. */
 static void part_chunk(void *context, size_t chunk, int worker)
 {
     const struct outer_job *job = context;
@@ -296,7 +296,7 @@ static void part_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** Large weights, first: chunk = some lines of x. */
+/** Large weights, first step: packs x; chunk = some lines of x. */
 static void copy_chunk(void *context, size_t chunk, int worker)
 {
     const struct outer_job *job = context;
@@ -314,7 +314,7 @@ static void copy_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** And some pixels of dy. */
+/** Large weights, second step: packs dy; chunk = some pixels of dy. */
 static void pack_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -336,8 +336,8 @@ static struct outer_source packed_source(const struct outer_job *job, const stru
                                  .whole = true};
 }
 
-/** What one call brings nearer of a unit to come: the block's lines of x, if this is the first panel to meet them, and
- *  its share of the panel's dy. */
+/** The prefetches of one block and panel for the next unit: the block's lines of x, if `meets_x` (this is the first
+ *  panel to read them), and a share of the panel's dy. */
 static struct outer_ahead packed_ahead(const struct outer_job *job, size_t index, size_t group, size_t panel,
                                        bool meets_x, size_t block, size_t share, size_t shares)
 {
@@ -356,7 +356,8 @@ static struct outer_ahead packed_ahead(const struct outer_job *job, size_t index
     return ahead_of(x, meets_x ? lines * (size_t)window->stride[1] * plan->line : 0, dy, dy_floats, plan->taps);
 }
 
-/** Then: chunk = (group, some panels, some blocks of columns) over all pixels. */
+/** Large weights, third step: sums a piece of the weight over all pixels; chunk = (group, some panels, some blocks of
+ *  columns). */
 static void block_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -398,7 +399,7 @@ static void block_chunk(void *context, size_t chunk, int worker)
 
 /* ---- the end: parts in order, panels to plain weights ------------------------------------------------------------ */
 
-/** chunk = (group, panel) */
+/** Adds the partial sums of a panel and unpacks it; chunk = (group, panel). */
 static void finish_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

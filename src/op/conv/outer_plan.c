@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses how the weight gradient of a convolution is cut and how x is read; outer.c runs it. */
+/* Chooses how the weight gradient of a convolution is divided and how x is read; outer.c runs it. */
 #include "op/conv/outer.h"
 
 #include <stdio.h>
 
 enum {
-    UNIT_PIXELS = 1024,       /* of a pixel block: 256 to 1024 are best (guides/CPU.md, section 4) */
-    FEW_PIXELS = 256,         /* where copies have no lines in common: both sides stay in the first cache */
+    UNIT_PIXELS = 1024,       /* pixels of a unit: 256 to 1024 are best (guides/CPU.md, section 4) */
+    FEW_PIXELS = 256,         /* where units share no lines of a copy: then both sides stay in the first-level cache */
     TOGETHER = 128,           /* channels, and filters, of a thread's job: the more, the less often each side is read */
     LEAST_JOBS = 16,
     LEAST_PARTS = 8,
-    PLAIN_CHANNELS = 32,      /* beyond, rows of x alias in the first cache and packing pays */
-    SMALL_WEIGHT = 1 << 15,   /* floats: up to here every chunk of pixels has a sum of its own */
-    POINT_WEIGHT = 1 << 18,   /* and with one tap, if there are pixels enough to make up for adding these */
-    PART_PIXELS = 512,        /* at least, of a chunk with such a sum */
+    PLAIN_CHANNELS = 32,      /* beyond, rows of x alias in the first-level cache and packing pays */
+    SMALL_WEIGHT = 1 << 15,   /* floats of a weight up to which each chunk of pixels has its own partial sum; */
+    POINT_WEIGHT = 1 << 18,   /* the same for one tap, if there are enough pixels to make up for adding the sums: */
+    PART_PIXELS = 512,        /* so many for each of LEAST_PARTS sums */
     MAX_PARTS = 16
 };
 
@@ -22,7 +22,7 @@ static size_t divide_up(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-/** A 1x1 kernel that visits every pixel: all lines of all images are one tall image. */
+/** For a 1x1 kernel that visits every pixel: treats all lines of all images as one tall image. */
 static void join_images(struct outer_plan *plan)
 {
     struct window *window = &plan->window;
@@ -36,7 +36,7 @@ static void join_images(struct outer_plan *plan)
     plan->batch = 1;
 }
 
-/** Strides of the copy, or of x itself. */
+/** Chooses the strides of the copy, or of x itself. */
 static void lay_out(struct outer_plan *plan, size_t tile_rows)
 {
     const struct window *window = &plan->window;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The weight gradient of a convolution on tiles: rows of x as they lie, tap by tap, against rows of dy. op/outer_rows.h
- * does the work; here is where rows lie. Read outer.h for the same sum on other instruction sets. */
+/* The weight gradient of a convolution on bfloat16 tiles: outer products of unpacked rows of x and dy, tap by tap.
+ * op/outer_rows.h does the work; this file tells it where the rows of x lie. Read outer.h for the same sum on other
+ * instruction sets. */
 #include "op/conv/outer.h"
 #include "op/outer_rows.h"
 
@@ -9,7 +10,7 @@
 struct rows_plan {
     struct outer_rows_plan outer;
     struct window window;
-    size_t channels; /**< of all groups */
+    size_t channels; /**< of all groups together */
     bool   in_order; /**< one tap that meets every pixel: row p is pixel p */
 };
 
@@ -47,7 +48,7 @@ static void find_in_window(const struct op_run *run, size_t first, size_t count,
     size_t image_pixels = (size_t)window_in_pixels(window);
     (void)room;
     for (size_t i = 0; i < count;) {
-        /* To the end of the line. */
+        /* Pixels up to the end of the line. */
         size_t line = (first + i) / (size_t)window->out[2];
         int64_t x = (int64_t)((first + i) % (size_t)window->out[2]), y = (int64_t)(line % (size_t)window->out[1]);
         size_t plane = line / (size_t)window->out[1], image = plane / (size_t)window->out[0];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool: convolution, bias, the greatest of each 2 x 2 block, and which of the four it was. Its meaning is
- * that of the two operators one after the other. Gradients: pooled_gradient.c. How it is fast: images.c. */
+/* conv_max_pool: convolution, bias, the maximum of each 2 x 2 block, and the index of the maximum among the four. It
+ * means the same as the two operators one after the other. Gradients: pooled_gradient.c. Fast form: images.c. */
 #include "op/conv/pooled.h"
 
 #include <math.h>
 
 #include "op/common.h"
 
-/* All but the last as in conv.c. */
+/* All attributes but the last are those of conv.c. */
 #define OF_CONV(member) .name = #member, .offset = offsetof(struct pooled_options, conv.member)
 const struct op_attribute pooled_attributes[] = {
     {OF_CONV(kernel), .kind = OP_LIST, .minimum = 1, .maximum = WINDOW_SIZE_LIMIT,
@@ -76,7 +76,7 @@ static int infer(const struct op_infer *infer)
     return 0;
 }
 
-/* The mask of relu is that of its result. */
+/* The derivative of relu follows from its result. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -145,7 +145,7 @@ static void textbook(const struct op_textbook *textbook)
         for (int tap = 0; tap < 4; tap++) {
             double sum = sum_at(&geometry.conv, textbook->in[0].data, textbook->in[1].data, n, filter, 2 * y + tap / 2,
                                 2 * x + tap % 2);
-            /* The first of equals wins; a NaN wins over all that follow. */
+            /* The first of equal sums wins; a NaN wins over all that follow. */
             if (winner < 0 || sum > greatest || (isnan(sum) && !isnan(greatest))) {
                 greatest = sum;
                 winner = tap;
@@ -187,7 +187,8 @@ static const struct pooled_options digits = {.conv = {.kernel = LIST(5, 5), .gro
                                                        .stride = LIST(2, 3),
                                                        .pad = LIST(2, 1, 0, 3),
                                                        .groups = 1}};
-/* Near ties of a block have no gradient to compare: only where blocks are few is that left to chance. */
+/* Where two sums of a block are nearly equal, central differences fail; so only cases with few blocks, where that is
+   unlikely, compare gradients. */
 static const struct op_case cases[] = {
     {.name = "digits",
      .options = &digits,

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A convolution whose 2 x 2 blocks are max-pooled, as one operator with two gradients, for the small networks where
- * the image between the two is most of the traffic. Plans put them in place of the separate operators
- * (pooled_place.c); nobody builds them by hand. pooled.c says what they mean, images.c how they are fast. Private to
- * the folder. */
+/* A convolution followed by a 2 x 2 max pooling, as one operator with two gradients, for small networks, where the
+ * image between convolution and pooling is most of the memory traffic. Only plans use these operators, in place of the
+ * separate ones (pooled_place.c). pooled.c defines what they mean, images.c makes them fast. Private to the folder. */
 #ifndef OP_CONV_POOLED_H
 #define OP_CONV_POOLED_H
 
 #include "op/conv/conv.h"
 
-/** Of all three; a conv's own options come first, so that a conv's options are the beginning of these. */
+/** The options of all three operators. They begin with those of the convolution, so that they can be read as such. */
 struct pooled_options {
     struct conv_options conv;
-    bool                rectify; /**< relu between the two: max(0, the greatest) */
+    bool                rectify; /**< relu between convolution and pooling, that is max(0, the block's maximum) */
 };
 
 struct pooled_geometry {
@@ -19,10 +18,11 @@ struct pooled_geometry {
     int64_t              height, width; /**< of the pooled image, pixels; a last odd line or column is dropped */
 };
 
-/** Rank 4, one group, at least 2 x 2 pixels to pool. */
+/** Checks that x is of rank 4, that there is one group, and that there are at least 2 x 2 pixels to pool. */
 int pooled_geometry(struct pooled_geometry *geometry, const struct pooled_options *options, const fov_shape *x,
                     const fov_shape *weight, struct error *error);
-/** The same from what the gradients have: x and the weight's size in options; dy and weight. */
+/** The same from the inputs of the gradients: from x, dy and the kernel in options; from dy, weight and the size in
+ *  options. They also set the shape of the gradient. */
 int pooled_weight_geometry(struct pooled_geometry *geometry, const struct pooled_options *options, const fov_shape *x,
                            const fov_shape *dy, fov_shape *weight, struct error *error);
 int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_options *options, const fov_shape *dy,
@@ -30,16 +30,17 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
 fov_shape pooled_shape(const struct pooled_geometry *geometry);
 extern const struct op_attribute pooled_attributes[];
 
-/* pooled_place.c: op.take_place of the three. */
+/* pooled_place.c: op.take_place of the three operators. */
 bool pooled_take_place(struct op_takeover *node);
 bool pooled_weight_take_place(struct op_takeover *node);
 bool pooled_input_take_place(struct op_takeover *node);
 
-/* images.c: images of the batch as lanes of a register. */
+/* images.c: the fast form, with images of the batch as lanes of a register. */
+/** Whether it takes these sizes: no dilation, a batch of at least one. */
 bool images_can(const struct pooled_geometry *geometry);
-/** The input gradient too: pixels one apart only, as windows further apart reach each pixel through few taps. */
+/** Whether it also takes the input gradient: only at stride 1, since at larger strides few taps reach each pixel. */
 bool images_can_flow_back(const struct pooled_geometry *geometry);
-/** Whether it beats one step for each operator. */
+/** Whether it beats separate steps for convolution and pooling. */
 bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry *geometry);
 int  images_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
 /* images_gradient.c */

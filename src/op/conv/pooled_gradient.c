@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of conv_max_pool: those of a convolution, where dy is zero but for one pixel of each 2 x 2 block,
- * which index names. Its bias gradient is the sum of dy, as anywhere. How they are fast: images_gradient.c. */
+/* The gradients of conv_max_pool: those of a convolution whose dy is zero except for one pixel of each 2 x 2 block,
+ * which index names. The bias gradient is the sum of dy, as for any convolution. Fast forms: images_gradient.c. */
 #include "op/common.h"
 #include "op/conv/pooled.h"
 
@@ -35,7 +35,7 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
     return status == 0 ? check_dy(geometry, dy, error) : status;
 }
 
-/* ---- the pairs that meet ----------------------------------------------------------------------------------------- */
+/* ---- the products ------------------------------------------------------------------------------------------------ */
 
 /** Calls `meet` with indices into plain x, weight and dy for each product whose output pixel won its block. */
 static void each_winning_pair(const struct pooled_geometry *geometry, const double *index, conv_meet *meet,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a plan puts the pooled convolution and its gradients: in place of a 2 x 2 max pooling of a convolution, with
- * relu between or not (the greatest of rectified values is the rectified greatest), and in place of the convolution's
- * gradients where what flows back comes from such a pooling. The image between the two is then never written. What
- * they mean: pooled.c and pooled_gradient.c. */
+/* Where a plan uses the pooled convolution and its gradients: in place of a 2 x 2 max pooling of a convolution, with or
+ * without a relu between them (the maximum of rectified values is the rectified maximum), and in place of the
+ * convolution's gradients where dy comes from such a pooling. The image between convolution and pooling is then never
+ * written. pooled.c and pooled_gradient.c define the operators. */
 #include "op/conv/pooled.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ static bool all_are(const struct op_maker *pool, const char *name, int64_t value
     return true;
 }
 
-/** Windows of 2 x 2 side by side, none over the edge. large: the image, small: the pooled one. */
+/** Whether `pool` has windows of 2 x 2 that neither overlap nor extend over the edge. large: the image, small: the
+ *  pooled image. */
 static bool pools_blocks(const struct op_maker *pool, const fov_shape *large, const fov_shape *small)
 {
     return large->rank == 4 && all_are(pool, "kernel", 2, 1) && all_are(pool, "stride", 2, 1) &&
@@ -37,7 +38,7 @@ static bool is_named(const struct op *op, const char *name)
 
 static void set_options(struct pooled_options *options, const void *conv, bool rectify)
 {
-    struct conv_options of_conv = *(const struct conv_options *)conv; /* which may lie in the same place */
+    struct conv_options of_conv = *(const struct conv_options *)conv; /* a copy: conv may point at options */
     *options = (struct pooled_options){.conv = of_conv, .rectify = rectify};
 }
 
@@ -71,7 +72,8 @@ bool pooled_take_place(struct op_takeover *node)
     return true;
 }
 
-/** The pooling whose gradient a value is: who makes it, and the shapes of x, weight and pooled dy agree. */
+/** Whether `value` is made by the gradient of such a pooling, which *pool then describes, with dtypes that the pooled
+ *  operators take. */
 static bool flows_through_blocks(const struct op_takeover *node, int value, struct op_maker *pool)
 {
     if (!node->maker(node->plan, value, pool) || !is_named(pool->op, "max_pool_gradient")) {
@@ -82,8 +84,9 @@ static bool flows_through_blocks(const struct op_takeover *node, int value, stru
            node->tensor(node->plan, pool->in[1]).dtype == FOV_U8;
 }
 
-/** Either both gradients of a convolution read the pooled one or neither does: once the image between is there, it is
- *  as well read by both. So one of two readers takes its place only where the other one can. */
+/** Whether all readers of `value`, the gradient of the image between convolution and pooling, can be replaced: either
+ *  both gradients of a convolution are replaced or neither, for if that image is made at all, both may as well read
+ *  it. */
 static bool both_may(const struct op_takeover *node, int value, const struct pooled_geometry *geometry)
 {
     int readers = node->readers(node->plan, value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution of small integers: conv_integer gives the exact 32-bit sums, qlinear_conv scales and rounds them to
- * small integers again. The pairs that meet are those of conv.c; padding stands for zero, so for the zero point. */
+/* Convolution of small integers: conv_integer gives the exact 32-bit sums, qlinear_conv scales and rounds them to small
+ * integers again. The products are those of conv.c; padding stands for the number 0, that is for the zero point, and
+ * adds nothing. */
 #include "op/conv/conv.h"
 #include "op/onnx.h"
 #include "op/quantise.h"
@@ -8,7 +9,7 @@
 struct sums {
     const double *x, *weight, *weight_zero;
     double        x_zero, *y;
-    size_t        weight_zeros, filter_weights; /**< per-filter zero points; weights of a filter */
+    size_t        weight_zeros, filter_weights; /**< number of zero points, 1 or filters; weights per filter */
 };
 
 static void add_to_y(void *context, size_t x, size_t weight, size_t y)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Transposed convolution ("deconvolution"): the input gradient of a convolution taken as a layer, plus a bias. All of
- * its
- * arithmetic is that of input_gradient.c; here is how its output size comes about, and the bias. */
+/* Transposed convolution ("deconvolution"): the input gradient of a convolution used as a layer, plus a bias. All of
+ * its arithmetic is in input_gradient.c; this file computes its output size and adds the bias. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
@@ -47,13 +46,14 @@ static int check_list(const char *name, const struct op_list *list, int expected
     return 0;
 }
 
-/** One axis: the size of y and how many of its pixels are cut off at the beginning. */
+/** Computes, for one axis, the size of y (conv->size) and the pads (conv->pad): pixels of y cut off at its beginning
+ *  and end. */
 static int resolve_axis(const struct transpose_options *options, int axis, int rank, int64_t in, int64_t kernel,
                         struct conv_options *conv, struct error *error)
 {
     int64_t stride = op_list_get(&options->stride, axis, 1), dilation = op_list_get(&options->dilation, axis, 1);
     int64_t extra = op_list_get(&options->output_padding, axis, 0);
-    int64_t full = stride * (in - 1) + (kernel - 1) * dilation + 1; /* what the windows cover */
+    int64_t full = stride * (in - 1) + (kernel - 1) * dilation + 1; /* pixels that the windows cover */
     int64_t begin = 0, end = 0, size;
     if (extra >= stride && extra >= dilation) {
         return error_set(error, FOV_E_SHAPE,
@@ -64,7 +64,7 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
         options->auto_pad == WINDOW_SAME_LOWER) {
         size = op_list_get(&options->output_shape, axis, in * stride);
         int64_t total = full + extra - size;
-        total = total < 0 ? 0 : total; /* a larger y has zeros at its end */
+        total = total < 0 ? 0 : total; /* a y larger than its windows has zeros at its end */
         begin = options->auto_pad == WINDOW_SAME_UPPER ? total / 2 : total - total / 2;
     } else {
         if (options->auto_pad != WINDOW_VALID) {
@@ -77,8 +77,9 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
         return error_set(error, FOV_E_SHAPE, "pads %lld and %lld leave nothing of %lld pixels along axis %d",
                          (long long)begin, (long long)end, (long long)(full + extra), axis);
     }
-    /* The convolution from y to x: its end pad makes exactly `in` windows. Pads of an axis that is larger than its
-       windows are left at 0 where the rounding of strides allows it, since options know no negative pads. */
+    /* In the convolution from y to x, the end pad makes the number of windows exactly `in`. For an axis of y larger
+       than its windows that pad would be negative, which options do not allow; it is 0 where rounding down by the
+       stride gives the same number of windows. */
     int64_t last = full - size - begin;
     conv->pad.at[axis] = begin;
     conv->pad.at[rank + axis] = last < 0 && -last < stride ? 0 : last;
@@ -86,7 +87,7 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
     return 0;
 }
 
-/** The convolution whose input gradient this is. Weight is [C, filters / groups, kernel...]. */
+/** The options of the convolution whose input gradient this is. Weight is [C, filters / groups, kernel...]. */
 static int resolve(const struct transpose_options *options, const fov_shape *x, const fov_shape *weight,
                    struct conv_options *conv, struct error *error)
 {
@@ -111,7 +112,7 @@ static int resolve(const struct transpose_options *options, const fov_shape *x, 
     status = status != 0 ? status : check_list("output_padding", &options->output_padding, rank, error);
     struct op_list output = options->output_shape;
     struct transpose_options trimmed = *options;
-    if (output.count == rank + 2) { /* some exporters write batch and channels too */
+    if (output.count == rank + 2) { /* some exporters write batch and channels, too */
         trimmed.output_shape.count = rank;
         memmove(trimmed.output_shape.at, output.at + 2, (size_t)rank * sizeof output.at[0]);
     }
@@ -184,7 +185,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/** y as the image of the convolution whose output is x. */
+/** The geometry of the convolution from y to x: y is its image, x is its output. */
 static int geometry_of(struct conv_geometry *geometry, const void *options, const fov_shape *x, const fov_shape *weight)
 {
     struct conv_options conv;
@@ -207,7 +208,7 @@ struct sums {
     double       *y;
 };
 
-/* In the names of the convolution that is undone, our y is its x. */
+/* The names are those of the convolution from y to x: this operator's y is its x. */
 static void add_to_y(void *context, size_t its_x, size_t weight, size_t its_y)
 {
     struct sums *sums = context;
@@ -230,10 +231,10 @@ static void textbook(const struct op_textbook *textbook)
     conv_each_pair(&geometry, add_to_y, &sums);
 }
 
-/* ---- CPU: a form of the input gradient behind a small head of our own -------------------------------------------- */
+/* ---- CPU: a form of the input gradient, whose state follows a small head ----------------------------------------- */
 
-/** In front of the form's state. Products and Winograd's form add the bias and activate by themselves; after the other
- * forms it is done here. */
+/** The head of the state, in front of the form's own. Products and Winograd's form add the bias and apply the
+ *  activation themselves (by_itself); after the other forms it is done here. */
 struct head {
     op_function *run, *pack;
     bool         by_itself;
@@ -244,7 +245,7 @@ static struct op_run inner_run(const struct op_run *run)
 {
     struct op_run inner = *run;
     inner.state = (char *)run->state + HEAD_BYTES;
-    if (!((const struct head *)run->state)->by_itself) { /* what is folded comes at the end */
+    if (!((const struct head *)run->state)->by_itself) { /* finish_chunk applies what is folded */
         inner.fold_factor = inner.fold_bias = NULL;
     }
     return inner;
@@ -257,7 +258,7 @@ static void pack(const struct op_run *run)
     head->pack(&inner);
 }
 
-/** chunk = some pixels */
+/** Adds the bias (or applies the folded normalisation) and the activation; chunk = some pixels. */
 static void finish_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -294,7 +295,7 @@ static void run(const struct op_run *run)
     }
 }
 
-/** What the form of the input gradient asks for. */
+/** Compiles the form of the input gradient into `inner`. */
 static int compile_inner(const struct op_compile *compile, struct conv_options *conv, struct op_compile *inner)
 {
     *inner = op_compile_alone(compile);
@@ -337,7 +338,7 @@ static int compile(struct op_compile *compile)
     compile->scratch = inner.scratch;
     compile->scratch_per_worker = inner.scratch_per_worker;
     compile->shown_rows = inner.shown_rows;
-    /* What the form shows is the result only where nothing is done to it afterwards. */
+    /* The parts that the form reports (op_show) are final only if nothing is done to them afterwards. */
     compile->shows = inner.shows && (ends_by_itself(&inner) || (!has_bias && compile->activation == UNARY_identity));
     memcpy(compile->detail, inner.detail, sizeof compile->detail);
     return 0;
@@ -364,7 +365,7 @@ static int import_plain(struct op_import *node)
     return 0;
 }
 
-/** Sizes that are inputs: up to three numbers that are known. */
+/** Reads sizes from an input: up to three numbers, which must be known. */
 static bool read_sizes(struct op_import *node, int input, struct op_list *sizes)
 {
     fov_shape shape;
@@ -382,8 +383,8 @@ static bool read_sizes(struct op_import *node, int input, struct op_list *sizes)
     return true;
 }
 
-/* Col2Im: columns [N, C taps, windows] are added up to an image where the windows lie. That is a transposed convolution
-   in which tap t of a channel has weight 1 at place t of the window and 0 elsewhere. */
+/* Col2Im: adds columns [N, C taps, windows] to an image at the windows' places. That is a transposed convolution in
+   which tap t of a channel has weight 1 at place t of the window and 0 elsewhere. */
 static int import_columns(struct op_import *node)
 {
     struct transpose_options options = {.groups = 1};
@@ -585,7 +586,7 @@ fov_value fov_conv_transpose2d_opt(fov_graph *graph, fov_value x, const fov_conv
     fov_shape weight = {
         4, {shape.dim[1], given->filters / transpose.groups, transpose.kernel.at[0], transpose.kernel.at[1]}};
     fov_shape bias = {1, {given->filters}};
-    /* PyTorch counts dimension 1 of the weight as its inputs, here too. */
+    /* As in PyTorch, the fan in is computed from dimension 1 of the weight, although that is filters / groups here. */
     float bound = (float)(1 / sqrt((double)weight.dim[1] * (double)weight.dim[2] * (double)weight.dim[3]));
     fov_value in[3] = {x};
     in[1] = fov_graph_parameter(graph, node, "weight", weight, FOV_INITIAL_UNIFORM, bound, false);

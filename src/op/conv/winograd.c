@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs what winograd_plan.c planned: tiles to points, a matrix product per point, points to tiles. Nothing is chosen
- * here. */
+/* Runs what winograd_plan.c planned: transforms tiles to points, makes a matrix product per point and transforms the
+ * sums back to tiles. All decisions are in the plan. */
 #include "op/conv/winograd.h"
 
 static size_t smaller(size_t a, size_t b)
@@ -11,18 +11,18 @@ static size_t smaller(size_t a, size_t b)
 struct winograd_job {
     const struct op_run        *run;
     const struct winograd_plan *plan;
-    struct kernel_winograd_input  input;  /**< what all tiles share */
+    struct kernel_winograd_input  input;  /**< the fields that are the same in all kernel calls, as in output */
     struct kernel_winograd_output output;
     const float *x, *residual, *gate;
     float       *y;
-    size_t       x_image, y_image, residual_image; /**< floats */
-    size_t       first, tiles; /**< of the block at hand */
-    float       *values;       /**< the block's tiles, transformed */
+    size_t       x_image, y_image, residual_image; /**< floats from image to image */
+    size_t       first, tiles; /**< the current block's first tile and number of tiles */
+    float       *values;       /**< the current block's transformed tiles */
 };
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-enum { PACK_CHANNELS = 32 }; /* of a panel, per chunk */
+enum { PACK_CHANNELS = 32 }; /* channels of a panel that a chunk packs */
 
 static void pack_chunk(void *context, size_t chunk, int worker)
 {
@@ -64,9 +64,9 @@ void conv_winograd_pack(const struct op_run *run)
     pool_run(plan->filters * plan->channels >= WORTH_THREADS ? run->pool : NULL, pack_chunk, &copy, panels * parts);
 }
 
-/* ---- parts of the block at hand ---------------------------------------------------------------- */
+/* ---- parts of the current block ---------------------------------------------------------------- */
 
-/** Where a tile lies, and how many from it on are side by side. */
+/** The image and first pixel of a tile, and how many tiles from it on lie in the same row. */
 struct tile_place {
     size_t image, top, left, count;
 };
@@ -97,7 +97,7 @@ static void transform_tiles(const struct winograd_job *job, size_t begin, size_t
     }
 }
 
-/** Takes tiles of the result that have just been written back through an activation. */
+/** Multiplies tiles of the result that have just been written by the derivative of the activation (conv_pass_gate). */
 static void pass_gate(const struct winograd_job *job, const struct tile_place *at, size_t first, size_t filters)
 {
     const struct winograd_plan *plan = job->plan;
@@ -115,8 +115,8 @@ static void pass_gate(const struct winograd_job *job, const struct tile_place *a
     }
 }
 
-/** Products at all points and back to pixels: tiles begin .. end - 1 of the block, one segment of filters. `sums` is
- * the worker's own memory. */
+/** Multiplies tiles begin .. end - 1 of the block by one segment of filters at all points, and transforms the sums back
+ *  to pixels. `sums` lies in the worker's scratch. */
 static void multiply_and_finish(const struct winograd_job *job, size_t begin, size_t end, size_t segment, float *sums)
 {
     const struct winograd_plan *plan = job->plan;
@@ -157,7 +157,7 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-/** First of `count` things in part `index` of `parts`: sizes differ by one at most. */
+/** Where part `index` begins when `count` things are divided into `parts` parts whose sizes differ by at most one. */
 static size_t part_begin(size_t count, size_t parts, size_t index)
 {
     return count / parts * index + smaller(count % parts, index);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* When Winograd's convolution pays, in which form, and how its tiles are cut into blocks. The choice is made when a
- * plan is compiled, from shapes and from what one thread does per second (fov_rates), never from the number of
+/* Decides when Winograd's convolution pays, in which form, and how its tiles are divided into blocks. The choice is
+ * made when a plan is compiled, from shapes and from the speed of one thread (fov_rates), not from the number of
  * threads. */
 #include "op/conv/winograd.h"
 
@@ -9,16 +9,16 @@
 #include <string.h>
 
 enum {
-    ALONE_BLOCKS = 4,         /* of a thread's own: where there are so many at least */
-    ALONE_TILES = 24,         /* of so many tiles at least: fewer would read the weights too often */
-    ALONE_BYTES = 1 << 20,    /* and where that is more, of so many bytes: within the second-level cache */
-    WANTED_BLOCKS = 8,        /* of a thread's own, where there are tiles enough */
-    SHARED_BYTES = 8 << 20,   /* of a shared block's transformed tiles */
-    PIECE_FLOATS = 1 << 14,   /* transformed by one chunk of a shared block */
-    GROUP_TILES = 32,         /* of a job of a shared block; */
-    GROUP_TILES_LARGE = 64,   /* where panels of filters alone make jobs enough, since each job reads its weights, */
-    THREAD_JOBS = 2,          /* of each thread, */
-    LARGE_WEIGHTS = 12 << 20, /* and where weights, of so many bytes, do not stay in a cache */
+    ALONE_BLOCKS = 4,         /* blocks belong to one thread each if there are at least so many of */
+    ALONE_TILES = 24,         /* at least so many tiles: smaller ones would read the weights too often */
+    ALONE_BYTES = 1 << 20,    /* bytes of such a block, at most, if that is more tiles: fits the second-level cache */
+    WANTED_BLOCKS = 8,        /* number of such blocks to aim for, if there are enough tiles */
+    SHARED_BYTES = 8 << 20,   /* transformed tiles of a shared block */
+    PIECE_FLOATS = 1 << 14,   /* floats that one chunk of a shared block transforms */
+    GROUP_TILES = 32,         /* tiles of a job of a shared block; */
+    GROUP_TILES_LARGE = 64,   /* the same, since each job reads its weights, where the panels alone give each thread */
+    THREAD_JOBS = 2,          /* so many jobs, */
+    LARGE_WEIGHTS = 12 << 20, /* or where the weights have at least so many bytes and do not stay in a cache */
     WANTED_JOBS = 8
 };
 
@@ -37,7 +37,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/** Stride 1, no dilation, one group, two axes, and the form's taps. */
+/** Whether this is a convolution of stride 1, no dilation, one group, two axes, and the form's taps. */
 static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
 {
     const struct window *window = &geometry->window;
@@ -50,7 +50,7 @@ static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
     return fits;
 }
 
-/** Blocks of one thread each, in whole register tiles. */
+/** Divides the tiles into blocks for one thread each, whole register tiles of rows. */
 static void cut_alone(struct winograd_plan *plan, size_t rows)
 {
     size_t tile_bytes = plan->points * (plan->value_stride + plan->padded) * sizeof(float);
@@ -63,7 +63,7 @@ static void cut_alone(struct winograd_plan *plan, size_t rows)
     plan->segment = plan->padded;
 }
 
-/** Blocks of all threads, cut into jobs across tiles and filters. */
+/** Divides the tiles into blocks that all threads share, and each block into jobs across tiles and filters. */
 static void cut_shared(struct winograd_plan *plan, int workers)
 {
     size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
@@ -120,7 +120,7 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
     plan.padded = kernel_padded_filters(kernel, plan.filters);
     plan.value_stride = divide_up(plan.channels, kernel->vector_floats) * kernel->vector_floats;
     choose_blocks(&plan, kernel, workers);
-    /* Planes a power of two apart would meet in the same few lines of the cache. */
+    /* The extra 16: planes a power of two apart would compete for the same few cache sets. */
     plan.value_plane = plan.block_tiles * plan.value_stride + 16;
     plan.sum_plane = plan.group_tiles * plan.segment + 16;
     plan.weight_plane = plan.channels * plan.padded + 16;
@@ -134,16 +134,16 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
    AVX2, all on one machine. On those same layers the choices cost 0.02 % (AVX-512) and 0.34 % (AVX2) more time than the
    best ones, with the rates of device/rates.c; single small layers are up to twice as slow. Batches and PACK_SHARE rest
    on fewer figures. */
-#define WEIGHTS_SHARE 0.75   /* of reading weights that products do not hide */
-#define TRANSFORM_PASSES 3.0 /* of a transformed number: written, read, and once more for the products' sake */
-#define PACK_SHARE 1.0       /* of reading weights, for packing those that change with each run */
+#define WEIGHTS_SHARE 0.75   /* share of the time for reading weights that products do not hide */
+#define TRANSFORM_PASSES 3.0 /* passes over a transformed number: written, read, and one more for the products' reads */
+#define PACK_SHARE 1.0       /* cost of packing weights that change with each run, as a share of reading them */
 
 static double weight_seconds(const fov_rates *rates, double weights, bool packs)
 {
     return (WEIGHTS_SHARE + (packs ? PACK_SHARE : 0)) * weights * (double)sizeof(float) / rates->memory;
 }
 
-/** Seconds of one thread. */
+/** Estimated seconds of one thread for direct sums. */
 static double direct_seconds(const fov_rates *rates, const struct conv_geometry *geometry,
                              const struct winograd_plan *plan, bool packs)
 {
@@ -158,7 +158,7 @@ static double winograd_seconds(const fov_rates *rates, const struct winograd_pla
     double tiles = (double)plan->count, numbers = tiles * points * (double)(plan->value_stride + plan->padded);
     double seconds = weights * tiles / rates->products + weight_seconds(rates, weights, packs);
     seconds += TRANSFORM_PASSES * numbers * (double)sizeof(float) / rates->transform;
-    return seconds + (plan->shared ? (double)plan->blocks * rates->wake : 0); /* threads meet once more */
+    return seconds + (plan->shared ? (double)plan->blocks * rates->wake : 0); /* threads wait once more per block */
 }
 
 static const fov_rates *rates_of(const struct op_compile *compile)
@@ -167,19 +167,19 @@ static const fov_rates *rates_of(const struct op_compile *compile)
     return compile->rates != NULL ? compile->rates : &usual;
 }
 
-/* A plan keeps constant weights transformed, by F(4x4, 3x3) four times as large as they were: that was half of U-Net's
-   memory at batch 1. Where they are this large, a form that keeps less than half as much may take longer by a share:
-   for U-Net's 1024 x 1024 filters of 16 x 16 pixels F(2x2, 3x3) saves 80 MiB and took 13 % less time with AVX-512, 24 %
-   more with AVX2 (1 % of the whole). */
-#define MUCH_KEPT (64 << 20) /* bytes */
-#define SMALLER_MAY_TAKE 1.3     /* of the time */
+/* A plan keeps constant weights in transformed form, with F(4x4, 3x3) four times as large as before: that was half of
+   U-Net's memory at batch 1. Where they are this large, a form that keeps less than half as much is preferred even if
+   it takes somewhat longer: for U-Net's 1024 x 1024 filters of 16 x 16 pixels F(2x2, 3x3) saves 80 MiB and took 13 %
+   less time with AVX-512, 24 % more with AVX2 (1 % of the whole). */
+#define MUCH_KEPT (64 << 20) /* bytes of transformed weights */
+#define SMALLER_MAY_TAKE 1.3     /* factor of the time of the fastest form */
 
 static double kept_bytes(const struct winograd_plan *plan)
 {
     return (double)plan->points * (double)plan->channels * (double)plan->padded * (double)sizeof(float);
 }
 
-/** The form that takes the least time, or one not much slower that keeps much less; WINOGRAD_COUNT: direct sums. */
+/** The fastest form, or a form not much slower whose weights are much smaller; WINOGRAD_COUNT: direct sums. */
 static enum winograd_form choose(const struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
     const fov_rates *rates = rates_of(compile);
@@ -258,7 +258,7 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
     struct winograd_sizes sizes = winograd_sizes(form);
     compile->run = conv_winograd_run;
     compile->pack = conv_winograd_pack;
-    compile->overwrites_residual = true; /* each pixel of it is added where that of the result is stored */
+    compile->overwrites_residual = true; /* each pixel of the residual is read when that of the result is stored */
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = plan.points * plan.weight_plane * sizeof(float);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-    BLOCK_TILES = 384,         /* at most; sums are read and written once per block */
+    BLOCK_TILES = 384,         /* tiles of a block, at most; sums are read and written once per block */
     RUN_TILES = 128,
-    PIECE_FLOATS = 1 << 15,    /* transformed by one chunk */
+    PIECE_FLOATS = 1 << 15,    /* floats that one chunk transforms */
     PART_CHANNELS = 64,
     PART_FILTERS = 64
 };
@@ -30,7 +30,8 @@ static size_t larger(size_t a, size_t b)
 
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
-/** Stride 1, no dilation, one group, two axes, the form's taps, and all of them meet pixels. */
+/** Whether this is a convolution of stride 1, no dilation, one group, two axes and the form's taps, all of which meet
+ *  pixels. */
 static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
 {
     const struct window *window = &geometry->window;
@@ -75,7 +76,7 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
     plan.panels = divide_up(plan.filters, panel);
     plan.panel_part = smaller(larger(1, PART_FILTERS / panel), plan.panels);
     plan.panel_parts = divide_up(plan.panels, plan.panel_part);
-    /* Planes a power of two apart would meet in a few lines of the cache. */
+    /* The extra 16: planes a power of two apart would compete for the same few cache sets. */
     plan.x_plane = plan.block_tiles * plan.channel_part + 16;
     plan.x_part = plan.points * plan.x_plane;
     plan.x_floats = plan.channel_parts * plan.x_part;
@@ -94,15 +95,16 @@ static const fov_rates *rates_of(const struct op_compile *compile)
     return compile->rates != NULL ? compile->rates : &usual;
 }
 
-/** Where there are tiles, rates->products is theirs in a large product. Outer products of rows (op/outer_rows.h) come
- * to two thirds of it, and those here, which stay in registers, to half. Measured on Sapphire Rapids. */
+/** The rate of outer products. Where the instruction set has bfloat16 tiles, rates->products is their rate in a large
+ *  product; outer products of rows (op/outer_rows.h) reach two thirds of it, and the products here, which use
+ *  registers, about half. Measured on Sapphire Rapids. */
 static double outer_rate(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_rows)
 {
     bool tiles = compile->kernel->outer_rows_room((size_t)geometry->channels, (size_t)geometry->filters) > 0;
     return rates_of(compile)->products * (!tiles ? 1.0 : of_rows ? 0.67 : 0.55);
 }
 
-/** Seconds of one thread: products, transformations, sums. */
+/** Estimated seconds of one thread for products, transformations, and reading and writing sums. */
 static double seconds_of(const fov_rates *rates, double products, const struct winograd_weight_plan *plan)
 {
     double weights = (double)plan->points * (double)plan->channels * (double)plan->filters, tiles = (double)plan->count;
@@ -118,7 +120,7 @@ static double outer_seconds(const fov_rates *rates, double products, const struc
     return weights * pixels / products + weights * sizeof(float) / rates->memory;
 }
 
-/** The form that takes the least time, or WINOGRAD_COUNT: outer products. */
+/** The fastest form; WINOGRAD_COUNT: outer products. */
 static enum winograd_form choose(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     const fov_rates *rates = rates_of(compile);
@@ -145,13 +147,13 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
 struct weight_job {
     const struct op_run               *run;
     const struct winograd_weight_plan *plan;
-    struct kernel_winograd_input       x, dy; /**< what all tiles share */
-    float *values, *gradients, *sums; /**< of the block at hand; sums of all pieces where there are several blocks */
-    size_t first, tiles;                      /**< of the block */
-    bool   begins;                            /**< is the first block */
+    struct kernel_winograd_input       x, dy; /**< the fields that are the same in all kernel calls */
+    float *values, *gradients, *sums; /**< the block's transformed x and dy; several blocks: the sums of all pieces */
+    size_t first, tiles;                      /**< the block's first tile and number of tiles */
+    bool   begins;                            /**< this is the first block */
 };
 
-/** Tiles side by side, both sides: all parts of x, all panels of dy. */
+/** Transforms `tiles` tiles of one row of tiles, from `tile` of the block on: all parts of x, all panels of dy. */
 static void transform(const struct weight_job *job, size_t tile, size_t tiles)
 {
     const struct winograd_weight_plan *plan = job->plan;
@@ -180,7 +182,7 @@ static void transform(const struct weight_job *job, size_t tile, size_t tiles)
     }
 }
 
-/** chunk = some tiles of the block */
+/** Transforms a chunk of the block's tiles. */
 static void transform_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -194,8 +196,8 @@ static void transform_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** What the next point reads of these tiles, to be brought nearer meanwhile: call i of `count` takes its share of dy,
- * or, if x is wanted, the first calls take x and the rest dy. */
+/** Sets what call i of `count` prefetches of the next point's operands for these tiles: a share of dy, or, if wants_x,
+ *  the first two thirds of the calls prefetch x and the others dy. */
 static void look_ahead(struct kernel_outer *outer, const float *next_x, size_t i, size_t count, bool wants_x)
 {
     enum { LINE_FLOATS = 16 };
@@ -207,8 +209,8 @@ static void look_ahead(struct kernel_outer *outer, const float *next_x, size_t i
     outer->ahead = next + smaller(first, lines) * LINE_FLOATS;
 }
 
-/** Sums of one point, a part of the channels by one panel of filters, over the block's tiles: [channels][width].
- *  `first`: no panel before this one has met the point's x. */
+/** Sums over the block's tiles at one point, for a part of the channels by one panel of filters: [channels][width].
+ *  `first`: this is the first panel to read the point's x. */
 static void multiply(const struct weight_job *job, size_t point, size_t part, size_t panel, bool first, float *out)
 {
     const struct winograd_weight_plan *plan = job->plan;
@@ -242,7 +244,7 @@ static void multiply(const struct weight_job *job, size_t point, size_t part, si
     }
 }
 
-/** All panels of a piece at one point. */
+/** The sums of all panels of a piece at one point. */
 static void multiply_piece(const struct weight_job *job, size_t piece, size_t point, float *sums)
 {
     const struct winograd_weight_plan *plan = job->plan;
@@ -253,7 +255,7 @@ static void multiply_piece(const struct weight_job *job, size_t piece, size_t po
     }
 }
 
-/** A piece's sums back to taps, and to the plain weight. `taps` has room for a panel. */
+/** Transforms a piece's sums back to taps and unpacks them to the plain weight. `taps` holds one panel. */
 static void finish_piece(const struct weight_job *job, size_t piece, const float *sums, float *taps)
 {
     const struct winograd_weight_plan *plan = job->plan;
@@ -279,7 +281,7 @@ static float *own_floats(const struct weight_job *job, int worker)
     return op_worker_scratch(job->run, worker);
 }
 
-/** One block: chunk = a piece of the weight, from tiles to taps. */
+/** If there is only one block: chunk = a piece of the weight, summed and transformed back. */
 static void whole_chunk(void *context, size_t chunk, int worker)
 {
     const struct weight_job *job = context;
@@ -290,7 +292,7 @@ static void whole_chunk(void *context, size_t chunk, int worker)
     finish_piece(job, chunk, sums, sums + job->plan->sum_floats);
 }
 
-/** Several blocks: chunk = (piece, point), added to what the blocks before gave. */
+/** If there are several blocks: chunk = (piece, point), added to the sums of the previous blocks. */
 static void point_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -299,7 +301,7 @@ static void point_chunk(void *context, size_t chunk, int worker)
     multiply_piece(job, piece, chunk % job->plan->points, job->sums + piece * job->plan->sum_floats);
 }
 
-/** And after the last: chunk = piece. */
+/** After the last of several blocks: chunk = piece, transformed back. */
 static void finish_chunk(void *context, size_t chunk, int worker)
 {
     const struct weight_job *job = context;
