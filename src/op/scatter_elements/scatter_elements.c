@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ScatterElements: a copy of x in which single elements are replaced by updates, or meet them in a sum, product,
- * maximum or minimum. Updates are taken in order, by one thread: with equal indices the result is still the same. */
+/* ScatterElements: a copy of x in which single elements are replaced by updates, or combined with them by sum, product,
+ * maximum or minimum. One thread applies the updates in order, so that the result is defined even for equal indices. */
 #include "op/scatter.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static void gradient(struct op_gradient *gradient)
     scatter_gradient(gradient, options->reduction, "scatter_elements", &none, "gather_elements", &axis);
 }
 
-/* Where in x the i-th update goes; SIZE_MAX when its index is outside the axis. */
+/* The element of x that the i-th update goes to; SIZE_MAX: its index is outside the axis. */
 static size_t place(const struct scatter_elements_options *options, const fov_shape *updates, size_t i, int64_t index,
                     const fov_shape *x)
 {
@@ -115,7 +115,7 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};
 
-/* Scatter is what opsets 9 and 10 called it. */
+/* Opsets 9 and 10 called it Scatter. */
 static int import_scatter(struct op_import *node)
 {
     struct scatter_elements_options options = {node->integer(node->reader, "axis", 0), SCATTER_NONE};

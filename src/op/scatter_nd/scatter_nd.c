@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ScatterND: a copy of x in which slices, named by their first coordinates, are replaced by updates or meet them in a
- * sum, product, maximum or minimum. Updates are taken in order, by one thread. */
+/* ScatterND: a copy of x in which slices, named by their first coordinates, are replaced by updates, or combined with
+ * them by sum, product, maximum or minimum. One thread applies the updates in order. */
 #include "op/scatter.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ static void gradient(struct op_gradient *gradient)
     scatter_gradient(gradient, options->reduction, "scatter_nd", &none, "gather_nd", NULL);
 }
 
-/* Takes coordinates one after the other: which slice, counted in plain order. SIZE_MAX: outside. */
+/* Adds one more coordinate to the index of a slice (in plain order). SIZE_MAX: outside x. */
 static size_t step_in(size_t slice, int64_t index, int64_t size)
 {
     index += index < 0 ? size : 0;
@@ -127,7 +127,7 @@ static int export_scatter(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "ScatterND", .since = 11, .export = export_scatter};
 
-/* Places of two coordinates in [3, 5], no two the same in the first five rows; then they come again. */
+/* Pairs of coordinates in [3, 5]: five different ones, which then repeat. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     (void)key;

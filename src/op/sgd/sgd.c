@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stochastic gradient descent with momentum, as PyTorch computes it: the learning rate multiplies the velocity when it
- * is applied, not when it is collected. One pass over memory; parameter and velocity are renewed where they lie. */
+ * is applied, not when it is accumulated. One pass over memory updates parameter and velocity in place. */
 #include "op/common.h"
 #include "op/parts.h"
 
@@ -87,7 +87,7 @@ static void textbook(const struct op_textbook *textbook)
             v = first ? g : options->momentum * velocity[i] + (1 - options->dampening) * g;
             direction = options->nesterov ? g + options->momentum * v : v;
         } else if (velocity != NULL) {
-            v = velocity[i]; /* without momentum it is left alone */
+            v = velocity[i]; /* without momentum the velocity is unchanged */
         }
         textbook->out[0].data[i] = parameter[i] - rate * direction;
         if (new_velocity != NULL) {
@@ -96,8 +96,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* Floats. Short, so that threads share a small weight evenly and so as they shared its gradient's rows: what the
- * other one wrote has to cross over from its cache. */
+/* Floats. Short, so that threads divide a small weight evenly, and in the same way as they divided its gradient: data
+ * that another thread wrote must be transferred from that thread's cache. */
 enum { CHUNK = 4096 };
 
 struct work {
@@ -105,10 +105,10 @@ struct work {
     struct kernel_sgd          options;
     const float               *gradient;
     float                     *parameter, *velocity;
-    size_t                     count, rows, columns, parts; /* rows and columns: where parts > 1 */
+    size_t                     count, rows, columns, parts; /* rows and columns are used only where parts > 1 */
 };
 
-/** chunk = some rows of a small matrix, as who made its gradient had them */
+/** A part is some rows of a small matrix: the same rows whose gradient one thread computed. */
 static void run_part(void *context, size_t part, int worker)
 {
     (void)worker;
@@ -165,7 +165,7 @@ static int compile(struct op_compile *compile)
 {
     bool kept = compile->out_count > 1 && compile->out[1].shape.rank >= 0;
     if (!kept && present(compile->in, compile->in_count, VELOCITY)) {
-        compile->scratch = op_count(&compile->in[PARAMETER].shape) * sizeof(float); /* for a velocity nobody keeps */
+        compile->scratch = op_count(&compile->in[PARAMETER].shape) * sizeof(float); /* a velocity that is not kept */
     }
     compile->run = run;
     return FOV_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SGD whose decay goes to the weights apart from the gradient (Loshchilov & Hutter 2019, algorithm 1), so that momentum
- * does not carry it on: the rate times the decay is what a weight loses in a step. */
+/* SGD with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 1): the decay is applied to the weight, not
+ * added to the gradient, so that it does not enter the velocity. Each step takes rate * decay * weight off a weight. */
 #include "op/optimiser.h"
 
 struct sgdw_options {

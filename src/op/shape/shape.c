@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shape and size: a tensor's dimensions as numbers. Only the shape is read, so that what follows from it is known
- * before anything runs: the arithmetic around exported reshapes disappears that way. */
+/* Shape and size: a tensor's dimensions as numbers. Only the shape is read, so the results, and all that is computed
+ * from them, are known before anything runs: the arithmetic around exported reshapes disappears that way. */
 #include "op/index.h"
 
 struct shape_options {
@@ -69,7 +69,7 @@ static int export_shape(struct op_export *node)
 {
     const struct shape_options *options = node->options;
     bool is_part = options->start != 0 || options->end < FOV_MAX_RANK;
-    if (is_part && node->opset < 15) { /* before it could say so: all sizes, then those */
+    if (is_part && node->opset < 15) { /* start and end exist since opset 15: write all sizes, then a slice of them */
         int begin, end;
         range_of(options, node->in[0].shape.rank, &begin, &end);
         int64_t first = begin, behind = end < begin ? begin : end;

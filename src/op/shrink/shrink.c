@@ -34,7 +34,7 @@ static void textbook(const struct op_textbook *textbook)
     elementwise_textbook(textbook, shrink);
 }
 
-/* 1 outside, 0 inside. */
+/* The derivative is 1 where |x| > lambd, else 0. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;

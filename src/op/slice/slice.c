@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Slice: every step-th element along axes; and place, its gradient: the same elements put back among zeros. Two forms:
- * one axis by options (what gradients of concat and split emit), or ONNX's starts, ends, axes and steps as inputs whose
- * values are known. Elements only move: any dtype, either storage order. */
+/* Slice: every step-th element along axes; and place, its gradient: writes these elements back into zeros. Two forms:
+ * one axis by options (emitted by gradients of concat and split), or ONNX's starts, ends, axes and steps as inputs
+ * whose values are known. Elements are only copied: any dtype, either storage order. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -32,7 +32,7 @@ static const struct op_attribute place_attributes[] = {
     {0},
 };
 
-/* ---- what is read ------------------------------------------------------------------------------------------------ */
+/* ---- the ranges that are read ------------------------------------------------------------------------------------ */
 
 /** Along one dimension: elements begin, begin + step, ..., `length` of them. */
 struct range {
@@ -52,7 +52,7 @@ static double clamp(double value, double low, double high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* ONNX's rule for one axis. */
+/* ONNX's rule for one axis: narrows *range, which is the whole axis before. */
 static int cut(struct range *range, int axis, double start, double end, double step, struct error *error)
 {
     double size = (double)range->length;
@@ -61,7 +61,7 @@ static int cut(struct range *range, int axis, double start, double end, double s
     }
     if (size < 0) {
         if (start == 0 && step == 1 && end >= 0x1p31 - 1) {
-            return FOV_OK; /* the whole of it, however much that will be; OP_OPEN_BATCH is such an end */
+            return FOV_OK; /* all of the open axis, whatever its size will be; OP_OPEN_BATCH is such an end */
         }
         return error_set(error, FOV_E_UNSUPPORTED, "axis %d is cut, and its size is open", axis);
     }
@@ -73,7 +73,7 @@ static int cut(struct range *range, int axis, double start, double end, double s
     return FOV_OK;
 }
 
-/* The inputs starts, ends, axes, steps, the first of which is port `first`. */
+/* Computes the ranges from the inputs starts, ends, axes and steps, which begin at port `first`. */
 static int resolve(const struct index_source *source, int first, const fov_shape *x, struct range range[FOV_MAX_RANK],
                    struct error *error)
 {
@@ -118,7 +118,7 @@ static bool has(const struct op_tensor *in, int in_count, int port)
     return port < in_count && in[port].shape.rank >= 0;
 }
 
-/* Elements begin, begin + step, ... `length` of them, must lie in 0 .. size - 1. */
+/* E_SHAPE unless the `length` elements begin, begin + step, ... lie in 0 .. size - 1. */
 static int check_range(const struct op_infer *infer, int64_t begin, int64_t length, int64_t step, int64_t size)
 {
     if (step == 0) {
@@ -141,7 +141,7 @@ static int known_axis(const struct op_infer *infer, int64_t wanted, int *axis)
     return status;
 }
 
-/* How many elements a slice by options has along an axis of this size. */
+/* The length of a slice by options along an axis of this size. */
 static int64_t length_of(const struct slice_options *options, int64_t size)
 {
     if (options->length >= 0 || options->step == 0) {
@@ -262,7 +262,7 @@ static void ranges_of_place(const struct index_source *source, const void *given
     range[axis].step = options->step;
 }
 
-/* Where a slice's element i lies in the whole. */
+/* The index in the whole tensor of a slice's element i. */
 static size_t in_whole(const fov_shape *slice, size_t i, const fov_shape *all, const struct range *range)
 {
     int64_t at[FOV_MAX_RANK];
@@ -315,13 +315,13 @@ static void run_slice(const struct op_run *run)
     move_strides(&run->out[0], to);
     for (int d = 0; d < y->rank; d++) {
         move.from_begin += (ptrdiff_t)range[d].begin * from[d];
-        /* a step may be huge where there is one element only */
+        /* the step may be huge where there is only one element: do not multiply it */
         move_loop(&move, (size_t)y->dim[d], y->dim[d] > 1 ? (ptrdiff_t)range[d].step * from[d] : 0, to[d]);
     }
     move_run(run, &move, run->in[0].data, run->out[0].data);
 }
 
-/* A run of channels, everything else whole. */
+/* Whether a slice is a range of consecutive channels and keeps all other dimensions whole. */
 static bool slice_as_part(struct op_part *part)
 {
     const fov_shape *x = &part->in[0].shape;
@@ -407,7 +407,7 @@ static int export_slice(struct op_export *node)
     int64_t end = options->length >= 0 ? options->begin + options->length * options->step
                   : options->step > 0  ? INT64_MAX
                                        : INT64_MIN;
-    end = end < 0 ? INT64_MIN : end; /* backwards to the first element: -1 would mean the last one */
+    end = end < 0 ? INT64_MIN : end; /* backwards down to element 0: an end of -1 would mean the last element */
     /* Names are valid until the export ends. */
     const char *names[] = {
         node->integers(writer, &options->begin, 1, false), node->integers(writer, &end, 1, false),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Softmax along any axis, and its gradients. How lines along an axis are found in memory is the family's: op/lines.h.
+/* Softmax along any axis, and its gradients. The family (op/lines.h) finds the lines along an axis in memory.
  * The largest element is subtracted first, so exp cannot overflow. */
 #include "op/lines.h"
 
@@ -52,7 +52,8 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* The same expression differentiated by y: flow_j (dy_j - sum of dy_k y_k) - dy_j sum of flow_k y_k. */
+/* dx, weighted by flow (its gradient) and differentiated by y: flow_j (dy_j - sum of dy_k y_k) - dy_j sum of flow_k
+ * y_k. */
 static void second_textbook(const struct op_textbook *textbook)
 {
     const double *y = textbook->in[0].data, *dy = textbook->in[1].data, *flow = textbook->in[2].data;
@@ -80,7 +81,7 @@ static void softmax_gradient(struct op_gradient *gradient)
                                         gradient->out_gradient[0], gradient->options);
 }
 
-/* The Jacobian is symmetric: by dy it is the same operator again. */
+/* The Jacobian is symmetric: the gradient with respect to dy is the same operator again. */
 static void gradient_gradient(struct op_gradient *gradient)
 {
     fov_value y = gradient->in[0], dy = gradient->in[1], flow = gradient->out_gradient[0];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Softmax and cross-entropy in one: the loss of classification. Together they are exact where apart they would take the
- * logarithm of a rounded zero, and their gradient is simply probability minus target.
- * The mean over samples is summed in double in the samples' order. Samples whose label is no class are left out. */
+/* Softmax and cross-entropy in one operator: the loss of classification. Computed together they stay exact where, one
+ * after the other, they would take the logarithm of a probability rounded to zero; and the gradient is simply
+ * probability minus target. The mean over samples is summed in double in the samples' order. Samples whose label is no
+ * class are left out. */
 #include "op/class_loss.h"
 
 #include "op/onnx.h"
@@ -9,7 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-/* `linear`, of the gradient only: leaves the target out: the derivative of the gradient by the probabilities. */
+/* `linear`, for the gradient operator only: leaves out the target, which gives the gradient operator's derivative with
+ * respect to the probabilities. */
 struct options {
     double  label_smoothing;
     int64_t ignore_index;
@@ -82,7 +84,7 @@ static void loss_gradient(struct op_gradient *gradient)
     gradient->in_gradient[0] = total;
 }
 
-/* dlogits is linear in dloss, and linear plus a constant in the probabilities. */
+/* dlogits is linear in dloss, and affine in the probabilities. */
 static void gradient_gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -97,7 +99,7 @@ static void gradient_gradient(struct op_gradient *gradient)
         fov_value unit = op_emit(emitter, "softmax_cross_entropy_gradient", in, gradient->in_count, &options);
         fov_value product = op_emit2(emitter, "mul", flow, unit, NULL);
         fov_shape sum = gradient->in_tensor[0].shape;
-        if (options.reduction == CLASS_NONE) { /* [N, ...]: as [N, 1, ...] first */
+        if (options.reduction == CLASS_NONE) { /* dloss is [N, ...]: reshape it to [N, 1, ...] first */
             sum = gradient->out_tensor[0].shape;
             sum.dim[1] = 1;
             dloss = op_emit_reshape(emitter, dloss, &sum);
@@ -205,8 +207,8 @@ struct work {
     const void          *labels;
     const float         *weight; /* per class, or NULL */
     fov_dtype            label_dtype;
-    int32_t             *narrow;         /* [rows]: labels as i32; those that do not count become -1 */
-    float               *first, *second; /* [rows]: losses and weights, or scales */
+    int32_t             *narrow;         /* [rows]: labels as i32; labels that do not count become -1 */
+    float               *first, *second; /* [rows]: loss: losses and weights; gradient: see run_gradient */
     float               *out;
 };
 
@@ -229,7 +231,7 @@ static struct work work_of(const struct op_run *run, int scores, int labels, int
     return work;
 }
 
-/** As i32, -1 for those that do not count. */
+/** Converts labels to i32; -1 for labels that do not count. (Labels beyond the classes are left to the kernels.) */
 static const int32_t *labels_of(const struct work *work, size_t begin, size_t count)
 {
     const struct options *options = work->run->options;
@@ -292,7 +294,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* first: what each sample's gradient is multiplied by; second: the sum of its weighted target. */
+/* work.first: the factor of each sample's gradient, 0 if it does not count; work.second: the sum of its weighted
+ * target. */
 static void run_gradient(const struct op_run *run)
 {
     const struct options *options = run->options;
@@ -403,9 +406,9 @@ static const char *export_class_sum(struct op_export *node, const char *value)
     return sum;
 }
 
-/* ONNX's loss has no smoothing. By its definition the loss of a sample is (1 - s) times the plain one plus s / classes
-   times the sum over all classes, where the sample counts at all; the loss of a constant score of -1 says whether it
-   does, and with which weight. */
+/* ONNX's loss has no smoothing. By definition the loss of a sample that counts is (1 - s) times the plain loss plus
+   s / classes times the sum over all classes. The loss of a constant score of -1 tells whether a sample counts, and
+   with which weight. */
 static int export_smoothed(struct op_export *node)
 {
     const struct options *options = node->options;
@@ -453,7 +456,7 @@ static int export_loss(struct op_export *node)
 {
     const struct options *options = node->options;
     bool logarithms = node->out_count > 2 && node->out[2].shape.rank >= 0;
-    if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not give them */
+    if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not output probabilities */
         node->begin(node->writer, "Softmax", NULL);
         node->input(node->writer, 0);
         node->attribute_integer(node->writer, "axis", 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Split: a tensor cut along an axis into as many results as are asked for, in equal parts or of given sizes. What
- * concat joins. The gradient joins again; where only some parts lead to the loss, they are put among zeros. */
+/* Split: cuts a tensor along an axis into a number of parts, equal or of given sizes; the inverse of concat. The
+ * gradient concatenates the parts' gradients; where only some parts have one, it writes those into zeros. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -66,7 +66,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* concat's options, which lie in another folder, are one number. */
+/* concat's options, which are private to its folder, are a single number, the axis. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;

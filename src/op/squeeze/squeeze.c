@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Squeeze drops dimensions of size 1, unsqueeze puts some in. Views: the result is the input's memory. The axes are an
- * option (ONNX before opset 13) or an input whose values are known (since). */
+/* Squeeze drops dimensions of size 1, unsqueeze inserts some. Both are views: the result is the input's memory. The
+ * axes are an option (ONNX before opset 13) or an input whose values are known (since then). */
 #include "op/index.h"
 
 #include <fovea/operators.h>

@@ -8,7 +8,7 @@
 #include <fovea/operators.h>
 #include <math.h>
 
-/* 0 at 0, as the first neurons had it; NaN is not above zero either. */
+/* 0 at 0, as in the first artificial neurons; NaN stays NaN. */
 static double step(double x, const void *options)
 {
     (void)options;

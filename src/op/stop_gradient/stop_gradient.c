@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The identity, through which no gradient flows: what stands behind it counts as given. Generators that must not learn
- * from the discriminator's step, weights of a loss that are measured and not trained (CIoU), target networks. */
+/* The identity, through which no gradient flows: its input counts as a constant. For generators that must not learn
+ * from the discriminator's step, weights of a loss that are measured and not trained (CIoU), and target networks. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -36,7 +36,7 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
-/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+/* Subtracting one number per channel is affine: the operator before may take it over, like a normalisation. */
 static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset)
 {

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-enum { CHUNK_FLOATS = 1 << 13, MAX_CHUNKS = 64 }; /* a few microseconds: small sums have chunks for all threads */
+enum { CHUNK_FLOATS = 1 << 13, MAX_CHUNKS = 64 }; /* a few microseconds each, so that all threads share small sums */
 
-/** The columns are the last axes in memory: channels (channels-last) or features; with images last each of them as
- *  many times as there are images in a group. */
+/** The columns are the last axis in memory: channels (channels-last) or features. In images-last order there are
+ *  `lanes` columns per channel, one for each image of a group. */
 struct sum_plan {
     size_t rows, columns, lanes, chunk_rows, chunks;
 };
@@ -46,7 +46,7 @@ static void run(const struct op_run *run)
     pool_run(run->pool, sum_chunk, &copy, plan->chunks);
     double *sums = run->scratch;
     float *y = run->out[0].data;
-    size_t lanes = plan->chunks > 0 ? plan->lanes : 0; /* no rows: zero */
+    size_t lanes = plan->chunks > 0 ? plan->lanes : 0; /* without rows the sums are 0 */
     for (size_t chunk = 1; chunk < plan->chunks; chunk++) {
         for (size_t i = 0; i < plan->columns; i++) {
             sums[i] += sums[chunk * plan->columns + i];

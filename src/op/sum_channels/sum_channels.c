@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sum over all but the channels: the gradient of a bias that is added to every pixel of its channel. Its sibling for
- * dense layers is sum_features.c. */
+/* Sum over all dimensions but the channels: the gradient of a bias that is added to every pixel of its channel.
+ * sum_features.c does the same for dense layers. */
 #include "op/sum_channels/sum_channels.h"
 
 #include <string.h>
@@ -40,8 +40,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** The gradient of a pooling puts each number back into its own channel, and where no window may lie in the frame alone
- *  it loses none: the sum before it is the same, of fewer numbers. */
+/** The gradient of max pooling puts each number back into its own channel and, where no window can lie in the padding
+ *  alone, loses none. So the sum over the pooling's dy is the same, and has fewer terms: reads that instead. */
 static bool take_over(struct op_takeover *node)
 {
     struct op_maker pool;
@@ -55,7 +55,7 @@ static bool take_over(struct op_takeover *node)
     for (int i = 0; i < pad->count; i++) {
         int axis = kernel->count != 0 ? i % kernel->count : 0;
         if (pad->at[i] >= op_list_get(kernel, axis, 1) ||
-            (pad->at[i] > 0 && op_list_get(dilation, axis, 1) != 1)) { /* whose taps may pass the image by */
+            (pad->at[i] > 0 && op_list_get(dilation, axis, 1) != 1)) { /* dilated taps may all miss the image */
             return false;
         }
     }
@@ -63,7 +63,7 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-/** Images last serve as well, where x lies so. */
+/** Channels-last, or images-last where x is stored so. */
 static enum op_layout_rule layout_for(const void *options, const struct op_tensor *in, int in_count)
 {
     (void)options, (void)in_count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums of everything but one axis: private to the folder. */
+/* Sums over all axes but one: private to the folder. */
 #ifndef OP_SUM_CHANNELS_SUM_CHANNELS_H
 #define OP_SUM_CHANNELS_SUM_CHANNELS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of broadcasting: sums over the dimensions that were repeated. The work is a reduction: op/reduce.h. */
+/* The gradient of broadcasting: sums over the dimensions that were repeated. Computed as a reduction: op/reduce.h. */
 #include "op/reduce.h"
 
 static const struct op_port in[] = {{.name = "x", .shape = "[...]"},

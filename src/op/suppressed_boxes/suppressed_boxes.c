@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a detector: its best boxes after suppression, as rows of a fixed number, so that a plan knows its memory. In
- * ONNX it is NonMaxSuppression, whose selection is put back among the scores, and a TopK of these. */
+/* The last stage of a detector: its best boxes after suppression, as a fixed number of rows, so that a plan knows its
+ * memory. In ONNX this is NonMaxSuppression, whose selection is scattered back into the scores, and a TopK of these. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/suppressed_boxes/suppressed_boxes.h"
@@ -50,7 +50,8 @@ static double overlap(const double *a, const double *b)
     return either > 0 ? both / either : 0;
 }
 
-/* The best score after number `last` in the order of scores, equal ones by place; -1: none is above the least. */
+/* The index of the next best score after index `last` (-1: the best of all); equal scores are ordered by index. -1: no
+ * further score is above `least`. */
 static int64_t next_best(const double *scores, int64_t count, double least, int64_t last)
 {
     int64_t best = -1;
@@ -63,7 +64,7 @@ static int64_t next_best(const double *scores, int64_t count, double least, int6
     return best;
 }
 
-/* A box stays where no row of its class before it overlaps it too far: those rows are the better ones that stayed. */
+/* A box stays if no row so far of its class overlaps it too far: these rows are the better boxes that stayed. */
 static void select_rows(const struct suppressed_options *options, const double *boxes, const double *scores,
                         int64_t count, int64_t classes, int64_t most, double *rows)
 {
@@ -98,7 +99,7 @@ static void textbook(const struct op_textbook *textbook)
 
 /* ---- in ONNX ----------------------------------------------------------------------------------------------------- */
 
-/* Begins a node with these inputs and gives its output a name. Attributes may follow. */
+/* Begins an ONNX node with these inputs; returns the generated name of its output. Attributes may follow. */
 static const char *step(struct op_export *node, const char *type, const char *const *in, int count)
 {
     node->begin(node->writer, type, NULL);
@@ -123,7 +124,7 @@ static const char *as_float(struct op_export *node, const char *x)
     return made;
 }
 
-/* [N, classes x boxes]: scores of the boxes that stay, 0 elsewhere. */
+/* Writes nodes that compute [N, classes x boxes]: the scores of the boxes that stay, 0 for all others. */
 static const char *kept_scores(struct op_export *node, const char *boxes, const char *scores, const char *most)
 {
     static const int64_t row_of_all[] = {0, -1};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of suppression within a network, for model/suppress.c, which puts it there. */
+/* The options of suppression within a network, for model/suppress.c, which adds this operator to networks. */
 #ifndef OP_SUPPRESSED_BOXES_H
 #define OP_SUPPRESSED_BOXES_H
 
@@ -8,7 +8,7 @@
 struct suppressed_options {
     double overlap; /**< IoU beyond which the better of two boxes of a class suppresses the other */
     double least;   /**< score that a box must exceed */
-    int64_t most;   /**< rows of a picture */
+    int64_t most;   /**< rows per picture, at most */
 };
 
 #endif

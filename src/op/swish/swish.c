@@ -39,7 +39,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_swish;
 }
 
-/* ONNX has it since opset 24 only. */
+/* Written as Mul and Sigmoid: ONNX has Swish only since opset 24. */
 static int export_swish(struct op_export *node)
 {
     const struct swish_options *options = node->options;

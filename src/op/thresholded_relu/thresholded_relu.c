@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rectifier that lets only what is above a threshold through.
+/* A rectifier that passes only values above a threshold.
  * All but the formula and the options is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 

@@ -66,7 +66,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* Which element of x shows at element i of the tiling. */
+/* The element of x that element i of the tiling is a copy of. */
 static size_t source(const fov_shape *y, size_t i, const fov_shape *x)
 {
     int64_t at[FOV_MAX_RANK];
@@ -120,7 +120,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* Before opset 6 one axis was repeated: inputs x, tiles, axis. */
+/* Before opset 6, Tile repeated a single axis and had the inputs x, tiles, axis. */
 static int import_tile(struct op_import *node)
 {
     if (node->opset >= 6) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* TopK: the k largest or smallest entries along an axis, best first, and where they lie. Of equals the first comes
- * first. The gradient goes back to where they were taken from. */
+/* TopK: the k largest or smallest entries along an axis, best first, and their indices. Equal entries keep their order.
+ * The gradient goes back to the entries that were selected. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -47,7 +47,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* gather_elements' options, which lie in another folder, are the axis. */
+/* gather_elements' options, which are private to its folder, are a single number, the axis. */
 static void gradient(struct op_gradient *gradient)
 {
     int64_t axis = ((const struct top_k_options *)gradient->options)->axis;
@@ -57,7 +57,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* Does a come before b? Not-a-number counts as larger than all numbers, as numpy sorts. */
+/* Whether a comes before b in the result. NaN counts as larger than all numbers, as in NumPy's sort. */
 static bool comes_before(double a, size_t a_at, double b, size_t b_at, bool smallest)
 {
     if (isnan(a) || isnan(b)) {
@@ -66,7 +66,7 @@ static bool comes_before(double a, size_t a_at, double b, size_t b_at, bool smal
     return a == b ? a_at < b_at : (a < b) == smallest;
 }
 
-/* Each time the best of those that come after the one before: slow and plain. */
+/* Selects, k times, the best of all entries that come after the previous one: slow, but plain. */
 static void textbook(const struct op_textbook *textbook)
 {
     const struct top_k_options *options = textbook->options;
@@ -98,7 +98,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* For each of k places all are looked at. */
+/* The definition looks at all entries for each of the k places. */
 static void work(struct op_cost *cost)
 {
     const struct top_k_options *options = cost->options;
@@ -107,14 +107,14 @@ static void work(struct op_cost *cost)
     cost->multiply_adds = looks < 1e18 ? (int64_t)looks : INT64_MAX;
 }
 
-/* ---- on the CPU: the k best so far as a heap, its root the worst of them ----------------------------------------- */
+/* ---- on the CPU: a heap of the k best so far, with the worst of them as its root --------------------------------- */
 
 struct job {
     const struct op_run *run;
     size_t               inner, size, k;
 };
 
-/* Line `from` with `step` between entries: is entry a before entry b? */
+/* Whether entry a comes before entry b in line `from`, whose entries are `step` floats apart. */
 static bool is_before(const float *from, size_t step, int64_t a, int64_t b, bool smallest)
 {
     return comes_before((double)from[(size_t)a * step], (size_t)a, (double)from[(size_t)b * step], (size_t)b, smallest);
@@ -158,7 +158,7 @@ static void search_line(void *context, size_t line, int worker)
             sink(from, step, heap, k, 0, smallest);
         }
     }
-    for (size_t count = k; count-- > 0;) { /* the worst that is left goes last */
+    for (size_t count = k; count-- > 0;) { /* takes the worst off the heap and fills the result from its end */
         size_t to = begin + count * step;
         ((float *)run->out[0].data)[to] = from[(size_t)heap[0] * step];
         if (indices != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Transpose: the dimensions in another order. Elements only move: any dtype, either storage order (in channels-last
- * plans an NHWC exporter's transposition often turns out to be a plain copy). */
+/* Transpose: the dimensions in another order. Elements are only copied: any dtype, either storage order (in
+ * channels-last plans the transposition of an NHWC exporter often turns out to be a plain copy). */
 #include "op/index.h"
 
 #include <fovea/operators.h>

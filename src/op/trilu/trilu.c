@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Trilu: the upper or lower triangle of matrices, the rest zero. Which diagonal bounds it is an input. */
+/* Trilu: keeps the upper or lower triangle of matrices and sets the rest to zero. An input names the diagonal that
+ * bounds the triangle. */
 #include "op/index.h"
 
 struct trilu_options {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Unique: what there is in a tensor, each value (or slice along an axis) once; where it was met first, which one each
- * element is, and how often it was met. How many there are decides the results' shapes: x must be known then. */
+/* Unique: the different values (or slices along an axis) of a tensor; for each, where it occurs first and how
+ * often; and for each element, which of them it is. Their number decides the results' shapes, so x must be known
+ * in advance. */
 #include "op/index.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** x as [outer][slices][inner]: what is compared are slices. */
+/** x as [outer][count][inner]; the `count` slices are compared with each other. */
 struct slices {
     const double *x;
     size_t        outer, count, inner;
@@ -36,7 +37,7 @@ static struct slices slices_of(const struct unique_options *options, const fov_s
                              : (struct slices){x, 1, op_count(shape), 1};
 }
 
-/** < 0, 0, > 0, element by element; NaN is greater than all else, and equal to itself. */
+/** Compares two slices element by element: < 0, 0 or > 0. NaN is greater than all numbers, and equal to itself. */
 static int compare(const struct slices *slices, size_t a, size_t b)
 {
     for (size_t o = 0; o < slices->outer; o++) {
@@ -54,21 +55,21 @@ static int compare(const struct slices *slices, size_t a, size_t b)
     return 0;
 }
 
-/** Equal slices in the order in which they stand. */
+/** Whether slice a comes before slice b when sorted; equal slices keep their order. */
 static bool comes_before(const struct slices *slices, size_t a, size_t b)
 {
     int order = compare(slices, a, b);
     return order != 0 ? order < 0 : a < b;
 }
 
-/** What the slices are made of: group g is all that equal slice first[g]. Heaps and places are small enough to stand on
- *  the stack, for neither shapes nor definitions can ask for memory. */
+/** Groups of equal slices: group g is all slices that equal slice first[g]. These arrays are small enough for the
+ *  stack, as neither shape rules nor definitions can allocate memory. */
 struct groups {
     size_t   count;
     uint16_t first[MOST], of[MOST]; /**< [count]; [slices]: the group of each */
 };
 
-/* A heap of slices with the one that comes last on top: what is below `at` is in order already. */
+/* Restores the heap below `at` (the slice that comes last is on top); the subtrees of `at` are heaps already. */
 static void sink(const struct slices *slices, uint16_t *heap, size_t at, size_t count)
 {
     for (size_t child; (child = 2 * at + 1) < count; at = child) {
@@ -112,7 +113,7 @@ static void find_groups(struct groups *groups, const struct slices *slices, bool
     if (sorted) {
         return;
     }
-    groups->count = 0; /* numbered anew, in the order in which their first ones stand */
+    groups->count = 0; /* renumber the groups in the order in which their first slices occur */
     for (size_t i = 0; i < slices->count; i++) {
         size_t first = groups->first[groups->of[i]];
         order[i] = first == i ? (uint16_t)groups->count++ : order[first];
@@ -120,7 +121,7 @@ static void find_groups(struct groups *groups, const struct slices *slices, bool
     for (size_t i = slices->count; i-- > 0;) {
         groups->of[i] = order[i];
     }
-    for (size_t i = slices->count; i-- > 0;) { /* from the end: the first one of each group stays */
+    for (size_t i = slices->count; i-- > 0;) { /* from the end, so that the first slice of each group is written last */
         groups->first[groups->of[i]] = (uint16_t)i;
     }
 }
@@ -156,7 +157,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* What was kept of each goes back to the first. */
+/* The gradient of each result goes back to the first slice of its group. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct unique_options *options = gradient->options;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses between two tensors, element by element; all three broadcast. Elements only move, so all types are one
- * code. */
+/* Chooses between two tensors, element by element; condition and both tensors broadcast. Elements are only copied, so
+ * one implementation serves all types. */
 #include "op/common.h"
 
 #include "op/onnx.h"
@@ -40,7 +40,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* To the one that was chosen. */
+/* The gradient goes to the tensor that was chosen. */
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
@@ -57,7 +57,7 @@ static void gradient(struct op_gradient *gradient)
 /* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 struct state {
-    struct op_walk walk; /* of the three over y */
+    struct op_walk walk; /* strides of the three inputs along y */
 };
 
 struct work {
@@ -68,7 +68,7 @@ struct work {
     size_t               element, columns, count;
 };
 
-/* A chunk of y's elements, a piece of a row at a time. */
+/* Computes a chunk of y's elements, a piece of a row at a time. */
 static void run_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* True where exactly one is.
+/* True where exactly one of a and b is.
  * All but the formula is the family's: op/binary.h. */
 #include "op/binary.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SimOTA, YOLOX's assignment: each object takes the few rows that would find it most cheaply, as many as the ten best
- * overlaps with it add up to; a row that several objects want goes to the one it costs least. Rows that look at no object
- * and at no object's middle are not asked. Next: loss.c, run.c. */
+/* SimOTA, YOLOX's assignment: each object takes the k rows of lowest cost, where k is the sum of its ten largest
+ * overlaps (at least 1); a row that several objects take goes to the object of lowest cost. Rows whose cell lies
+ * neither in the box of an object nor near its centre are not candidates. Next: loss.c, run.c. */
 #include "op/common.h"
 #include "op/yolox_loss/yolox.h"
 
@@ -9,12 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST = 10 /* rows that an object takes */ };
-static const double reach = 2.5;       /* of the middle of an object, in strides */
-static const double overlap_share = 3; /* of the cost */
-static const double outside = 1e5;     /* cost of a row that does not look at both */
-static const double lowest = -100;     /* of a logarithm of a probability */
-static const double largest = 20;      /* logarithm of a side in strides: what is larger stays finite */
+enum { MOST = 10 /* rows that an object takes, at most */ };
+static const double reach = 2.5;       /* distance from an object's centre, in strides, that counts as near */
+static const double overlap_share = 3; /* weight of the overlap in the cost */
+static const double outside = 1e5;     /* extra cost of a row that is not both in the box and near the centre */
+static const double lowest = -100;     /* lower limit of the logarithm of a probability */
+static const double largest = 20;      /* upper limit of the logarithm of a side in strides, to keep exp finite */
 
 static const struct op_port in[] = {{.name = "rows", .shape = "[N, rows, 5 + classes]", .plain = true},
                                     {.name = "objects", .shape = "[N, 1 + objects, 6]", .plain = true},
@@ -63,7 +63,7 @@ struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, c
                               exp(fmin(at[2], largest)) * place.stride, exp(fmin(at[3], largest)) * place.stride};
 }
 
-/* What is kept of a row; NULL: nothing is. */
+/* The cached values of a row; NULL: there is no cache. */
 static double *kept_of(const struct yolox_sample *sample, size_t row)
 {
     return sample->room != NULL ? sample->room + row * (YOLOX_ROOM + sample->classes) : NULL;
@@ -92,7 +92,7 @@ struct yolox_box yolox_object_box(const struct yolox_sample *sample, size_t obje
     return (struct yolox_box){(at[0] + at[2]) / 2, (at[1] + at[3]) / 2, at[2] - at[0], at[3] - at[1]};
 }
 
-/* How much two intervals, by middle and length, have in common. */
+/* Length of the intersection of two intervals, given by centre and length. */
 static double common(double a, double a_length, double b, double b_length)
 {
     double low = fmax(a - a_length / 2, b - b_length / 2), high = fmin(a + a_length / 2, b + b_length / 2);
@@ -119,7 +119,7 @@ static double log_of(double probability)
     return logarithm > lowest ? logarithm : lowest;
 }
 
-/* Does a row look into an object's box, and near its middle? */
+/* Whether a row's cell lies in an object's box, and whether it lies near the object's centre. */
 struct sight {
     bool box, middle;
 };
@@ -149,14 +149,14 @@ static bool is_asked(const struct yolox_sample *sample, size_t row)
     return false;
 }
 
-/* The probability that a row gives to a class: the root of its own and that of an object. */
+/* The probability that a row gives to a class: the geometric mean of the class's probability and the objectness. */
 static double share_of(const struct yolox_sample *sample, size_t row, size_t class)
 {
     const double *at = sample->rows + row * (5 + sample->classes);
     return sqrt(sigmoid(at[5 + class]) * sigmoid(at[4]));
 }
 
-/* What it costs a row to be of no class at all: the part of the cost that is the same for all objects. */
+/* The cross-entropy of a row against no class at all: the part of the cost that is the same for all objects. */
 static double cost_of_none(const struct yolox_sample *sample, size_t row)
 {
     double sum = 0;
@@ -170,7 +170,7 @@ struct cost {
     double overlap, cost;
 };
 
-/* What it costs a row to be of a class and of no other. */
+/* The cross-entropy of a row against one class; of_none: cost_of_none of the row. */
 static double cost_of_class(const struct yolox_sample *sample, size_t row, size_t class, double of_none)
 {
     double *kept = kept_of(sample, row), share, cost;
@@ -195,7 +195,7 @@ static struct cost cost_of(const struct yolox_sample *sample, size_t row, size_t
                          of_class - overlap_share * log(overlap + 1e-8) + (sight.box && sight.middle ? 0 : outside)};
 }
 
-/* ---- who takes which --------------------------------------------------------------------------------------------- */
+/* ---- the assignment ---------------------------------------------------------------------------------------------- */
 
 /* The ten largest overlaps and the ten cheapest rows of one object so far, best first. */
 struct best {
@@ -240,7 +240,7 @@ static int taken_by(const struct best *best)
 
 enum { NOBODY = -1, SEVERAL = -2, NOT_ASKED = -1 };
 
-/* Place and box of a row, and that no class has been asked for. */
+/* Caches place and box of a row, and marks the costs of its classes as not computed yet (NaN). */
 static void keep(const struct yolox_sample *sample, size_t row)
 {
     double *kept = kept_of(sample, row);
@@ -260,7 +260,7 @@ void yolox_assign(const struct yolox_sample *sample, double *object, double *ove
             keep(sample, row);
         }
         object[row] = NOBODY;
-        overlap[row] = is_asked(sample, row) ? cost_of_none(sample, row) : NOT_ASKED; /* kept here meanwhile */
+        overlap[row] = is_asked(sample, row) ? cost_of_none(sample, row) : NOT_ASKED; /* stays there until the end */
     }
     for (size_t i = 0; i < sample->object_count; i++) {
         struct best best = {.rows = 0};
@@ -354,7 +354,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* Few objects of two classes, one of them a crowd, somewhere in pictures of 64 x 64. */
+/* A few objects of two classes, one of them a crowd, at random places in pictures of 64 x 64. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* YOLOX's loss over rows whose objects are known (assign.c): 5 (1 - IoU^2) of the boxes, binary cross-entropy of "an
- * object" over all rows and of the classes over rows with an object, whose own class is to become the IoU; absolute
- * differences of the head's numbers where the sample asks for it. All divided by the rows with an object in the batch. */
+/* YOLOX's loss over rows whose objects are known (assign.c): 5 (1 - IoU^2) of the boxes; binary cross-entropy of the
+ * objectness over all rows, and of the classes over rows with an object, where the target of the object's class is the
+ * IoU; absolute differences of the head's box numbers where the sample asks for them. The sum is divided by the number
+ * of rows with an object in the batch. */
 #include "op/common.h"
 #include "op/yolox_loss/yolox.h"
 
@@ -21,7 +22,8 @@ static double binary(double x, double target, double *slope)
     return fmax(x, 0) - x * target + log1p(exp(-fabs(x)));
 }
 
-/* What two intervals have in common; by_middle, by_length: its derivatives by the first one's. */
+/* Length of the intersection of two intervals; by_middle, by_length: its derivatives with respect to centre and length
+ * of the first. */
 static double common(double a, double a_length, double b, double b_length, double *by_middle, double *by_length)
 {
     bool left = a - a_length / 2 > b - b_length / 2, right = a + a_length / 2 < b + b_length / 2;
@@ -32,7 +34,7 @@ static double common(double a, double a_length, double b, double b_length, doubl
     return meet ? high - low : 0;
 }
 
-/* 5 (1 - IoU^2), and its derivatives by the head's four numbers. */
+/* 5 (1 - IoU^2), and its derivatives with respect to the head's four box numbers. */
 static double box_loss(const struct yolox_sample *sample, size_t row, size_t object, double slope[4])
 {
     struct yolox_box a = yolox_box_of(sample, row), b = yolox_object_box(sample, object);
@@ -41,7 +43,7 @@ static double box_loss(const struct yolox_sample *sample, size_t row, size_t obj
     double height = common(a.y, a.height, b.y, b.height, &y[0], &y[1]);
     double both = width * height, either = a.width * a.height + b.width * b.height - both + least_area;
     double iou = both / either;
-    /* by common, width, height and own area: d IoU = (d both (either + both) - both d own) / either^2 */
+    /* With `own` the area of box a: d IoU = (d both (either + both) - both d own) / either^2 */
     double by_both = (either + both) / (either * either), by_own = -both / (either * either);
     double factor = -2 * box_share * iou;
     slope[0] = factor * by_both * height * x[0] * stride;
@@ -51,7 +53,7 @@ static double box_loss(const struct yolox_sample *sample, size_t row, size_t obj
     return box_share * (1 - iou * iou);
 }
 
-/* Absolute differences to the numbers that the head should have given. */
+/* Sum of absolute differences between the head's four box numbers and the right ones, and its derivatives. */
 static double difference_loss(const struct yolox_sample *sample, size_t row, size_t object, double slope[4])
 {
     const double *at = sample->rows + row * (5 + sample->classes);
@@ -131,7 +133,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* Loss over all samples and, `slope` given, its derivatives by all rows. */
+/* The loss over all samples and, unless `slope` is NULL, its derivatives with respect to all rows. */
 static double whole(const struct op_textbook *textbook, double *slope)
 {
     size_t rows = (size_t)textbook->in[ROWS].shape.dim[1], numbers = (size_t)textbook->in[ROWS].shape.dim[2];
@@ -178,7 +180,7 @@ static int infer_gradient(const struct op_infer *infer)
     return status;
 }
 
-/* Two objects in pictures of 32 x 32; a few rows have one, and boxes that overlap it without touching its sides. */
+/* Two objects in pictures of 32 x 32; a few rows are assigned to one, with boxes that overlap it but share no side. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     static const double objects[3][YOLOX_COLUMNS] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SimOTA and YOLOX's loss in a plan: the definitions of assign.c and loss.c, a picture to a thread. A thread widens its
- * picture's numbers to double in room of its own, so what it computes is what the definition computes; sums over
- * pictures are taken in their order. */
+/* SimOTA and YOLOX's loss in a plan: runs the definitions of assign.c and loss.c, one picture per thread. A thread
+ * converts its picture's numbers to double in its own workspace, so the results equal those of the definition; sums
+ * over pictures are taken in the order of pictures. */
 #include "op/common.h"
 #include "op/yolox_loss/yolox.h"
 
@@ -11,7 +11,7 @@
 
 enum { ROWS, OBJECTS, OBJECT, OVERLAP, DLOSS };
 
-/* Numbers of one picture in each input and in all. */
+/* Sizes: pictures; per picture, the rows, the numbers of all rows, and the numbers of the objects' lines. */
 struct sizes {
     size_t pictures, rows, numbers, lines;
 };
@@ -25,7 +25,7 @@ static struct sizes sizes_of(const struct op_tensor *in)
                           .lines = (size_t)(objects->dim[1] * objects->dim[2])};
 }
 
-/* What a thread has of its picture, in double. */
+/* A thread's workspace: its picture's data in double. */
 struct picture {
     double *rows, *lines, *object, *overlap, *rest;
 };
@@ -105,7 +105,7 @@ const struct op_cpu yolox_assign_cpu = {.layout = OP_WANTS_PLAIN, .supports = op
 
 /* ---- loss -------------------------------------------------------------------------------------------------------- */
 
-/* All rows with an object; 1 where there is none. */
+/* The number of rows with an object in the batch; 1 if there are none. */
 static double count_found(const struct op_run *run, const struct sizes *s)
 {
     const float *object = run->in[OBJECT].data;
