@@ -203,7 +203,7 @@ int fov_boltzmann_enumerate(const fov_boltzmann *b, double *probabilities)
 struct gradient {
     const fov_boltzmann *machine;
     double *weights, *biases;
-    double *probabilities; /* of states; enumeration only */
+    double *probabilities; /* of all states; NULL when sampling */
     uint8_t *state;
     int sweeps;
     uint64_t seed, chains; /* chains: Markov chains run so far; each has its own random numbers */

@@ -112,7 +112,7 @@ fov_model *fov_dbn_model(fov_context *context, fov_rbm *const *rbms, int layers,
     }
     if (model != NULL) {
         fov_model_set_name(model, "dbn");
-        fov_model_set_preprocessing(model, &(fov_preprocessing){.scale = 0}); /* pixels as 0..1 */
+        fov_model_set_preprocessing(model, &(fov_preprocessing){.scale = 0}); /* pixels in 0..1 */
     }
     return model;
 }

@@ -63,7 +63,7 @@ int fov_archive_each(fov_context *context, const void *bytes, size_t size, size_
     if (bytes == NULL || take == NULL) {
         return call_refuse(context, "fov_archive_each: bytes and take must be given");
     }
-    call_fresh(context); /* and no more: `take` makes calls of its own */
+    call_fresh(context); /* not call_begin: `take` makes public calls of its own */
     struct walk walk = {.memory = context->memory, .most = most, .take = take, .user = user};
     struct store *store = NULL;
     struct error error = {.status = FOV_OK};

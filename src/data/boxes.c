@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judging boxes, and their classes by name. */
+/* Validation of boxes, and their classes by name. */
 #include "data/boxes.h"
 #include <math.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ int boxes_add(struct list *list, const char *file, const fov_box *given, double 
                             (double)given->x1, (double)given->y1, (double)given->x2, (double)given->y2, height, width);
     }
     int status = FOV_OK;
-    float rounding = height > 1 ? 0.5F : 0.002F; // of a pixel, of a share
+    float rounding = height > 1 ? 0.5F : 0.002F; // tolerance in pixels; or, if boxes are shares (height 1), in shares
     for (int i = 0; i < 4 && status == FOV_OK; i++) {
         const float *kept[4] = {&box.x1, &box.y1, &box.x2, &box.y2};
         if (fabsf(*kept[i] - *side[i]) > rounding) {

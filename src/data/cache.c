@@ -105,7 +105,7 @@ void cache_keep(struct cache *cache, size_t index, const struct sample *sample)
     kept = memory_allocate_raw(cache->memory, bytes, 1, "a cached sample", NULL);
     if (kept == NULL) {
         atomic_fetch_sub_explicit(&cache->bytes, bytes, memory_order_relaxed);
-        return; /* it will be decoded again */
+        return; /* not cached: the sample is decoded again when it is needed */
     }
     uint8_t *pixels = (uint8_t *)kept + boxes_at + boxes;
     *kept = (struct kept){.label = sample->label,
@@ -123,7 +123,7 @@ void cache_keep(struct cache *cache, size_t index, const struct sample *sample)
     kept->other = copy_picture(&sample->other, &pixels);
     if (!atomic_compare_exchange_strong_explicit(&cache->kept[index], &none, kept, memory_order_release,
                                                  memory_order_relaxed)) {
-        memory_free(cache->memory, kept); /* another thread was first */
+        memory_free(cache->memory, kept); /* another thread has cached this sample first */
         atomic_fetch_sub_explicit(&cache->bytes, bytes, memory_order_relaxed);
     }
 }

@@ -9,7 +9,7 @@
 
 struct cache;
 
-/** For samples 0 .. count - 1. NULL and an error without memory. */
+/** A cache of at most `limit` bytes for samples 0 .. count - 1. NULL and an error if memory is short. */
 struct cache *cache_create(struct memory *memory, size_t count, size_t limit, struct error *error);
 void          cache_free(struct cache *cache); /**< accepts NULL */
 

@@ -84,7 +84,7 @@ static int check_take(struct checking *checking, int split, size_t index, const 
             (struct check_sample){result->hash, (uint32_t)index, data->labels ? data->labels[index] : 0, split};
         return FOV_OK;
     }
-    size_t length = strlen(file); // the sentence begins with the path, which has a column of its own
+    size_t length = strlen(file); // removes the path from the front of the sentence: findings state it separately
     bool prefixed = strncmp(result->why, file, length) == 0 && strncmp(result->why + length, ": ", 2) == 0;
     const char *why = result->why + (prefixed ? length + 2 : 0);
     const char *kind = result->status == FOV_E_IO         ? "unreadable file"
@@ -197,9 +197,9 @@ static int check_open(struct checking *checking, const struct dataset_found *fou
             return error_set(error, FOV_E_MEMORY, "%s", here.text);
         }
         if (data == NULL) {
-            error_set(problem, here.status, "%s", here.text); // the first one stays
+            error_set(problem, here.status, "%s", here.text); // keeps the first error only
         } else if (i == 2 && (found->store == NULL || (test != NULL && strcmp(data->where, test->where) == 0))) {
-            fov_dataset_free(data); // the test split once more
+            fov_dataset_free(data); // the same split as test
         } else {
             checking->data[i] = data;
             checking->total += (int64_t)data->count;

@@ -15,7 +15,7 @@ struct cifar_archive {
     const char *name; /* of the source that reads it */
     const struct cifar_variant *variant;
     const char *const *names;
-    const char *const *folders; /* that it may be in */
+    const char *const *folders; /* folders that the files may be in, below a data directory */
     const char *train[6], *test[2];
     const char *advice;
 };
@@ -80,7 +80,7 @@ static bool cifar_100_pickled(const char *directory)
            cifar_has(directory, "cifar-100-python/meta");
 }
 
-/* Whether the directory, or a folder in it that the archive may have made, has the files. */
+/* Whether the directory, or one of `folders` in it, has the files. */
 static bool cifar_below(const char *directory, const char *const *folders, bool (*here)(const char *directory))
 {
     char path[DATA_PATH_SIZE];

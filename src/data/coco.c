@@ -328,7 +328,7 @@ static int scan(struct list *list, struct error *error)
                               store_path(list->store), "error", error, "no annotations/instances_*.json");
     }
     for (size_t i = 0; i < files.count && status == FOV_OK; i++) {
-        // one file alone is not the test split of something, whatever it is called
+        // a file that the user names alone has no split, whatever its name says
         int role = list->index ? LIST_WITHOUT_SPLIT : role_of(files.path[i]);
         status = read_file(list, files.path[i], role, i == 0, error);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of a table. */
+/* Splits the text of a table into rows and fields. */
 #include "data/csv.h"
 #include <string.h>
 
@@ -35,7 +35,7 @@ static int unquote(struct csv *csv, char **end, struct error *error)
         if (*from == '"' && from[1] != '"') {
             break;
         }
-        from += *from == '"'; // two stand for one
+        from += *from == '"'; // a doubled quote stands for one
         *to++ = *from;
     }
     csv->at = from + 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables in text: commas, semicolons or tabs between fields, quotes as in RFC 4180, any end of line, a byte order mark
- * or none. Fields are cut out where the text lies. Next: csv.c, then table.c, which makes samples of one. */
+/* Tables in text: commas, semicolons or tabs between fields, quotes as in RFC 4180, any end of line, a byte order
+ * mark or none. Fields are terminated in place, within the text. Next: csv.c, then table.c, which makes samples of a
+ * table. */
 #ifndef DATA_CSV_H
 #define DATA_CSV_H
 

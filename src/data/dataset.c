@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public face of datasets: which source a string means, and checks common to all sources. Decoding and files are
- * the sources' business (mnist.c, cifar.c, digits.c, folder.c). */
+/* The public functions of datasets: which source a string stands for, and checks common to all sources. Sources read
+ * and decode files (mnist.c, cifar.c, digits.c, folder.c). */
 #include "data/dataset.h"
 #include "base/arithmetic.h"
 #include "base/file.h"
@@ -274,7 +274,7 @@ static void dataset_refuse(const char *text, struct error *error)
                   advice ? advice : "is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)");
         return;
     }
-    if (strchr(text, '/') || strchr(text, '.')) { // no name of a dataset has these
+    if (strchr(text, '/') || strchr(text, '.')) { // a path: names of datasets contain neither
         dataset_cannot_open(text, error);
         return;
     }

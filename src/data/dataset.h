@@ -79,7 +79,7 @@ struct data_source {
     /** Fills a zeroed list whose context, memory, store and index are set. Problems with the files become findings. */
     int (*scan)(struct list *list, struct error *error);
 
-    /** Frees `state`, which may be half made or NULL; NULL where there is none. */
+    /** Frees `state`, which may be NULL or partly initialised; NULL if the source has no state. */
     void (*close)(struct fov_dataset *dataset);
 };
 extern const struct data_source *const data_source_table[]; /* by name */
@@ -93,14 +93,14 @@ struct dataset_found {
     const char   *argument; /**< argument of the source's open(); NULL: none */
     char          folder[DATA_PATH_SIZE]; /**< buffer for `argument` when a ":COUNT" was cut off its end */
     size_t        most;     /**< use only the first `most` training samples; 0: all */
-    struct store *store;    /**< of a source of files */
-    const char   *index;    /**< the file in it that was named, or NULL */
+    struct store *store;    /**< the files, for a source of files; else NULL */
+    const char   *index;    /**< the file in the store that the user named, or NULL */
 };
 /** Finds the source that `text` names, and its argument. An unknown text gives an error with advice: E_USAGE, E_IO or
  *  E_INPUT. The caller calls dataset_forget, after failures too. */
 int  dataset_find(struct fov_context *context, const char *text, struct dataset_found *found, struct error *error);
 void dataset_forget(struct dataset_found *found); /**< accepts a zeroed one */
-/** Opens one split of what was found; NULL and a sentence. `options` may be NULL. */
+/** Opens one split of the dataset that was found; NULL and an error. `options` may be NULL. */
 fov_dataset *dataset_open(struct fov_context *context, const struct dataset_found *found, fov_split split,
                           const fov_dataset_options *options, struct error *error);
 /** Fails with the reason if a sample's file is known to be unreadable: for callers that need every sample. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One digit, drawn: choose a way of writing it, disturb its points, run a curve through them, bend the paper, tilt and
- * stretch, fit as MNIST's makers did (20 x 20 box, centre of mass in the middle), and ink it.
+/* Draws one digit: chooses a glyph, disturbs its points, runs a curve through them, warps the paper, tilts and
+ * stretches, fits the result as in MNIST (20 x 20 box, centre of mass in the middle), and inks it.
  *
  * Only +, -, *, / and sqrt are used, which IEEE 754 defines to the last bit: a sample is the same on every machine. */
 #include "base/random.h"
@@ -22,7 +22,7 @@ struct digits_random {
     int left;
 };
 
-/* A point of the pen's path: where, how thick, and whether the pen came down from the previous point. */
+/* A point of the pen's path: its position, the pen's radius, and whether the pen drew from the previous point to it. */
 struct digits_ink {
     float x, y, radius;
     bool down;
@@ -98,7 +98,7 @@ static int digits_trace(struct digits_random *random, const signed char point[][
         x[i] = (float)point[i][0] / 100.0F + shake * digits_bell(random);
         y[i] = (float)point[i][1] / 100.0F + shake * digits_bell(random);
     }
-    // strokes begin and end early or late: loops that stay open, lines that shoot over
+    // a stroke begins late and ends early by a random part of its first and last piece: loops may stay open
     float begin = digits_between(random, 0.0F, 0.25F), end = digits_between(random, 0.75F, 1.0F);
     int made = 0;
     for (int i = 0; i + 1 < count; i++) {
@@ -197,7 +197,7 @@ static void digits_fit(struct digits_random *random, struct digits_ink *ink, int
         }
     }
     float side = high[0] - low[0] > high[1] - low[1] ? high[0] - low[0] : high[1] - low[1];
-    float pixels = digits_between(random, 16.4F, 18.6F); // the pen's width comes on top
+    float pixels = digits_between(random, 16.4F, 18.6F); // length of the longer side, without the pen's width
     float scale = pixels / (side > 0.05F ? side : 0.05F);
     float away[2] = {digits_between(random, -0.8F, 0.8F), digits_between(random, -0.8F, 0.8F)};
     mass = mass > 0.0F ? mass : 1.0F;
@@ -262,7 +262,7 @@ void digits_draw(uint64_t seed, fov_split split, uint64_t index, uint8_t pixels[
     struct digits_ink ink[DIGITS_MAX_INK];
     float paper[DIGITS_SIDE * DIGITS_SIDE] = {0.0F};
 
-    // most hands are steady, a few are not: the few are what makes the task hard
+    // most samples are drawn steadily, a few sloppily: these make the task hard
     float haste = digits_between(&random, 0.0F, 1.0F), sloppy = 0.6F + 1.5F * haste * haste * haste;
     int count = 0;
     for (int s = 0; s < DIGITS_MAX_STROKES && glyph->stroke[s].count > 0; s++) {

@@ -11,8 +11,8 @@
 enum {
     DOWNLOAD_MAX = 64 << 20, /**< bytes */
     DOWNLOAD_CONNECT = 15,   /**< seconds until connected */
-    DOWNLOAD_STALL = 30,     /**< seconds below 1,000 bytes per second */
-    DOWNLOAD_WHOLE = 900     /**< seconds for everything */
+    DOWNLOAD_STALL = 30,     /**< seconds below 1,000 bytes per second before it gives up */
+    DOWNLOAD_WHOLE = 900     /**< seconds for the whole transfer */
 };
 
 struct download {
@@ -25,7 +25,8 @@ struct download {
     bool full;    /**< internal: out of memory or above the limit */
 };
 
-/** E_IO: what the server or network said; E_INTERRUPTED: progress stopped it; E_UNSUPPORTED: no libcurl. */
+/** Downloads `url`. E_IO: the server's or network's error, or too large; E_INTERRUPTED: progress stopped it;
+ *  E_UNSUPPORTED: no libcurl. */
 int download_fetch(struct download *download, const char *url, struct error *error);
 
 #endif

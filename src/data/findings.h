@@ -19,7 +19,7 @@ struct findings {
     size_t errors, warnings;
 };
 
-/** Adds a remark; `kind` and `fate` are constant texts, the others are copied. FOV_OK or E_MEMORY. */
+/** Adds a finding; `kind` and `fate` must be constant texts, the others are copied. FOV_OK or E_MEMORY. */
 int findings_add(struct findings *findings, int part, fov_severity severity, const char *kind, const char *file,
                  const char *fate, struct error *error, const char *format, ...) __attribute__((format(printf, 8, 9)));
 /** Fails with the first finding that is an error: E_INPUT, "FILE: WHAT", and how many more there are. FOV_OK: none

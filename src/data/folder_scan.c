@@ -362,7 +362,7 @@ static int offer_candidate(struct folder_scan *scan, struct candidates *candidat
     return status;
 }
 
-/* A folder with a split's name, without class folders, beside another for the same split that has some. */
+/* Notes a folder with a split's name that is skipped because another folder was chosen for that split. */
 static int note_loser(struct folder_scan *scan, const struct entry *entry, const struct entry *chosen,
                       struct error *error)
 {
@@ -440,7 +440,7 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, str
     return status;
 }
 
-/* Pictures that lie directly in a folder, none of them in a class. */
+/* Reads the pictures that lie directly in a folder, without classes. */
 static int read_unlabelled(struct folder_scan *scan, int role, const char *path, const struct listing *listing,
                            struct error *error)
 {

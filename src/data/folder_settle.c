@@ -53,7 +53,7 @@ static int compare_classes(struct folder_scan *scan, int role, struct error *err
     size_t extra_count = list_missing(extra, part->classes, part->class_count, scan->classes, scan->class_count);
     size_t missing_count = list_missing(missing, scan->classes, scan->class_count, part->classes, part->class_count);
     if (extra_count == part->class_count && part->class_count == 1 && scan->class_count > 1) {
-        part->labelled = false; // test/unknown/..., val/images/...
+        part->labelled = false; // a folder such as test/unknown or val/images is no class
         return findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
                             "skipped", error, "its one folder, %s, is no class of %s", extra, base);
     }

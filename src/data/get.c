@@ -105,7 +105,7 @@ static int get_download(struct memory *memory, const struct get_set *set, const 
         if (status == FOV_OK) {
             status = file_write(path, download.bytes, download.size, NULL, error);
             memory_free(memory, download.bytes);
-            break; // a disk that refuses is not the mirror's fault
+            break; // even if writing failed: another mirror would not help
         }
         memory_free(memory, download.bytes);
         if (status != FOV_E_IO) {

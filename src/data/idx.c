@@ -135,7 +135,7 @@ int idx_parse(struct idx *idx, const uint8_t *bytes, size_t size, int rank, stru
         reader.most = need + (uint64_t)size * UNPACK_MAX_RATIO;
         result = unpack_gzip(bytes, size, memory, idx_take, &reader, error);
     } else if (size >= 4 && size < need && idx_take(&reader, bytes, 4, error)) {
-        result = -1; // a wrong magic says more than "truncated"
+        result = -1; // reports a wrong magic number rather than "truncated"
     } else if (size < need) {
         result = error_set(error, FOV_E_INPUT,
                            size == 0 ? "the file is empty" : "truncated: the header needs %llu bytes, the file has %zu",
@@ -162,7 +162,7 @@ int idx_read(struct idx *idx, const char *path, int rank, struct memory *memory,
     size_t size;
     int status = file_read(path, (size_t)1 << 31, memory, &bytes, &size, error);
     if (status) {
-        return status; // its sentence names the path
+        return status; // file_read's error names the path already
     }
     status = idx_parse(idx, bytes, size, rank, memory, error);
     memory_free(memory, bytes);

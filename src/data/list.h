@@ -31,7 +31,7 @@ struct list {
     struct fov_context *context;
     struct memory *memory;
     struct store *store;
-    const char *index; /**< path of the file that lists the samples, where the user named one; else NULL */
+    const char *index; /**< path of the file that lists the samples, if the user named one; else NULL */
     struct findings findings;
     fov_target target;
     struct listed *samples;

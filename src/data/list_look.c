@@ -77,7 +77,7 @@ static int compare_areas(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* Pictures far larger or smaller than most: a thumbnail among photographs, a scan among icons. */
+/* Notes pictures far larger or smaller than most: a thumbnail among photographs, a scan among icons. */
 static int look_areas(const struct looker *looker, struct memory *memory, size_t count, struct error *error)
 {
     uint16_t(*sorted)[2] = memory_allocate_raw(memory, count + 1, sizeof *sorted, "sizes", error);

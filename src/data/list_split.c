@@ -242,7 +242,7 @@ int list_choose(const struct list *list, fov_split split, const fov_dataset_opti
         has[list->samples[i].role]++;
     }
     bool tested = has[FOLDER_TEST] > 0, validated = has[FOLDER_VALIDATION] > 0;
-    bool cut = has[LIST_WITHOUT_SPLIT] > 0 || asked; // samples are held back for what has no split
+    bool cut = has[LIST_WITHOUT_SPLIT] > 0 || asked; // samples are held back for a split that does not exist
     *chosen_count = 0;
     if (asked && validated) {
         return error_set(error, FOV_E_USAGE, "%s has a validation split of its own: nothing is to be held back for one",

@@ -10,7 +10,7 @@
 
 struct loader;
 
-/** What becomes of a sample that cannot be read. */
+/** What to do about a sample that cannot be read. */
 enum loader_bad {
     LOADER_STOPS,   /**< the batch fails */
     LOADER_REPLACES /**< the dataset's next sample takes its place; the bad one is counted and logged once */

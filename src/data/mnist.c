@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MNIST and everything distributed in its shape (Fashion-MNIST, KMNIST): four IDX files in a directory, plain or .gz,
+/* MNIST and other data in its format (Fashion-MNIST, KMNIST): four IDX files in a directory, plain or .gz,
  * with or without the dot that some mirrors put before idx, each perhaps in a folder of its own name, as Kaggle's
  * archive has them. 10 classes; all samples are kept in memory. */
 #include "base/file.h"
@@ -57,7 +57,7 @@ static bool mnist_recognises_below(const char *directory)
     return false;
 }
 
-/* Reads one of the four files found in `directory`; `path` is left for messages. */
+/* Reads one of the four files in `directory`; `path` receives its path, for messages. */
 static int mnist_read(struct idx *idx, char *path, const char *directory, fov_split split, int rank,
                       struct memory *memory, struct error *error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures and what they should become, in two folders with equal names: small and large, noisy and clean. */
+/* Pictures and their target pictures, in two folders with files of equal names: small and large, noisy and clean. */
 #include "data/partners.h"
 
 /* "A" and "B" are left out: folders of these names are more often classes. */

@@ -90,7 +90,7 @@ static size_t stem_of(const char *name)
     return dot ? (size_t)(dot - name) : strlen(name);
 }
 
-/* Whether pictures lie side by side with their seconds: "a.jpg" and "a_mask.png". */
+/* Whether pictures and their second pictures lie side by side: "a.jpg" and "a_mask.png". */
 static bool are_side_by_side(char *const *names, size_t count, const struct partner_words *words)
 {
     for (size_t i = 0; i < count; i++) {
@@ -236,7 +236,7 @@ static int add_pairs(struct list *list, const struct place *place, const struct 
         const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
         size_t length = (size_t)(name - key) + stem_of(name);
         if (place->second[0] == '\0' && without_suffix(key, length, words) > 0) {
-            continue; // a second picture, beside its first
+            continue; // a second picture, which lies in the same folder as its first
         }
         struct keyed *partner = find_key(seconds, second_count, key, length);
         int role = role_of(key, place->role);

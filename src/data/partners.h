@@ -10,16 +10,16 @@
 
 /** Names in small letters; lists ended by NULL. */
 struct partner_words {
-    const char *const *first, *const *second; /**< what the two folders are called */
-    const char *const *suffixes;              /**< behind a second picture's stem: "_mask" */
-    const char *what_first, *what_second;     /**< for sentences: "picture", "mask" */
+    const char *const *first, *const *second; /**< names of the two folders */
+    const char *const *suffixes;              /**< suffixes of a second picture's stem: "_mask" */
+    const char *what_first, *what_second;     /**< words for messages: "picture", "mask" */
     bool needs_most; /**< the words alone prove little: partners_suit also wants most pictures to have a partner, and no
                           other folders beside the two */
 };
 
 /** Whether a store is laid out in one of these ways. */
 bool partners_suit(const struct store *store, const struct partner_words *words);
-/** Adds all pairs to the list, pictures without a partner as findings. */
+/** Adds all pairs to the list; pictures without a partner become findings. */
 int partners_scan(struct list *list, const struct partner_words *words, struct error *error);
 
 #endif

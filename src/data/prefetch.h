@@ -36,7 +36,7 @@ int prefetch_next(struct prefetch *prefetch, size_t count, float *pixels, void *
 
 /** Seconds spent in prefetch_next so far, waiting for or preparing batches. */
 double prefetch_waited(const struct prefetch *prefetch);
-/** As loader_say_bad_files. */
+/** Like loader_say_bad_files. */
 size_t prefetch_say_bad_files(struct prefetch *prefetch);
 
 #endif

@@ -19,7 +19,7 @@ struct picture_size {
 
 /** Everything that the target of a prepared sample is made from. Coordinates are pixels of the network's input. */
 struct prepared {
-    const struct sample *sample; /**< as the dataset has it */
+    const struct sample *sample; /**< the unprepared sample */
     size_t               index;
     int64_t              epoch;
     struct picture_size  size;  /**< of the network's input */
@@ -91,7 +91,7 @@ struct preparer {
     struct prepare_pixels {
         uint8_t *bytes;
         size_t capacity;
-    } channels, scaled, piece, other_channels, moved, mask, inner_mask, flat, grey; /* they grow */
+    } channels, scaled, piece, other_channels, moved, mask, inner_mask, flat, grey; /* grow on demand */
     uint8_t *resized;  /* [inner height, inner width, channels] of the largest preparation */
     float *plain;      /* one sample as floats, channels-last, before it is transposed to plain order; else NULL */
     size_t resized_bytes, plain_values;

@@ -117,7 +117,7 @@ static void probe_png(struct probe *probe, const struct file_map *map)
     turn(probe);
 }
 
-/* Segments up to the frame header (SOF), which gives size and components; on the way EXIF's orientation. */
+/* Reads segments up to the frame header (SOF), which has size and components, and EXIF's orientation on the way. */
 static void probe_jpeg(struct probe *probe, const struct file_map *map)
 {
     enum { APP1 = 0xe1, SOS = 0xda, EOI = 0xd9, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc };

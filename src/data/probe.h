@@ -25,7 +25,7 @@ struct probe {
 /** Probes a file; of PNG and JPEG it reads only the header. Never fails: errors are in .status and .why. */
 void probe_file(struct probe *probe, const char *path, struct memory *memory);
 
-/** The same for a file's bytes, or the first of them. */
+/** The same for the bytes of a file, or only its first bytes. */
 void probe_bytes(struct probe *probe, const uint8_t *bytes, size_t size, struct memory *memory);
 
 /** The format that a file's suffix stands for, if fovea reads it: "PNG", "JPEG"; NULL: not a picture's suffix. */

@@ -156,7 +156,7 @@ static fov_sample view(const struct fov_dataset *dataset, size_t index)
 static int array_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
 {
     fov_sample at = view(dataset, index);
-    at.label = dataset->labels != NULL ? dataset->labels[index] : 0; /* the program may have freed its own */
+    at.label = dataset->labels != NULL ? dataset->labels[index] : 0; /* the copy: the program may have freed .labels */
     return copy_target(dataset, &at, sample, error);
 }
 
@@ -204,7 +204,7 @@ static int check_use(const fov_dataset_program *p, fov_target target, struct err
     const struct {
         const char *name;
         bool is_given;
-        int targets; /* that it is of use for */
+        int targets; /* bit set of the targets that use it */
     } given[] = {
         {".labels", p->labels != NULL, 1 << FOV_TARGET_CLASS},
         {".numbers", p->numbers != NULL, OF_NUMBERS},
@@ -223,7 +223,7 @@ static int check_use(const fov_dataset_program *p, fov_target target, struct err
                              "fov_dataset_create: %s is given, and .target is %s, which has no use for it",
                              given[i].name, is_none ? "not stated (FOV_TARGET_NONE)" : target_name(target));
         }
-        bool is_array = i < 6 && !(i == 0 && p->read != NULL); /* a function's labels are welcome */
+        bool is_array = i < 6 && !(i == 0 && p->read != NULL); /* .labels may go with a function */
         if (given[i].is_given && is_array && p->pixels == NULL) {
             return error_set(error, FOV_E_USAGE, "fov_dataset_create: %s goes with .pixels; a function gives it itself",
                              given[i].name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Buffers of samples. */
+/* Allocation of samples' buffers, and their public view. */
 #include "data/sample.h"
 #include <string.h>
 

@@ -38,7 +38,8 @@ const struct findings *store_findings(const struct store *store); /**< about its
 bool store_is_folder(const struct store *store);                  /**< a folder on disk, not archives */
 
 enum store_kind store_look(const struct store *store, const char *path);
-/** Names in a folder of the store, sorted bytewise, hidden ones too; one block, freed with memory_free. */
+/** Lists the names in a folder of the store, sorted bytewise, hidden ones included; one block, freed with
+ *  memory_free. */
 int store_list(const struct store *store, const char *folder, struct memory *memory, char ***names, size_t *count,
                struct error *error);
 

@@ -52,7 +52,7 @@ int store_add(struct store *store, size_t archive, const char *name, size_t leng
 int store_skip(struct store *store, size_t archive, const char *name, size_t length, const char *kind, const char *what,
                struct error *error);
 
-/** Fill the tree from one archive. */
+/** Add all entries of one archive to the tree. */
 int zip_index(struct store *store, size_t archive, struct error *error);
 int tar_index(struct store *store, size_t archive, struct error *error);
 bool zip_is(const struct store_archive *archive);

@@ -395,8 +395,8 @@ static int take_sample(struct table *table, const struct columns *columns, struc
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
-/* Tables that lie together share classes and target: facts and names are gathered from all before any sample is
- * made. */
+/* Tables in one folder share classes and target: facts and class names are gathered from all of them before any sample
+ * is added. */
 enum { MOST_TABLES = 8 };
 
 struct tables {
@@ -536,7 +536,7 @@ static int names_a_file(struct table *table, const struct columns *columns, stru
     bool *found = user;
     (void)error;
     *found = find_file(table, table->list->store, row->field[columns->path], path);
-    return FOV_E_INTERRUPTED; // one row tells
+    return FOV_E_INTERRUPTED; // stops: one row is enough
 }
 
 static bool suits(const struct store *store, const char *index)

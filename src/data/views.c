@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Views by name, and their pixels. */
+/* Reads the names of views, and makes their pixels. */
 #include "data/views.h"
 #include <string.h>
 

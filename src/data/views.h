@@ -22,7 +22,7 @@ struct views {
  *  the upper left and to the lower right (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). NULL, "" or
  *  "none": the picture alone. E_USAGE for anything else. */
 int views_read(const char *text, struct views *views, struct error *error);
-/** One view of a picture `from` into `to`, both [height, width, channels]. */
+/** Makes a view of the picture `from` in `to`, both [height, width, channels]. */
 void view_make(const struct view *view, const float *from, float *to, const struct picture_size *size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Boxes as YOLO's tools write them: beside images/A.jpg a text labels/A.txt, a line "class x y width height" per
- * object, the middle and the size as shares of the picture's; of an outline (more pairs of numbers) the box around it.
- * A data.yaml names the classes and the splits; of YAML only what such files hold is read. */
+/* Boxes in YOLO's format: for images/A.jpg a text file labels/A.txt with a line "class x y width height" per object:
+ * centre and size as shares of the picture's width and height. For an outline (more pairs of numbers) the box around it
+ * is used. A data.yaml names the classes and the splits; only the subset of YAML that such files use is read. */
 #include "base/text.h"
 #include "data/boxes.h"
 #include <float.h>

@@ -89,7 +89,7 @@ static fov_context *create_context(const fov_context_options *options)
                   options->device);
     context->kernel = choose_kernels(options->isa, &context->error);
     if (!context->kernel)
-        context->kernel = kernel_table_for(CPU_REFERENCE); /* the error stays: later calls fail with it */
+        context->kernel = kernel_table_for(CPU_REFERENCE); /* the error is kept: later calls fail with it */
     context->rates = options->rates ? *options->rates : *rates_default(context->kernel->level);
     if (!context->error.status)
         context->pool = pool_create(memory, options->threads, &context->error);

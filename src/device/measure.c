@@ -72,7 +72,7 @@ static void run_near_product(void *opaque, size_t chunk, int worker)
     }
 }
 
-static const double NEAR_WORK = 8.0 * PRODUCT_ROWS * PRODUCT_FILTERS * PRODUCT_DEPTH; /* multiply-adds of a chunk */
+static const double NEAR_WORK = 8.0 * PRODUCT_ROWS * PRODUCT_FILTERS * PRODUCT_DEPTH; /* multiply-adds per chunk */
 
 enum { MOST_VECTOR = 64, TURNS_AT_ONCE = 1 << 16 };
 
@@ -85,7 +85,7 @@ static void run_chains(void *opaque, size_t chunk, int worker)
     kernel->peak(TURNS_AT_ONCE, 0.5f, 1.0f, x); /* x = 0.5 x + 1 tends to 2: no overflow, no denormals */
 }
 
-/* The best of several tries, multiply-adds a second. */
+/* Multiply-adds per second, the best of the tries within `seconds`; `work`: multiply-adds of one chunk. */
 static double best_rate(struct pool *pool, pool_task *run, struct near_product *near, double work, double seconds)
 {
     size_t chunks = (size_t)pool_threads(pool) * 4;

@@ -34,7 +34,7 @@ static int bmp_truncated(size_t size, struct error *error)
     return (int)error_set(error, FOV_E_INPUT, "truncated BMP: the file's %zu bytes end before the picture does", size);
 }
 
-/* The palette lies behind the header and the masks that may follow it. */
+/* Reads the palette, which follows the header at offset `at`; `entry`: bytes per colour. */
 static int bmp_read_palette(struct bmp *bmp, const uint8_t *bytes, size_t size, size_t at, size_t entry, uint32_t used,
                             struct error *error)
 {

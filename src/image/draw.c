@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames, and letters from a table of points. */
+/* Draws frames, and letters from a bitmap font. */
 #include "image/draw.h"
 #include <stddef.h>
 #include <string.h>

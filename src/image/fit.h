@@ -7,7 +7,7 @@
 #include "image/resize.h"
 #include <fovea/dataset.h>
 
-/** Ink on its ground, of a grey picture. */
+/** The ink on the background (`ground`) of a grey picture. */
 struct ink {
     int  ground;  /**< grey level of the background: the median of the outermost pixels */
     int  noise;   /**< differences to `ground` up to this are background: 90 % of the outermost pixels */

@@ -42,7 +42,7 @@ static int gif_fail(int code, struct error *error)
                           why ? why : "no reason given");
 }
 
-/* Extensions before the first frame: one of them names the transparent colour. */
+/* Reads an extension before the first frame: a graphics control extension states the transparent colour. */
 static int gif_read_extension(GifFileType *gif, struct gif_reader *reader)
 {
     GifByteType *block;

@@ -155,7 +155,7 @@ static int make_palette(struct palette *palette, const struct gif_film *film, st
     }
     for (size_t cell = 0; cell < CELLS; cell++) {
         if (colours[cell].count > 0) {
-            struct colour *to = &colours[count++]; /* at or before `cell` */
+            struct colour *to = &colours[count++]; /* compacts in place: never after `cell` */
             *to = colours[cell];
             to->part[0] = (uint8_t)(cell >> (2 * BITS));
             to->part[1] = (uint8_t)(cell >> BITS & (SIDE - 1));

@@ -41,7 +41,7 @@ void image_map_point(const struct image_map *map, double x, double y, double *u,
 
     *u = m[0] * x + m[1] * y + m[2];
     *v = m[3] * x + m[4] * y + m[5];
-    if (w != 1.0) { /* only perspective divides */
+    if (w != 1.0) { /* only perspective maps need the division */
         *u /= w;
         *v /= w;
     }
@@ -96,7 +96,7 @@ bool image_warp_box(const struct image_warp *warp, const struct image_map *inver
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
     double left = (double)box[0], top = (double)box[1], right = (double)box[2], bottom = (double)box[3];
 
-    for (int i = 0; i < 4 * POINTS_A_SIDE; i++) { /* straight edges stay straight, but for the displacement */
+    for (int i = 0; i < 4 * POINTS_A_SIDE; i++) { /* points along the edges, which a displacement may bend */
         double along = (double)(i % POINTS_A_SIDE) / POINTS_A_SIDE, x, y;
         int    side = i / POINTS_A_SIDE;
         double across = left + (side < 2 ? along : 1 - along) * (right - left);

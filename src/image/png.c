@@ -73,7 +73,7 @@ static int png_begin(spng_ctx *png, const uint8_t *bytes, size_t size, struct sp
     return code ? png_fail(code, error) : image_check_size(header->height, header->width, error);
 }
 
-/* Decodes with a context that is freed by the caller. */
+/* Decodes the pixels; the caller frees the context. */
 static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size, int *orientation,
                            struct error *error)
 {
@@ -84,7 +84,7 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
         return status;
     }
 
-    // transparency is a channel of its own or, for palettes and plain colours, a tRNS chunk
+    // transparency is either a channel of its own or, for palettes and RGB, a tRNS chunk
     struct spng_trns transparent;
     bool grey = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE || header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
     bool alpha = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
@@ -112,12 +112,12 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
         return (int)error_set(error, FOV_E_INTERNAL, "PNG decoder wants %zu bytes where %zu were expected", need, have);
     }
     code = spng_decode_image(png, picture->buffer, have, format, alpha ? SPNG_DECODE_TRNS : 0);
-    code = code ? code : spng_decode_chunks(png); // to the end: a missing IEND is a truncated file
+    code = code ? code : spng_decode_chunks(png); // reads to the end: a missing IEND is a truncated file
     if (code) {
         return png_fail(code, error);
     }
     if (grey && channels == 3) {
-        // other grey kinds come out as three equal channels
+        // 16-bit grey and grey with alpha are decoded to three equal channels
         for (size_t p = 0; p < have / 3; p++) {
             picture->buffer[p] = picture->buffer[3 * p];
         }

@@ -92,7 +92,7 @@ static int choose_samples(png_structp png, png_infop info, bool stored)
 static int begin(struct reading *r, struct error *error)
 {
     png_set_read_fn(r->png, r, give);
-    png_set_user_limits(r->png, 1U << 30, 1U << 30); /* the limits below have a sentence of their own */
+    png_set_user_limits(r->png, 1U << 30, 1U << 30); /* so that the checks below report the error */
     png_set_chunk_cache_max(r->png, MAX_CHUNKS);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK);
     png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);

@@ -78,7 +78,7 @@ static int resize_plan(struct resize_scratch *scratch, int in, int out, size_t *
     return FOV_OK;
 }
 
-/* Weights are at least 0 and sum to 1 up to rounding, so only the upper end needs care. */
+/* Rounds a sum to 8 bits. Weights are not negative and sum to 1 up to rounding, so only the upper end is clamped. */
 static uint8_t resize_round(int32_t sum)
 {
     sum >>= RESIZE_BITS;

@@ -114,7 +114,7 @@ static void add_at_edge(const struct image_warp *w, double u, double v, double s
 {
     double  left = floor(u - 0.5), top = floor(v - 0.5), across = u - 0.5 - left, down = v - 0.5 - top;
 
-    if (!(fabs(u) < 0x1p31 && fabs(v) < 0x1p31)) { /* beyond the horizon */
+    if (!(fabs(u) < 0x1p31 && fabs(v) < 0x1p31)) { /* NaN, or beyond the horizon of a perspective map */
         for (int c = 0; c < w->channels; c++) {
             sum[c] += w->outside;
         }

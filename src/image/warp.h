@@ -32,7 +32,7 @@ enum image_border {
     IMAGE_BORDER_EDGE     /**< a a a | a b c d | d d d */
 };
 
-/** A picture [height, width, channels] through a map to [out_height, out_width, channels]; 1 to 4 channels. */
+/** Warps a picture [height, width, channels] through a map to [out_height, out_width, channels]; 1 to 4 channels. */
 struct image_warp {
     const uint8_t    *in;
     int               height, width, channels, out_height, out_width;

@@ -27,7 +27,8 @@ bool draw_chance(struct transform_draw *draw, double probability)
     return draw_uniform(draw, 0, 1) < probability;
 }
 
-/* Marsaglia & Tsang, "A simple method for generating gamma variables", 2000; below 1 by their section 6. */
+/* A gamma variable (Marsaglia & Tsang, "A simple method for generating gamma variables", 2000; for shapes below 1 by
+ * their section 6). */
 static double draw_gamma(struct transform_draw *draw, double shape)
 {
     double raised = shape < 1 ? shape + 1 : shape, d = raised - 1.0 / 3, c = 1 / sqrt(9 * d), v = 0, u, x;

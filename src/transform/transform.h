@@ -100,7 +100,7 @@ struct transform {
     const char             *torchvision; /**< its name in torchvision.transforms.v2; NULL: it has none */
     const char             *summary;     /**< one line */
     enum transform_kind     kind;
-    const struct attribute *attributes; /**< ended by one without name; the first may be given without its name */
+    const struct attribute *attributes; /**< ended by one without name; users may give the first without its name */
     size_t                  options_size;
     void (*geometry)(const void *options, struct transform_draw *draw, struct geometry *geometry);
     void (*colour)(const void *options, struct transform_draw *draw, const struct colours *colours);

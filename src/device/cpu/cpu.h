@@ -5,7 +5,7 @@
 
 #include "op/op.h"
 
-/** The storage order that the node's implementation wants for its ports that are not `plain`. */
+/** The storage order (layout) that the node's implementation wants for its ports that are not `plain`. */
 enum op_layout_rule cpu_layout(const struct op *op, const void *options, const struct op_tensor *in, int in_count);
 
 /** Fills `compile` with the operator's fast implementation, or with its textbook definition if there is none for these
