@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files: reading whole or piece by piece, and writing so that the old content survives any failure. Writing goes
- * through a small table of system calls, so that a test can make the n-th one fail, write short, or kill the process.
- * */
+ * through a table of system calls, so that a test can make the n-th one fail, write short, or kill the process. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
