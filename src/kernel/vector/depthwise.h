@@ -160,8 +160,7 @@ INLINE bool depthwise_has_forms(const struct kernel_window *w)
            w->kernel_height <= DEPTHWISE_ROWS;
 }
 
-/* The form for the four output pixels from o on, NULL if there is none; *x is the offset of their first input in a row.
-   */
+/* The form for the four output pixels from o on, NULL if there is none; *x is where their inputs begin in a row. */
 INLINE depthwise_function *depthwise_for(const struct kernel_window *w, size_t o, size_t *x)
 {
     /* in padded coordinates */

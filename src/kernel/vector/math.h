@@ -97,8 +97,7 @@ INLINE vf vlog(vf x)
     return choose((x < 0.0f) | (x != x), splat(NAN), result);
 }
 
-/* log(1 + x) for 0 <= x <= 1, relative error at most 3 ulp: the rounding error of 1 + x is added back as a correction
-   */
+/* log(1 + x) for 0 <= x <= 1, relative error at most 3 ulp: the rounding error of 1 + x is corrected */
 INLINE vf vlog1p(vf x)
 {
     vf u = 1.0f + x;

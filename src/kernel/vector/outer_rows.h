@@ -113,8 +113,7 @@ INLINE void split_filters(struct outer_split *s)
 
 enum { SOME_CHANNELS = 64 };
 
-/* The next portion of x: up to SOME_CHANNELS channels of a pair of pixels, which make one row in each of their tiles.
-   */
+/* The next portion of x: up to SOME_CHANNELS channels of a pair of pixels, one row in each of their tiles. */
 INLINE void split_channels(struct outer_split *s)
 {
     const struct kernel_outer_rows *o = s->o;

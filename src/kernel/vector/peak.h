@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiply-adds that touch no memory: an upper bound for the speed of every other kernel. `fovea bench` divides by it.
+/* Multiply-adds that touch no memory: an upper bound for the speed of all other kernels. `fovea bench` divides by it.
    */
 #ifndef KERNEL_VECTOR_PEAK_H
 #define KERNEL_VECTOR_PEAK_H

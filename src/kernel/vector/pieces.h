@@ -193,8 +193,7 @@ INLINE void multiply_tiles(const struct tile_block *b, bool two_rows, bool two_c
 #undef STORE_SUM
 }
 
-/* Tile instructions need constant register numbers: one copy of the loop for each number of rows and columns of tiles.
-   */
+/* Tile instructions need constant register numbers: so one copy of the loop for each shape of block. */
 INLINE void multiply_any(const struct tile_block *b, bool two_rows, bool two_columns,
                          tile_meanwhile *meanwhile, void *context)
 {

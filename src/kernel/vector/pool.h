@@ -17,8 +17,7 @@ INLINE size_t pixels_touched(const struct kernel_window *w)
     return packed ? ((w->channels + VECTOR - 1) / VECTOR * VECTOR - 1) / w->channels : SIZE_MAX / 2;
 }
 
-/* Channels to process at input pixel x and output pixel o: rounded up to whole vectors if those stay inside both rows.
-   */
+/* Channels to process at input pixel x and output pixel o: rounded up to whole vectors if they stay inside both rows */
 INLINE size_t channels_to_walk(const struct kernel_window *w, size_t touched, size_t x, size_t o)
 {
     bool inside = x + touched < w->width && o + touched < w->out_width;

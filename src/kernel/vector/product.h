@@ -147,8 +147,7 @@ static void multiply_panel(const struct kernel_product *p, size_t filter, size_t
     size_t limit = limits[registers - 1];
     size_t count = (p->rows + limit - 1) / limit;
     size_t height = p->rows / count, higher = p->rows % count;
-    /* Each turn of four steps prefetches one line, so that prefetches do not hold up loads, or two where tiles are few.
-       */
+    /* Each turn of four steps prefetches one line, to leave the loads their way, or two lines where tiles are few. */
     size_t wanted = (4 * registers * VECTOR / LINE + count - 1) / count,
            lines = wanted < AHEAD_LINES ? wanted : AHEAD_LINES;
     size_t share = depth / 4 * LINE, second = lines > 1 ? share : 0;

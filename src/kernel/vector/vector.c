@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All vector kernels of one instruction set and the table of them, which is the only symbol that other files can see.
-   CMakeLists.txt generates one unit per instruction set, which includes that set's header from isa/ and then this file.
+   CMakeLists.txt generates one unit per instruction set, which includes the set's header from isa/ and then this file
    */
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
@@ -34,8 +34,7 @@ const struct kernel_table ISA_TABLE = {
 #include "kernel/list.inc"
 };
 
-/* Aliases under which a wider set (tiles.c) uses these kernels, instead of compiling and shipping them a second time.
-   */
+/* Aliases under which a wider set (tiles.c) uses these kernels, so that they are neither compiled nor shipped twice. */
 #ifdef ISA_LENDS
 #define KERNEL(result, name, parameters) \
     extern __typeof__(vector_##name) ISA_LENDS(name) __attribute__((alias("vector_" #name), visibility("hidden")));

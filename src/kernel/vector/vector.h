@@ -138,8 +138,7 @@ INLINE vf to_float(vi x)
 }
 
 #ifndef ISA_HAS_BYTES /* otherwise the instruction set's header defines these */
-/* Bytes to integers and back, by way of 16-bit integers: for a conversion in one step gcc handles each byte by itself.
-   */
+/* Bytes to integers and back, by way of 16-bit integers: in one step gcc would convert byte by byte. */
 INLINE vi widen(vb bytes)
 {
     return __builtin_convertvector(__builtin_convertvector(bytes, vh), vi);

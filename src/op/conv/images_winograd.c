@@ -152,8 +152,7 @@ static size_t taps_of(const struct transformed_plan *plan)
     return plan->taps * plan->taps;
 }
 
-/** Floats of one weight in all of its forms: at the points in two orders, transformed along the width only, and plain.
-   */
+/** Floats of one weight in all of its forms: at the points in two orders, transformed along the width alone, plain. */
 static size_t weight_floats(const struct transformed_plan *plan)
 {
     return (2 * points_of(plan) + plan->points * plan->taps + taps_of(plan)) * plan->plane;
@@ -323,8 +322,7 @@ int images_winograd_compile(struct op_compile *compile, const struct pooled_geom
 
 /* ---- with respect to the weight ---------------------------------------------------------------------------------- */
 
-/** What should stay near: the numbers of all filters, and at each point those of the channels that are summed together.
-   */
+/** `near` counts the numbers of all filters, and at each point those of the channels that are summed together. */
 static struct transformed_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     size_t points = (size_t)geometry->conv.window.kernel[1] + 1;

@@ -33,8 +33,7 @@ static struct product_job product_job(const struct op_run *run)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/** Filters in run->in[1]: all of them, or, when weights are packed in parts (one phase, one group), those of the part.
-   */
+/** Filters in run->in[1]: all of them, or those of a part when weights are packed in parts (one phase, one group). */
 static size_t filters_here(const struct product_job *job)
 {
     return job->run->pack_count > 0 ? job->run->pack_count : job->plan->filters;
