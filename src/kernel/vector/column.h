@@ -109,8 +109,8 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     struct kernel_product as_product = {
         .residual = residual, .activation = activation, .alpha = alpha, .beta = beta};
     struct ending end = make_ending(&as_product, channels);
-    if (!end.adds && !end.leaks && !end.after) { /* limits at most, infinite ones if there are none: two rows to each
-                                                    visit */
+    if (!end.adds && !end.leaks && !end.after) { /* nothing but limits (infinite: none): two rows per visit of scale
+                                                    and shift */
         for (; rows >= 2; rows -= 2, x += 2 * x_stride, y += 2 * y_stride) {
             EACH_VECTOR(channels, {
                 vf factor = load_some(scale + i, left);
@@ -214,7 +214,7 @@ INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, s
                                 size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
                                 const float *a, const float *b, const float *d, float *dx, size_t dx_stride)
 {
-    /* Two rows to each visit of a, b and d. */
+    /* Two rows per visit of mean, a, b and d. */
     for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) {
         EACH_VECTOR(channels, {
             vf about = load_some(mean + i, left);

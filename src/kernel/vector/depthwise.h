@@ -211,7 +211,7 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     if (has_forms) {
         line = depthwise_line(w, rows, weights, bias, y, &end_of);
     }
-    /* Output pixels [inner, outer) see the whole width of the kernel. */
+    /* The whole width of the kernel lies inside the row for output pixels [inner, outer). */
     size_t reach = (w->kernel_width - 1) * w->dilation;
     size_t inner = (w->pad + w->stride - 1) / w->stride;
     size_t outer = w->width + w->pad > reach ? (w->width + w->pad - reach - 1) / w->stride + 1 : 0;

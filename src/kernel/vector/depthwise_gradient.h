@@ -24,7 +24,7 @@ struct three_line {
    1 for its second. */
 INLINE void three_inner(const struct kernel_window *w, const size_t stride, size_t *inner, size_t *outer)
 {
-    size_t first = (w->pad + stride - 1) / stride, least = stride == 1 ? 2 : 1; /* in strides, from the pad on */
+    size_t first = (w->pad + stride - 1) / stride, least = stride == 1 ? 2 : 1; /* padded coordinates / stride */
     size_t end = (w->width + w->pad) / stride;
     first = first > least ? first : least;
     end = end < w->out_width ? end : w->out_width;

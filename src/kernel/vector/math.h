@@ -252,7 +252,7 @@ INLINE vf verf(vf x)
     return choose(a < 1.0f, small, choose(x != x, x, large));
 }
 
-/* Nearest integers. Above 2^23 every float is one; below, the conversion is defined. */
+/* x rounded towards zero. From 2^23 on every float is an integer; below that, the conversion to int32_t is defined. */
 INLINE vf integer_part(vf x)
 {
     vi small = vabs(x) < 8388608.0f;
@@ -273,7 +273,7 @@ INLINE vf vceil(vf x)
 
 INLINE vf vround(vf x)
 {
-    /* Adding and taking away 2^23 rounds to even in the adder; the sign goes round the outside. */
+    /* Adding and subtracting 2^23 makes the adder round to an integer, halves to even; the sign is restored after. */
     vf a = vabs(x), rounded = (a + 8388608.0f) - 8388608.0f;
     return choose(a < 8388608.0f, with_sign_of(rounded, x), x);
 }

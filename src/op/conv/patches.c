@@ -142,7 +142,7 @@ static void add_patches(const struct patches_plan *plan, const float *patches, c
     }
 }
 
-/** chunk = some images */
+/** Computes dx for some images; chunk = plan->images_per_chunk of them. */
 static void patches_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;

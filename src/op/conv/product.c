@@ -39,7 +39,7 @@ static size_t filters_here(const struct product_job *job)
     return job->run->pack_count > 0 ? job->run->pack_count : job->plan->filters;
 }
 
-/** chunk = (phase, group, panel) */
+/** Packs one panel of weights; chunk = (phase, group, panel). */
 static void pack_panel(void *context, size_t chunk, int worker)
 {
     (void)worker;

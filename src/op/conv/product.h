@@ -30,12 +30,13 @@ struct product_phase {
 };
 
 /** The work is divided into items: units (of images) x phases x blocks (of rows) x segments (of filters). A chunk, the
- *  task of a thread, is `chunk_items` successive items. All of it follows from the shapes. */
+ *  task of a thread, is `chunk_items` successive items. The division follows from the shapes and the number of threads;
+ *  no sum depends on it. */
 struct product_plan {
     size_t batch;        /**< images */
     size_t unit_images;  /**< images that share one kernel call, several if they are small */
     size_t units, unit_items, segments, items, chunk_items; /**< unit_items: items of a unit */
-    size_t wanted; /**< number of items to aim for. No sum depends on it: only filters and pixels are divided */
+    size_t wanted; /**< number of items to aim for */
     size_t tile_rows, panel_columns; /**< rows are divided at multiples of the first, filters of the second */
     size_t made_bytes; /**< of a worker's scratch, for rows made on demand; the kernel's workspace follows */
     size_t room;       /**< floats of the kernel's workspace; 0: none */
