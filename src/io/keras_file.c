@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 16 }; /* of models in models */
+enum { MOST_DEPTH = 16 }; /* of models nested in models */
 
 /* Appends text to a name; false where it does not fit. */
 static bool add(char name[HDF5_MOST_PATH], const char *text, size_t length)

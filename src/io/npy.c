@@ -25,7 +25,7 @@ static const struct {
 
 struct header {
     const char    *file;
-    const uint8_t *bytes; /* of the file: positions are offsets in it */
+    const uint8_t *bytes; /* the whole file: `at` and `end` are offsets in it */
     size_t         at, end;
     struct npy    *npy;
     struct error  *error;

@@ -10,7 +10,7 @@ static bool starts_with(const uint8_t *bytes, size_t size, const char *magic, si
     return size >= length && memcmp(bytes, magic, length) == 0;
 }
 
-/** 8 bytes length, then an opening brace, and the length lies inside the file. */
+/** A header length of 8 bytes that does not exceed the file, then an opening brace. */
 static bool is_safetensors(const uint8_t *bytes, size_t size)
 {
     if (size < 10 || bytes[8] != '{') {

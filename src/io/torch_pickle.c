@@ -30,7 +30,7 @@ enum called { CALL_DICT, CALL_TENSOR, CALL_PARAMETER, CALL_SIZE, CALL_STORAGE };
 
 struct node {
     enum kind   kind;
-    enum called called;       /* of a name */
+    enum called called;       /* of a name: what calling it makes */
     const char *type;         /* of a storage, and of a name that makes storages: "F32" */
     int64_t     number;       /* of a storage: its elements; of a tensor: its index in reader.tensors */
     const char *text;         /* of a text; of a storage: its key. Points into the pickle */

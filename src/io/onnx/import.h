@@ -14,7 +14,7 @@ struct onnx_slot {
     enum slot_kind            kind;
     const char               *name;
     const struct onnx_tensor *tensor;      /**< SLOT_TENSOR: an initializer or a Constant node's value */
-    bool                      is_constant; /**< from a Constant node */
+    bool                      is_constant; /**< the tensor comes from a Constant node, not from an initializer */
     bool                      checked;     /**< dtype and shape are set */
     fov_dtype                 dtype;
     fov_shape                 shape;

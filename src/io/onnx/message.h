@@ -13,7 +13,7 @@ enum {
     ONNX_MAX_NODES = 100000,
     ONNX_MAX_TENSORS = 100000,
     ONNX_MAX_NAME = 4096,
-    ONNX_MAX_DEPTH = 8, /**< of graphs nested in nodes; the model's own graph counts as 1 */
+    ONNX_MAX_DEPTH = 8, /**< how deep graphs may be nested in nodes; the model's own graph counts as 1 */
     ONNX_NAME_TEXT = 120 /**< room for an escaped name in a sentence */
 };
 

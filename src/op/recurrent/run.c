@@ -121,7 +121,7 @@ struct block {
     const struct recurrent_function *function; /**< f, g, h */
     size_t d, first, count;
     float *raw;          /**< [count][rows]: inputs of the gates' activations, then the gates */
-    float *h, *c, *part; /**< [count][hidden]: state, LSTM's cell state, GRU's reset * state or its product */
+    float *h, *c, *part; /**< [count][hidden]: state; LSTM's cell state; GRU's reset * h or (linear_before_reset) R h */
     float *row;          /**< [hidden]: workspace of LSTM */
     const float *weights, *candidate_bias, *peepholes;
 };
