@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches of an epoch: which samples, in which order, at which rate; computed one by one, or a group's dealt to ranks.
- * Next: step.c, what one is. */
+/* The batches of an epoch: their samples, order and learning rate. They are computed one by one, or those of a group
+ * are shared out to the ranks. Read next: step.c, which builds the training step. */
 #include "train/training.h"
 #include "base/random.h"
 #include <inttypes.h>
@@ -13,7 +13,7 @@ int64_t training_group_end(const struct training *t, int64_t step)
     return end < t->settings.steps ? end : t->settings.steps;
 }
 
-/* The order in which this epoch sees the samples: drawn from (seed, epoch), or the caller's, which is checked. */
+/* Makes the order of samples of this epoch: drawn from (seed, epoch), or asked from the caller and checked. */
 static int make_order(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -32,7 +32,7 @@ static int make_order(struct training *t)
     return FOV_OK;
 }
 
-/* Samples begin to be prepared, from the step on at which the epoch stands: those of all batches, or of this rank's. */
+/* Starts preparing samples from the epoch's present step on: for all batches, or for those of this rank. */
 static void begin_batches(struct training *t)
 {
     int64_t batch = t->settings.batch, whole = batch * t->settings.steps, count = whole < t->count ? whole : t->count;
@@ -87,7 +87,7 @@ double training_time_share(const struct training *t)
 static double rate_of(const struct training *t, int64_t total)
 {
     if (t->settings.given.rate != NULL) {
-        return t->rate; /* the program's, for the step under way */
+        return t->rate; /* the program's, for the current step */
     }
     return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, total, training_time_share(t),
                          &t->state.schedule);
@@ -103,7 +103,8 @@ int training_fail_numeric(const struct training *t, int64_t step, const char *wh
                      t->settings.given.directory != NULL ? "; the last checkpoint is kept" : "");
 }
 
-/* The step's forward part once more, looked at closely: its samples are still in place, its weights as they were. */
+/* Runs the forward part again to find the cause: the samples are still in place, and the weights are not yet
+ * updated. */
 static int fail_loss(const struct training *t, const struct training_step *at, const struct step_plan *plan,
                      const struct update_moment *moment, int64_t step)
 {
@@ -113,7 +114,7 @@ static int fail_loss(const struct training *t, const struct training_step *at, c
     return training_fail_numeric(t, step, "the loss", plan_finding_text(&finding, cause), moment->input[UPDATE_RATE]);
 }
 
-/* The losses of later turns are figures. */
+/* Adds the losses of later turns to their figures. */
 static void sum_turns(const struct training *t, const struct step_plan *plans, const struct update_moment *moment,
                       double *sum)
 {
@@ -126,14 +127,15 @@ static void sum_turns(const struct training *t, const struct step_plan *plans, c
     }
 }
 
-/* What batch `step` of this epoch is computed with. */
+/* Rate, number and weight of batch `step` of this epoch. */
 static struct update_moment moment_of(const struct training *t, int64_t step)
 {
     int64_t total = t->state.total + step - t->state.step;
     return updates_moment(&t->settings, t->state.epoch, step, total, t->count, rate_of(t, total));
 }
 
-/* Weights moved, or sums, with the samples in place. False where the loss is not finite. */
+/* Runs a batch whose samples are in place: updates the weights, or the sums of its group. False: a loss is not
+ * finite. */
 static bool run_batch(struct training *t, const struct training_step *at, const struct step_plan *plan,
                       const struct update_moment *moment)
 {
@@ -149,7 +151,7 @@ static bool run_batch(struct training *t, const struct training_step *at, const 
     return finite;
 }
 
-/* One mini-batch: pixels in, weights moved or, in a group, sums. */
+/* Fetches and runs one batch, and counts its figures. */
 static int compute_batch(struct training *t, int64_t step, struct counted *counted)
 {
     const struct update_moment moment = moment_of(t, step);
@@ -180,7 +182,7 @@ static void count_batch(struct train_state *s, const struct counted *counted)
     s->total++;
 }
 
-/* What other ranks have counted stands before and behind this rank's batches, and is 0 there. */
+/* Adds this rank's figures: `so_far` has other ranks' batches, for which this rank's own entries are 0. */
 static void add_counted(void *context, void *so_far, size_t offset, size_t bytes)
 {
     const double *own = (const double *)context + offset / sizeof *own;
@@ -190,8 +192,8 @@ static void add_counted(void *context, void *so_far, size_t offset, size_t bytes
     }
 }
 
-/* A group's batches on all ranks: each its share, then one sum in their order, then the update, on each rank the
- * same. */
+/* Computes a group on all ranks: each rank its share of the batches, then one sum in the batches' order, then the same
+ * update on every rank. */
 static int compute_group(struct training *t, int64_t end)
 {
     const fov_ranks *ranks = t->group.ranks;
@@ -205,7 +207,7 @@ static int compute_group(struct training *t, int64_t end)
     }
     status = ranks_agree(ranks, status, t->error);
     if (status == FOV_OK) {
-        struct counted *own = &t->counted[t->settings.given.accumulate]; /* the other half */
+        struct counted *own = &t->counted[t->settings.given.accumulate]; /* second half of the array */
         memcpy(own, t->counted, bytes);
         status = ranks_add(ranks, t->counted, bytes, add_counted, own, t->error);
     }

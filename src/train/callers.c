@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program's own functions, called in the middle of a run. */
+/* Calls the program's callbacks in the middle of a run. */
 #include "train/training.h"
 #include "base/arithmetic.h"
 #include <stdatomic.h>
@@ -14,7 +14,7 @@ void training_come_back(struct training *t, int depth)
 {
     *t->host = arithmetic_enter(DENORMALS_KEPT);
     atomic_store(&t->context->depth, depth);
-    error_clear(t->error); /* what went wrong there is theirs; training has not failed by now */
+    error_clear(t->error); /* an error in the callback is the program's own; training has not failed at this point */
 }
 
 void training_tell(struct training *t, int (*function)(const fov_progress *progress, void *user),

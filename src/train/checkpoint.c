@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checkpoints out and in. Tensors: "model." or "optimizer." and the parameter's name; all else is text in the metadata,
- * doubles as their 64 bits in hexadecimal. */
+/* Writes and reads checkpoints. Tensors are named "model." or "optimizer." and the parameter's name; everything else is
+ * text in the metadata, doubles as their 64 bits in hexadecimal. */
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "io/safetensors.h"
@@ -12,7 +12,7 @@
 
 enum { FORMAT = 1, STATE_MAX = 32, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
 
-/* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
+/* Metadata to be written: storage for keys and values, then the list of pointers for the writer. */
 struct metadata {
     char key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
     struct setting settings[SETTINGS_MAX];
@@ -71,8 +71,8 @@ static void pack_sums(struct text *packed, const struct train_state *state)
     }
 }
 
-/* What decides the last bits of a result beside the settings: the kernels in use, whether Winograd may be used, and the
- * rates by which plans choose. */
+/* What else, besides the settings, decides the last bits of a result: the kernels in use, whether Winograd may be used,
+ * and the machine's measured rates, by which plans choose algorithms. */
 static void describe_arithmetic(const fov_context *context, char isa[TEXT_SIZE], char exact[TEXT_SIZE],
                                 char rates[TEXT_SIZE])
 {
@@ -87,7 +87,7 @@ static void gather_metadata(struct metadata *metadata, const fov_context *contex
                             const struct train_state *state)
 {
     char seed[TEXT_SIZE];
-    struct setting *list = metadata->settings; /* values may be long: they are read where they are */
+    struct setting *list = metadata->settings; /* long values are not copied but pointed to */
     int count = settings_list(settings, list);
     metadata->count = 0;
     add_integer(metadata, "fovea.checkpoint", FORMAT);
@@ -122,7 +122,7 @@ static void gather_metadata(struct metadata *metadata, const fov_context *contex
     }
 }
 
-/* "model.NAME" for the network's own, the plain name for the optimiser's: those start with "optimizer." already. */
+/* "model.NAME" for the network's parameters; the optimiser's names start with "optimizer." already. */
 static void tensor_name(char out[NAME_SIZE], const struct training_step *step, const struct value *parameter)
 {
     snprintf(out, NAME_SIZE, "%s%s", step->of_model[parameter->number] != 0 ? "model." : "", parameter->name);
@@ -203,15 +203,15 @@ static int get_double(const struct safetensors *file, const char *key, double *v
     return FOV_OK;
 }
 
-/* Older checkpoints do not have it. */
+/* Older checkpoints have no "spent". */
 static int get_spent(const struct safetensors *file, double *spent, struct error *error)
 {
     *spent = 0.0;
     return safetensors_metadata(file, "spent") != NULL ? get_double(file, "spent", spent, error) : FOV_OK;
 }
 
-/* `absent`: what a file that does not say it had; NULL: each says it. `older`: another word for the same. */
-/* Numbers that are the same float32 are the same setting, however many digits were written: "sgd:momentum=0.9". */
+/* Whether two texts are the same setting. Numbers in them are compared as float32, however many digits were written:
+ * "sgd:momentum=0.9". */
 static bool is_same_setting(const char *then, const char *now)
 {
     while (*then != '\0' && *now != '\0') {
@@ -231,6 +231,8 @@ static bool is_same_setting(const char *then, const char *now)
     return *then == *now;
 }
 
+/* E_USAGE: the checkpoint's value differs from `now`. `absent`: value of files without this key; NULL: every file must
+ * have it. `older`: another spelling of `now` in older files, or NULL. */
 static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
                   const char *absent, const char *older, struct error *error)
 {
@@ -243,7 +245,7 @@ static int expect(const struct safetensors *file, const char *key, const char *n
                      then != NULL ? then : "not there", now);
 }
 
-/* Counts the lines of one list that the other has not, and writes the first few, quoted, into out. */
+/* Counts the lines of one list that are not in the other, and writes the first few, quoted, into out. */
 static int other_lines(char out[256], const char *lines, const char *other)
 {
     size_t used = 0;
@@ -265,8 +267,8 @@ static int other_lines(char out[256], const char *lines, const char *other)
     return count;
 }
 
-/* Another algorithm for convolutions is refused; what another machine or version brings along is said: from here on the
- * last bits differ from those of a run that was not moved. Checkpoints of older versions do not say. */
+/* Refuses a different setting of exact_conv, and warns of other kernels, rates or versions: from here on the last bits
+ * differ from those of a run that was not moved. Older checkpoints may lack these keys. */
 static int check_arithmetic(const struct safetensors *file, fov_context *context, struct error *error)
 {
     char isa[TEXT_SIZE], exact[TEXT_SIZE], rates[TEXT_SIZE];
@@ -292,8 +294,8 @@ static int check_arithmetic(const struct safetensors *file, fov_context *context
     return FOV_OK;
 }
 
-/* The same data by its content, not by its name alone: other classes are named, other pictures are not. Checkpoints of
-   older versions do not say. */
+/* Checks that the data has the same content, not only the same name: different classes are listed in the error,
+ * different pictures are not. Older checkpoints may lack these keys. */
 static int check_content(const struct safetensors *file, const struct train_identity *identity, struct error *error)
 {
     const char *classes = safetensors_metadata(file, "classes"), *print = safetensors_metadata(file, "fingerprint");
@@ -346,7 +348,7 @@ static int check_settings(const struct safetensors *file, fov_context *context, 
     return status == FOV_OK ? check_arithmetic(file, context, error) : status;
 }
 
-/* Older versions counted the right answers of classifiers alone. */
+/* Reads the current epoch's sums; older checkpoints have only a classifier's number of right answers. */
 static int get_sums(const struct safetensors *file, struct train_state *state, struct error *error)
 {
     const char *text = safetensors_metadata(file, "epoch.sums");
@@ -401,7 +403,7 @@ static int read_state(const struct safetensors *file, fov_context *context, cons
             return (int)error->status;
         }
     }
-    /* A sum of states that no run can be in would index outside the epoch's order. */
+    /* A position that no run can have would index outside the epoch's order of samples. */
     int64_t whole = state->epoch * settings->steps + state->step; /* epochs that time has ended are shorter */
     bool fits = settings->given.minutes > 0.0f ? state->total <= whole : state->total == whole;
     if (state->step >= settings->steps || state->epoch > INT32_MAX || !fits ||
@@ -427,11 +429,11 @@ static int read_tensors(const struct safetensors *file, struct training_step *st
             return (int)error->status;
         }
     }
-    if (file->count != (size_t)fov_parameter_count(step->graph)) { /* all of ours are there, and others */
+    if (file->count != (size_t)fov_parameter_count(step->graph)) { /* it has all of ours, and others */
         return error_set(error, FOV_E_INPUT, "%s: holds %zu tensors, this model and optimizer need %d", file->file,
                          file->count, fov_parameter_count(step->graph));
     }
-    step->graph->version++; /* plans have packed weights of their own */
+    step->graph->version++; /* plans hold packed weights, to be packed again */
     return FOV_OK;
 }
 

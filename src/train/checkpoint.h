@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything a run needs to go on bit for bit: weights, optimiser state, where it stands, the running epoch's sums, the
- * history, and the options it must be continued with. One safetensors file, sealed by a hash, written beside the old
- * one and renamed over it. Random numbers need no state: they are functions of (seed, epoch, sample). */
+/* A checkpoint holds everything that a run needs to continue bit for bit: weights, optimiser state, position, the sums
+ * of the epoch in progress, the history, and the options that a resumed run must repeat. It is one safetensors file
+ * with a hash, written beside the old one and renamed over it. Random numbers need no state: they are functions of
+ * (seed, epoch, sample). */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
 #include "train/history.h"
 #include "train/step.h"
 
-/** Where training stands. */
+/** The position of a run. "Current" is the epoch in progress. */
 struct train_state {
     int64_t epoch;         /**< finished epochs */
-    int64_t step;          /**< finished steps of the running epoch */
+    int64_t step;          /**< finished steps of the current epoch */
     int64_t total;         /**< finished steps since the beginning */
-    double loss;           /**< of the running epoch: sum over samples */
-    int64_t seen;          /**< of the running epoch: samples */
-    double sums[2 * TASK_MOST_FIGURES]; /**< of the running epoch: what the task adds up (task.sum) */
-    double seconds;        /**< of the running epoch */
-    double spent;          /**< seconds of the finished epochs */
+    double loss;           /**< of the current epoch: sum over samples */
+    int64_t seen;          /**< of the current epoch: samples */
+    double sums[2 * TASK_MOST_FIGURES]; /**< of the current epoch: numerators and denominators of figures (task.sum) */
+    double seconds;        /**< of training in the current epoch */
+    double spent;          /**< seconds of training in the finished epochs */
     int64_t best_epoch;    /**< from 1; 0: none yet */
-    double best;           /**< its score; larger is better */
+    double best;           /**< score of the best epoch; larger is better */
     struct history history;
     struct schedule_state schedule;
 };
 
-/** What identifies a run beside its options. */
+/** What identifies a run besides its options. */
 struct train_identity {
     uint64_t seed;
     const char *data; /**< "mnist" */
     int64_t count;
     uint64_t fingerprint; /**< of the data's content */
     int classes;
-    char *const *class_names; /**< [classes] of the data */
+    char *const *class_names; /**< [classes], the data's */
 };
 
 int checkpoint_write(const char *path, const struct training_step *step, const struct train_settings *settings,
                      const struct train_identity *identity, const struct train_state *state, struct error *error);
-/** Fills weights, optimiser state and `state`. E_INPUT: damaged, or of another network; E_USAGE: an option differs
- *  from what it was. Nothing is changed by half: the training graph is thrown away after a failure. */
+/** Restores weights, optimiser state and `state`. E_INPUT: the file is damaged or belongs to another network; E_USAGE:
+ *  an option differs from the checkpoint's. After a failure `step` may be partly changed and must be discarded. */
 int checkpoint_read(const char *path, struct training_step *step, const struct train_settings *settings,
                     const struct train_identity *identity, struct train_state *state, struct error *error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What programs see of transforms and tasks: their descriptors, read out. */
+/* The public description of tasks and transforms, read from their descriptors. */
 #include "task/task.h"
 #include "transform/pipeline.h"
 #include <fovea/train.h>

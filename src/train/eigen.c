@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Cyclic Jacobi rotations (Jacobi 1846; Golub & Van Loan, "Matrix computations", section 8.5.3): each makes one element
- * beside the diagonal zero, and all of them together shrink quadratically. */
+/* Cyclic Jacobi rotations (Jacobi 1846; Golub & Van Loan, "Matrix computations", section 8.5.3): each rotation makes
+ * one off-diagonal element zero, and the off-diagonal elements together converge to zero quadratically. */
 #include "train/eigen.h"
 #include <float.h>
 #include <math.h>
 
 enum { MOST_SWEEPS = 60 };
 
-/* Turns rows and columns p and q, so that a[p][q] becomes 0. */
+/* Rotates rows and columns p and q so that a[p][q] becomes 0. */
 static void rotate(double *a, double *vectors, int n, int p, int q)
 {
     double slope = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
@@ -33,7 +33,7 @@ static void exchange(double *a, double *b)
     *b = kept;
 }
 
-/* The largest eigenvalue first; each vector's sign by its largest element. */
+/* Sorts by falling eigenvalue, and chooses each vector's sign so that its largest element is positive. */
 static void put_in_order(double *matrix, int n, double *vectors)
 {
     for (int i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a model over a dataset and has its task count. */
+/* Evaluates a model on a dataset; the task counts the figures. */
 #include "train/evaluate.h"
 #include "base/arithmetic.h"
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STANDARD_BATCH = 100, MOST_MAPS = 4 /* at a time: each of their pixels takes memory */ };
+enum { STANDARD_BATCH = 100, MOST_MAPS = 4 /* maps in a batch: each takes much memory */ };
 
 static int open_tally(struct evaluator *evaluator, const struct evaluated *what, bool keeps_answers,
                       struct error *error)
@@ -37,7 +37,7 @@ static int open_plan(struct evaluator *evaluator, const struct evaluated *what, 
                                      : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
 }
 
-/* Room for views, where there are several. */
+/* Allocates the buffers for several views of each picture. */
 static int open_views(struct evaluator *e, const char *text, struct error *error)
 {
     struct memory *memory = e->context->memory;
@@ -105,17 +105,18 @@ void evaluator_free(struct evaluator *evaluator)
     *evaluator = (struct evaluator){0};
 }
 
-/* Sample `bad` of the batch that has just run. The batch, still in place, runs once more, looked at closely. */
+/* E_NUMERIC for sample `bad` of the batch that has just run. Runs the batch again to find the cause. */
 static int fail_numeric(struct evaluator *e, size_t bad, struct error *error)
 {
     char                cause[FINDING_TEXT_SIZE], sample[SAMPLE_TEXT_SIZE];
     struct plan_finding finding = {.nan = {NULL, NULL}};
-    (void)plan_replay(e->plan, 0, e->plan->step_count, &finding); /* without memory nothing is found */
+    (void)plan_replay(e->plan, 0, e->plan->step_count, &finding); /* if memory is short, it stays empty */
     return error_set(error, FOV_E_NUMERIC, "the scores of %s are not finite%s",
                      dataset_sample_text(e->use.data, e->indices[bad], sample), plan_finding_text(&finding, cause));
 }
 
-/* The same one by one, for who wants to see each. Answers how many were good. */
+/* Counts the batch's samples one by one and reports each to the caller. Returns how many were finite before the first
+ * that is not. */
 static size_t add_singly(struct evaluator *e, size_t count)
 {
     const struct task *task = e->use.task;
@@ -143,7 +144,7 @@ static size_t add_singly(struct evaluator *e, size_t count)
     return count;
 }
 
-/* The plan over the batch in place; over each view of it, where there are several. */
+/* Runs the plan for the batch in place; if there are several views, for each of them, and sums the outputs. */
 static void run_views(struct evaluator *e)
 {
     size_t numbers = e->sums != NULL ? fov_plan_bytes(e->plan, e->output) / sizeof(float) : 0;
@@ -173,7 +174,7 @@ int evaluator_run(struct evaluator *e, struct error *error)
     e->tally.count = 0;
     e->tally.loss = 0.0;
     for (int64_t done = 0; done < e->count; done += e->batch) {
-        /* The last batch may be smaller: the plan then computes some rows for nothing, which costs less than a plan. */
+        /* If the last batch is smaller, the plan computes unused rows, which costs less than compiling another plan. */
         size_t take = (size_t)(e->count - done < e->batch ? e->count - done : e->batch);
         for (size_t i = 0; i < take; i++) {
             e->indices[i] = (uint32_t)done + (uint32_t)i;
@@ -210,7 +211,7 @@ static int fill_report(fov_report *report, struct evaluator *evaluator, struct e
     return evaluator->use.task->tally_report(&evaluator->tally, report, error);
 }
 
-/* What is measured. */
+/* The arguments of fov_evaluate_opt. */
 struct wanted {
     const struct evaluated *what;
     const fov_dataset *data;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Event files: protocol buffers by hand, as there are but four small messages, framed as TensorFlow frames records. */
+/* Writes event files: protocol buffers encoded by hand, since there are only four small messages, in TensorFlow's
+ * record format. */
 #include "train/events.h"
 #include "base/file.h"
 #include <errno.h>
@@ -30,7 +31,7 @@ static void put_key(struct text *out, int field, enum wire wire)
     put_varint(out, (uint64_t)field << 3 | (uint64_t)wire);
 }
 
-/* Little-endian, whatever the machine is. */
+/* Appends an integer of `bytes` bytes, little-endian on every machine. */
 static void put_fixed(struct text *out, uint64_t bits, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
@@ -62,7 +63,7 @@ static void put_bytes(struct text *out, int field, const void *bytes, size_t siz
     text_add_bytes(out, bytes, size);
 }
 
-/* Moves a finished message into another one, as a field of it. */
+/* Appends a finished message to another one as a field, and frees it. */
 static void put_message(struct text *out, int field, struct text *message)
 {
     put_bytes(out, field, text_string(message), message->length);
@@ -72,7 +73,7 @@ static void put_message(struct text *out, int field, struct text *message)
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
-/* CRC-32C (Castagnoli), bit by bit: a few kilobytes an epoch. Masked as TensorFlow does. */
+/* CRC-32C (Castagnoli), masked as in TensorFlow. Computed bit by bit, since there are only a few kilobytes an epoch. */
 static uint32_t masked_checksum(const char *bytes, size_t size)
 {
     uint32_t crc = 0xffffffffU;
@@ -106,10 +107,10 @@ static uint64_t get_fixed(const uint8_t *bytes, int count)
     return value;
 }
 
-/* The step that an event says in the form in which we write it: wall time, then step; 0 where it says none. */
+/* The step of an event, which follows the wall time as in events written here; 0: the event has none. */
 static uint64_t step_of(const uint8_t *event, uint64_t size)
 {
-    enum { AT = 9 }; /* behind a key and a double */
+    enum { AT = 9 }; /* after a key and a double */
     uint64_t step = 0;
     if (size < AT + 2 || event[AT] != (2 << 3 | VARINT)) {
         return 0;
@@ -123,7 +124,7 @@ static uint64_t step_of(const uint8_t *event, uint64_t size)
     return step;
 }
 
-/* How many bytes from the beginning are whole records of epochs up to `epoch`. */
+/* Length of the file's part that consists of whole records of epochs up to `epoch`. */
 static size_t good_bytes(const uint8_t *bytes, size_t size, int64_t epoch)
 {
     size_t at = 0;
@@ -234,7 +235,8 @@ int events_resume(const char *path, int64_t epoch, struct memory *memory, struct
     return status;
 }
 
-/* In place, so that who follows the file sees it grow. A kill leaves half a record, which readers skip. */
+/* Appends in place, so that a reader that follows the file sees it grow. A kill may leave half a record, which readers
+ * skip. */
 static int append(const char *path, const struct text *record, struct error *error)
 {
     const struct file_system *system = file_system_default();

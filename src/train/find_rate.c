@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The range test (Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3): a short run whose
- * rate grows from step to step, and what the loss makes of it. It is an ordinary run with the schedule "geometric" that
- * looks on from its steps; the model's weights are put back afterwards. */
+/* The learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3): a
+ * short run whose rate grows from step to step, while the loss is recorded. It is an ordinary run with the schedule
+ * "geometric", observed by an on_step callback; the model's weights are restored afterwards. */
 #include "base/arithmetic.h"
 #include "model/model.h"
 #include "report/plot.h"
@@ -16,10 +16,10 @@ static const double SMOOTHING = 0.9, TOO_MUCH = 4.0;
 
 struct search {
     fov_rate_curve *curve;
-    double average, power; /* the smoothed loss before its bias is taken off, and the bias */
+    double average, power; /* exponential average of the loss before bias correction, and its bias: SMOOTHING^steps */
 };
 
-/* Nonzero: far enough, or the loss has run away. */
+/* The on_step callback: records a point. Nonzero ends the run: all steps are done, or the loss has diverged. */
 static int look(const fov_progress *progress, void *user)
 {
     struct search *search = user;
@@ -37,7 +37,7 @@ static int look(const fov_progress *progress, void *user)
     return curve->count == curve->capacity || (curve->lowest > 0 && smooth > TOO_MUCH * curve->smooth[curve->lowest]);
 }
 
-/* Where the smoothed loss falls most for its rate, before it is at its lowest. */
+/* Finds the step where the smoothed loss falls fastest over the logarithm of the rate, before its minimum. */
 static void find_steepest(fov_rate_curve *curve)
 {
     double most = 0.0;
@@ -97,7 +97,7 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     snprintf(schedule, sizeof schedule, "geometric:lr_final=%.9g:steps=%d", range->to, curve->capacity);
     options.schedule = schedule;
     options.lr = (float)range->from;
-    options.epochs = curve->capacity; /* never fewer steps */
+    options.epochs = curve->capacity; /* an epoch has at least one step, so that there are enough */
     options.lr_by_name = NULL;
     options.warmup = 0;
     options.minutes = 0.0f;
@@ -113,7 +113,7 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     if (status == FOV_OK) {
         status = fov_train_opt(model, data, &options);
         if (status == FOV_E_INTERRUPTED || (status == FOV_E_NUMERIC && curve->count > 0)) {
-            error_clear(error); /* that is how it ends */
+            error_clear(error); /* the expected end of the run */
             status = FOV_OK;
         }
     }
@@ -204,7 +204,8 @@ static double place_y(const struct limits *l, double loss)
     return y < TOP ? TOP : y;
 }
 
-/* From the lowest to a little above where the curve begins: what runs away would flatten all else. */
+/* The vertical axis goes from the minimum to a little above the curve's first value, since the diverging end would
+ * flatten everything else. */
 static struct limits find_limits(const fov_rate_curve *curve)
 {
     double low = curve->smooth[curve->lowest], begin = curve->smooth[0];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of PATTERN=NUMBER and PATTERN=NUMBERx, read anew for each parameter: there are few of both. */
+/* Lists of PATTERN=NUMBER and PATTERN=NUMBERx. They are parsed again for each parameter, since both are few. */
 #include "train/groups.h"
 #include "base/text.h"
 #include <fnmatch.h>
@@ -9,10 +9,10 @@
 
 enum { MOST_EPOCHS = 1000000 };
 
-/* Words among the patterns. */
+/* Words that may stand in place of a pattern. */
 static const char norms_and_biases[] = "norms-and-biases", head[] = "head";
 
-/* One entry of a list. `number` < 0: it has none. */
+/* One entry of a list. `number` < 0: it has no number. `times`: the number is a factor ("0.1x"). */
 struct entry {
     char pattern[256];
     double number;
@@ -20,7 +20,7 @@ struct entry {
     struct group_epochs epochs;
 };
 
-/* "1-3", "4-", "2" behind an "@". */
+/* Reads the epochs after an "@": "1-3", "4-", "2". */
 static bool read_epochs(const char *text, struct group_epochs *epochs)
 {
     const char *dash = strchr(text, '-');
@@ -35,7 +35,7 @@ static bool read_epochs(const char *text, struct group_epochs *epochs)
     return fine;
 }
 
-/* Reads the entry at *at and goes on to the next. False at the end; with a failure in `error` where it is none. */
+/* Reads the entry at *at and advances to the next. False: the list has ended, or, with `error` set, is malformed. */
 static bool next_entry(const char **at, const char *option, bool numbers, struct entry *entry, struct error *error)
 {
     const char *begin = *at + strspn(*at, ", ");
@@ -76,7 +76,7 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     return true;
 }
 
-/* The last weight that is trained. */
+/* Id of the last trained weight of more than one axis; 0: none. */
 static int last_weight(const fov_graph *graph)
 {
     int last = 0;
@@ -88,8 +88,8 @@ static int last_weight(const fov_graph *graph)
     return last;
 }
 
-/* A norm's scale and offset and every bias are rows of numbers; weights have more axes. The head is the last weight and
- * what comes behind it. */
+/* Whether an entry matches a parameter. Scales and offsets of norms and all biases have one axis at most, weights have
+ * more. The head is the last trained weight and the parameters after it. */
 static bool fits(const struct entry *entry, const fov_graph *graph, fov_value parameter)
 {
     if (strcmp(entry->pattern, norms_and_biases) == 0) {
@@ -129,8 +129,8 @@ int groups_check(const struct train_settings *settings, const fov_graph *graph, 
     return status == FOV_OK ? check_list("no_decay", o->no_decay, false, graph, parameters, count, error) : status;
 }
 
-/* What the list says of the parameter, where `whole` is the number for all; `none` where it says nothing. `epochs`, or
- * NULL: in which it holds. */
+/* The list's number for a parameter; factors multiply `whole`, the number for all parameters. `none`: returned if no
+ * entry matches. `epochs` (or NULL) receives the epochs of the entry. */
 static double find(const char *list, bool numbers, double whole, double none, const fov_graph *graph,
                    fov_value parameter, struct group_epochs *epochs)
 {

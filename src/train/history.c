@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows to CSV and back, and to exact bits and back. */
+/* Converts the history to CSV and back, and to exact bits and back. */
 #include "train/history.h"
 #include <inttypes.h>
 #include <locale.h>
@@ -17,7 +17,7 @@ const char *number_text(char out[NUMBER_TEXT_SIZE], double value)
         return out;
     }
     snprintf(out, NUMBER_TEXT_SIZE, "%.9g", value);
-    /* A host program may have set a decimal comma; it must not get into a comma-separated file. */
+    /* The program's locale may have a decimal comma, which must not get into a comma-separated file. */
     const char *point = localeconv()->decimal_point;
     char *at = strcmp(point, ".") != 0 ? strstr(out, point) : NULL;
     if (at != NULL) {
@@ -128,7 +128,7 @@ void history_write(const struct history *history, struct text *csv)
     }
 }
 
-/* The first column, "epoch", follows from the place. */
+/* The first column, "epoch", is left out: it is the row's number. */
 void history_pack(const struct history *history, struct text *packed)
 {
     char number[NUMBER_TEXT_SIZE];
@@ -161,7 +161,7 @@ int history_unpack(struct history *history, const char *packed, struct error *er
 
 /* ---- reading CSV ------------------------------------------------------------------------------------------------- */
 
-/* Copies the next cell of a line into `out`; false at the line's end. `*at` moves behind it. */
+/* Copies the next cell of a line into `out` and moves *at after it; false at the line's end. */
 static bool next_cell(const char **at, char out[HISTORY_NAME_SIZE])
 {
     if (**at == '\0' || **at == '\n' || **at == '\r') {

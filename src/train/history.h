@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The run's curve: a row per epoch with a number for each named column, kept in memory, written whole to history.csv
- * each time, so that the file of a resumed run is that of an uninterrupted one. The checkpoint carries the same rows
- * with exact bits. Which columns there are is said by who trains: the task's figures are among them. Read next:
+/* The history of a run: a row for each epoch with a number for each named column. It is kept in memory and written
+ * whole to history.csv each time, so that a resumed run leaves the same file as an uninterrupted one. The checkpoint
+ * holds the same rows with exact bits. The caller chooses the columns, the task's figures among them. Read next:
  * plot_curves.c. */
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
@@ -11,8 +11,8 @@
 
 enum { HISTORY_MOST_COLUMNS = 64, HISTORY_NAME_SIZE = 64 };
 
-/** Zero it and set memory. The first column is "epoch", from 1. A number that was not measured is NaN, in the file an
- *  empty cell. */
+/** Initialise with zeros and .memory. The first column is "epoch", from 1. A number that was not measured is NaN in
+ *  memory and an empty cell in the file. */
 struct history {
     struct memory *memory;
     char    names[HISTORY_MOST_COLUMNS][HISTORY_NAME_SIZE];
@@ -21,29 +21,30 @@ struct history {
     size_t  count, capacity;
 };
 
-/** Adds a column; to be called before the first row. E_INTERNAL beyond the limit. */
+/** Adds a column; call it before the first row is added. E_INTERNAL: too many columns, or too long a name. */
 int history_column(struct history *history, const char *name, struct error *error);
-/** Adds a row of NaN whose epoch is the next one; fill it with history_set. */
+/** Adds a row of NaN for the next epoch; fill it with history_set. */
 int  history_add(struct history *history, struct error *error);
-void history_set(struct history *history, const char *name, double value); /**< of the last row */
+void history_set(struct history *history, const char *name, double value); /**< in the last row */
 void history_free(struct history *history);
 
-/** Which column has that name; -1: none. */
+/** Index of the column with that name; -1: none. */
 int history_find(const struct history *history, const char *name);
 /** Row and column from 0. */
 double history_at(const struct history *history, size_t row, int column);
 
-/** As history.csv. */
+/** Appends the content of history.csv. */
 void history_write(const struct history *history, struct text *csv);
-/** Takes over columns and rows of a CSV file that has a column "epoch"; E_INPUT. */
+/** Replaces columns and rows by those of a CSV text. E_INPUT: it has no column "epoch", or a cell is no number. `file`
+ *  names it in errors. */
 int history_read(struct history *history, const char *csv, const char *file, struct error *error);
 
-/** As one word of text with the exact bits of every number but the epochs, for checkpoints; unpack replaces the rows
- *  of a history with the same columns. */
+/** For checkpoints: the exact bits of all numbers but the epochs, as one word of hexadecimal digits. Unpacking replaces
+ *  the rows of a history that has the same columns. */
 void history_pack(const struct history *history, struct text *packed);
 int  history_unpack(struct history *history, const char *packed, struct error *error);
 
-/** A number as text that every reader takes whatever the locale is: "0.0123". */
+/** A number as text with 9 digits and a decimal point, whatever the locale: "0.0123"; "" if it is not finite. */
 enum { NUMBER_TEXT_SIZE = 40 };
 const char *number_text(char out[NUMBER_TEXT_SIZE], double value);
 /** The 64 bits of a double as 16 hexadecimal digits, and back. */

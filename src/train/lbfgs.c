@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The two-loop recursion (Nocedal & Wright, "Numerical optimization", 2006, algorithm 7.4) and a line search for the
- * strong Wolfe conditions (algorithms 3.5 and 3.6) that interpolates by cubics, with the bounds and shortcuts of
- * Schmidt's minFunc, which PyTorch's optimiser has, too: so both take the same steps. Sums are in order of the
- * index. */
+ * strong Wolfe conditions (algorithms 3.5 and 3.6) with cubic interpolation. Its bounds and shortcuts are those of
+ * Schmidt's minFunc, as in PyTorch's optimiser, so that both take the same steps. Sums run in order of the index. */
 #include "train/lbfgs.h"
 #include <math.h>
 #include <string.h>
 
 enum { STANDARD_HISTORY = 10, MOST_HISTORY = 1000, MOST_TRIALS = 25 /* of a line search */ };
 static const double DECREASE = 1e-4, CURVATURE = 0.9; /* c1 and c2 of the Wolfe conditions */
-static const double LEAST_CURVATURE = 1e-10;          /* of a pair that is worth to be remembered */
+static const double LEAST_CURVATURE = 1e-10;          /* pairs with a smaller y . s are not stored */
 
-/* What is known of a point on the line x + at * direction. */
+/* A point x + at * direction of the line search. */
 struct trial {
     double  at, value, slope; /* slope along the line */
     double *gradient;
@@ -21,18 +20,18 @@ struct lbfgs {
     struct memory       *memory;
     struct lbfgs_options options;
     size_t               count;
-    double *block;    /* everything below */
+    double *block;    /* the memory of all vectors below */
     double *direction, *moved, *gradient, *before, *spare[3]; /* [count] each; before: the gradient of the last x */
-    double *steps, *changes;                                /* [history][count], a ring */
+    double *steps, *changes;                                /* [history][count]: pairs s and y, in ring buffers */
     double *inverse, *share;                                /* [history]: 1 / (y . s); alpha of the recursion */
-    int     first, pairs;                                   /* of the ring */
-    double  value, length, scale; /* at x; last step along the direction; of the first guess of the inverse Hessian */
+    int     first, pairs;                                   /* index of the oldest pair; number of pairs */
+    double  value, length, scale; /* value at x; last step length; factor of the initial inverse Hessian */
     int     evaluations, iterations;
 
     /* while an iteration runs */
     lbfgs_function function;
     void          *user;
-    const double  *from;
+    const double  *from; /* x */
 };
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
@@ -133,12 +132,12 @@ static double *ring_number(const struct lbfgs *l, double *numbers, int pair)
     return numbers + (l->first + pair) % l->options.history;
 }
 
-/* Remembers the last step s and the change y of the gradient. */
+/* Stores the last step s and the change y of the gradient, unless their curvature is too small. */
 static void remember(struct lbfgs *l)
 {
     const double *before = l->before;
     bool full = l->pairs == l->options.history;
-    double *s = ring(l, l->steps, l->pairs), *y = ring(l, l->changes, l->pairs); /* full: in place of the oldest */
+    double *s = ring(l, l->steps, l->pairs), *y = ring(l, l->changes, l->pairs); /* if full, replaces the oldest */
     double ys = 0;
     for (size_t i = 0; i < l->count; i++) {
         ys += (l->gradient[i] - before[i]) * (l->length * l->direction[i]);
@@ -156,7 +155,7 @@ static void remember(struct lbfgs *l)
     l->pairs += !full;
 }
 
-/* -H g, H the inverse Hessian that the pairs tell. */
+/* direction = -H g, where H is the inverse Hessian estimated from the pairs. */
 static void find_direction(struct lbfgs *l)
 {
     double *q = l->direction;
@@ -190,7 +189,7 @@ static int evaluate(struct lbfgs *l, struct trial *trial)
     return status;
 }
 
-/* Where the cubic through two values and slopes is lowest, within bounds. */
+/* Minimum, within bounds, of the cubic through the values and slopes of two points. */
 static double cubic(const struct trial *a, const struct trial *b, double low, double high)
 {
     const struct trial *left = a->at <= b->at ? a : b, *right = a->at <= b->at ? b : a;
@@ -205,7 +204,8 @@ static double cubic(const struct trial *a, const struct trial *b, double low, do
     return fmin(fmax(lowest, low), high);
 }
 
-/* A trial inside a bracket, kept from coming back to one of its ends again and again. */
+/* The next trial inside a bracket: the cubic's minimum, kept away from the bracket's ends if it was near an end before
+ * (*stuck). */
 static double choose_inside(const struct trial bracket[2], bool *stuck)
 {
     double low = fmin(bracket[0].at, bracket[1].at), high = fmax(bracket[0].at, bracket[1].at);
@@ -221,16 +221,16 @@ static double choose_inside(const struct trial bracket[2], bool *stuck)
 
 static bool too_high(const struct lbfgs *l, const struct trial *trial, double slope)
 {
-    return !(trial->value <= l->value + DECREASE * trial->at * slope); /* what is no number is too high, too */
+    return !(trial->value <= l->value + DECREASE * trial->at * slope); /* also true for NaN */
 }
 
-/* Of equal ones the first; what is no number is never the lower one. */
+/* Index of the end of the bracket with the lower value; the first on a tie; NaN is never the lower one. */
 static int lower_of(const struct trial bracket[2])
 {
     return bracket[1].value < bracket[0].value || isnan(bracket[0].value);
 }
 
-/* Exchanges two trials, buffers and all. */
+/* Swaps two trials with their buffers. */
 static void exchange(struct trial *a, struct trial *b)
 {
     struct trial kept = *a;
@@ -238,7 +238,7 @@ static void exchange(struct trial *a, struct trial *b)
     *b = kept;
 }
 
-/* Narrows a bracket down; the best point is bracket[*low] afterwards. `next` is room for a trial. */
+/* Narrows a bracket; the best point is bracket[*low] afterwards. `next` provides a buffer for a trial. */
 static int narrow(struct lbfgs *l, struct trial bracket[2], struct trial *next, double slope, int trials, int *low)
 {
     double reach = largest(l, l->direction);
@@ -267,7 +267,7 @@ static int narrow(struct lbfgs *l, struct trial bracket[2], struct trial *next, 
     return FOV_OK;
 }
 
-/* From x along the direction: *found is the point to go to. */
+/* Line search from x along the direction, beginning with a step of length `first`; *found: the point to go to. */
 static int search(struct lbfgs *l, double first, double slope, struct trial *found)
 {
     struct trial bracket[2] = {{0, l->value, slope, l->spare[0]}, {first, 0, 0, l->spare[1]}},
@@ -277,7 +277,7 @@ static int search(struct lbfgs *l, double first, double slope, struct trial *fou
     int status = evaluate(l, &bracket[1]);
     for (; status == FOV_OK; trials++) {
         struct trial *before = &bracket[0], *now = &bracket[1];
-        if (trials == MOST_TRIALS) { /* x itself, or the last one */
+        if (trials == MOST_TRIALS) { /* take x itself, or the last trial */
             bracket[0].at = 0;
             bracket[0].value = l->value;
             memcpy(bracket[0].gradient, l->gradient, l->count * sizeof *l->gradient);

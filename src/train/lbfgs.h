@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* L-BFGS: descent of a function of many numbers along directions bent by what the last gradients told of its curvature,
- * with a line search for each. It minimises one function, given by value and gradient, and knows neither graphs nor
- * batches; of a loss that changes from batch to batch it makes nothing good. Next: lbfgs.c. */
+/* L-BFGS: minimises a function of many variables with a quasi-Newton direction, which estimates the curvature from the
+ * last gradients, and a line search in each iteration. The function is given by value and gradient; graphs and batches
+ * are not known here. It does not suit losses that change from batch to batch. Read next: lbfgs.c. */
 #ifndef TRAIN_LBFGS_H
 #define TRAIN_LBFGS_H
 
@@ -10,37 +10,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Value and gradient [count] at `x` [count]. Anything but FOV_OK ends the iteration and is passed on. */
+/** Computes value and gradient [count] at `x` [count]. A status other than FOV_OK ends the iteration and is
+ *  returned. */
 typedef int (*lbfgs_function)(void *user, const double *x, double *value, double *gradient);
 
-/** Zero fields are the defaults, PyTorch's but for the history. */
+/** A zero field means the default, which is PyTorch's except for the history. */
 struct lbfgs_options {
-    int    history;            /**< 10: pairs of steps and changes of the gradient that are remembered */
-    double rate;               /**< 1: first step that is tried along a direction */
-    double tolerance_gradient; /**< 1e-7: largest element of a gradient that counts as none */
-    double tolerance_change;   /**< 1e-9: change of value or of x that counts as none */
-    bool   no_line_search;     /**< every step is `rate` times the direction; then values may rise */
+    int    history;            /**< 10: pairs of steps and gradient changes to remember */
+    double rate;               /**< 1: length of the first trial step along a direction */
+    double tolerance_gradient; /**< 1e-7: a gradient without a larger element counts as zero */
+    double tolerance_change;   /**< 1e-9: a smaller change of value or of x counts as none */
+    bool   no_line_search;     /**< every step is `rate` times the direction; the value may then rise */
 };
 
 enum lbfgs_state {
-    LBFGS_GOES_ON,
-    LBFGS_FLAT,    /**< the gradient is none */
-    LBFGS_STANDS   /**< value or x change no more */
+    LBFGS_GOES_ON, /**< not converged */
+    LBFGS_FLAT,    /**< converged: the gradient is zero */
+    LBFGS_STANDS   /**< converged: value or x no longer changes */
 };
 
 struct lbfgs;
 
-/** For vectors of `count` numbers; takes (2 history + 7) x count doubles. NULL and E_MEMORY, or E_USAGE for options
- *  that make no sense. */
+/** For vectors of `count` numbers; allocates about (2 history + 7) x count doubles. NULL and E_MEMORY, or E_USAGE for
+ *  options out of range. */
 struct lbfgs *lbfgs_create(struct memory *memory, size_t count, const struct lbfgs_options *options,
                            struct error *error);
 void          lbfgs_free(struct lbfgs *lbfgs); /**< accepts NULL */
 
-/** One iteration: moves `x`. At the first one the function is evaluated at x itself, too; afterwards x must be what the
- *  last iteration left. *state says whether there is anything left to do. */
+/** One iteration, which moves `x`. The first one also evaluates the function at x itself; later ones expect x as the
+ *  last iteration left it. *state: whether the search has converged; an iteration that finds so at once evaluates
+ *  nothing. */
 int lbfgs_iterate(struct lbfgs *lbfgs, lbfgs_function function, void *user, double *x, enum lbfgs_state *state);
 
-double lbfgs_value(const struct lbfgs *lbfgs);       /**< of the function at x */
-int    lbfgs_evaluations(const struct lbfgs *lbfgs); /**< of the function so far */
+double lbfgs_value(const struct lbfgs *lbfgs);       /**< value of the function at x */
+int    lbfgs_evaluations(const struct lbfgs *lbfgs); /**< evaluations of the function so far */
 
 #endif

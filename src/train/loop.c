@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Updates for loops that programs write themselves: the same nodes that a training step has (updates.h), whose rate and
- * step number are parameters of the graph here, so that a run needs nothing but the program's own inputs. */
+/* fov_update, for training loops that programs write themselves: adds the same nodes as a training step (updates.h),
+ * but with learning rate and step number as parameters of the graph, so that a run needs only the program's own
+ * inputs. */
 #include "train/options.h"
 #include "train/schedule.h"
 #include "train/updates.h"
@@ -14,7 +15,7 @@ enum { NAME_SIZE = 4096 + 64 };
 
 static const int64_t most_steps = (int64_t)1 << 53; /* counted exactly in double */
 
-/* "optimizer.PREFIXword", a frozen f32 scalar. */
+/* Adds a frozen f32 scalar parameter named "optimizer.PREFIXword". */
 static fov_value add_scalar(fov_graph *graph, const fov_update_options *options, const char *word, float value)
 {
     char name[NAME_SIZE];
@@ -22,7 +23,7 @@ static fov_value add_scalar(fov_graph *graph, const fov_update_options *options,
     return fov_parameter(graph, .name = name, .initial = FOV_INITIAL_CONSTANT, .scale = value, .frozen = true);
 }
 
-/* The number of the update under way, from 1: one more than that of the last, which is remembered. */
+/* Adds the number of the current update, from 1, which a parameter counts. */
 static fov_value add_number(fov_graph *graph, const fov_update_options *options)
 {
     static const float one = 1.0F;
@@ -38,8 +39,8 @@ static bool is_scalar(const fov_graph *graph, fov_value value)
            fov_value_dtype(graph, value) == FOV_F32;
 }
 
-/* What is renewed already of that which an update of `prefix` (NULL: all) would renew: a parameter's name; NULL: nothing.
- * An update leaves its step number behind even where its parameters were frozen since. */
+/* Name of a parameter with that `prefix` (NULL: any) that already has an assigned value, so that a further update of it
+ * is an error; NULL: none. The step number of an earlier update counts too, for its parameters may be frozen since. */
 static const char *find_renewed(const fov_graph *graph, const char *prefix)
 {
     char step[NAME_SIZE];

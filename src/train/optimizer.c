@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Optimisers as operators: which there are, their options by name, and their nodes. */
+/* Optimisers as operators: finding them, setting their options by name, and adding their nodes. */
 #include "train/optimizer.h"
 #include "base/text.h"
 #include "train/orthogonal.h"
@@ -35,7 +35,8 @@ const char *optimizer_name_at(const void *list, size_t index)
     return op_at(index)->name;
 }
 
-/* Known, but no step of training: along each direction it asks for one function's value many times. */
+/* Names of well-known optimisers that cannot be a training step: their line search evaluates one function many
+ * times. */
 static bool is_line_search(const char *name)
 {
     static const char *const names[] = {"lbfgs", "l-bfgs", "LBFGS", "L-BFGS", "bfgs", "BFGS"};
@@ -161,18 +162,19 @@ void optimizer_text(const struct optimizer *optimizer, char text[OPTIMIZER_TEXT_
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
-/* What an update reads at an input: 0 where this one goes without. */
+/* The value for input `index` of an optimiser's node; adds the state parameter for it, if it is one. 0: an optional
+ * input that these options do not need. */
 static fov_value input_of(const struct optimizer *optimizer, const struct optimizer_update *u, int index)
 {
     const struct op_port *port = &optimizer->op->in[index];
-    char name[4096 + 64]; /* a name of the graph and a few words: one that grows too long is refused there */
+    char name[4096 + 64]; /* a value's name and a few words; the graph refuses names that become too long */
     for (const struct op_attribute *at = optimizer->op->attributes; port->wanted_by && at->name != NULL; at++) {
         if (strcmp(at->name, port->wanted_by) == 0 && value_of(at, optimizer->options) == 0.0) {
             return (fov_value){0};
         }
     }
     if (index < 2) {
-        bool made = strcmp(port->name, "orthogonal") == 0; /* of the gradient, by nodes before */
+        bool made = strcmp(port->name, "orthogonal") == 0; /* computed by further nodes */
         return index == 0 ? u->parameter : made ? orthogonal_add(optimizer, u) : u->gradient;
     }
     if (strcmp(port->name, "learning_rate") == 0) {
@@ -195,7 +197,7 @@ fov_value optimizer_add(const struct optimizer *optimizer, const struct optimize
         in[i] = input_of(optimizer, u, i);
     }
     while (count > 0 && in[count - 1].id == 0) {
-        count--; /* optional ones at the end */
+        count--; /* absent optional inputs at the end */
     }
     fov_value renewed = op_emit(emitter, op->name, in, count, optimizer->options);
     for (int i = 0; renewed.id != 0 && i < op_port_count(op->out); i++) {

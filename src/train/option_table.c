@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows, in the order in which help shows them, and what programs see of them. */
+/* The table's rows, in the order of the help text, and the public access to them. */
 #include "train/option_table.h"
 #include <limits.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The training options that are plain values, as a table: a row says name, kind, default, limits and a line of doc of
- * one member of fov_train_options. Checks, config.json, the checkpoint, the command line and its help follow from it; a
- * new option is a member, a row, and its use. Next: options.c, which fills in defaults and checks. */
+/* The table of training options that are plain values: a row has name, kind, default, limits and a line of
+ * documentation for one member of fov_train_options. Checks, config.json, the checkpoint, the command line and its help
+ * are derived from the table; a new option is a member, a row, and its use. Read next: options.c, which fills in
+ * defaults and checks. */
 #ifndef TRAIN_OPTION_TABLE_H
 #define TRAIN_OPTION_TABLE_H
 
@@ -10,28 +11,28 @@
 
 struct train_option {
     const char     *name; /**< "label_smoothing" */
-    fov_option_kind kind; /**< int, float, bool, const char * */
+    fov_option_kind kind; /**< type of the member: int, float, bool, const char * */
     size_t          offset;
-    double          standard, minimum, maximum; /**< of numbers: what a zero stands for, and limits */
-    const char     *argument;  /**< what help calls the value: "N" */
-    const char     *otherwise; /**< what help says of the default where the number says it badly */
-    const char     *word;      /**< stands for -1; NULL: nothing does */
+    double          standard, minimum, maximum; /**< of numbers: the default, which a zero stands for, and limits */
+    const char     *argument;  /**< placeholder of the value in help: "N" */
+    const char     *otherwise; /**< the default in words, for help; NULL: .standard says it */
+    const char     *word;      /**< word that stands for -1; NULL: none */
     const char     *doc;
-    const char     *by_name; /**< the row that takes "PATTERN=NUMBER, ..." typed behind the number; NULL: none */
-    /** An option of the same name of the optimiser or the schedule, which has a default of its own: here it can be said
-     *  without the other's name in front. */
+    const char     *by_name; /**< the row that takes "PATTERN=NUMBER, ..." typed after the number; NULL: none */
+    /** OF_OPTIMIZER, OF_SCHEDULE: sets the option of the same name of the chosen optimiser or schedule, which has its
+     *  own default. */
     enum { OF_TRAINING, OF_OPTIMIZER, OF_SCHEDULE } owner;
-    const char     *absent;     /**< of text: what a checkpoint had that does not name it; NULL: "" */
-    bool            decides;    /**< another value gives other weights, so that a resumed run must have the same */
+    const char     *absent;     /**< of text: value assumed for a checkpoint that lacks the option; NULL: "" */
+    bool            decides;    /**< the value influences the weights, so that a resumed run must have the same */
 };
 
 extern const struct train_option train_option_table[]; /* ended by one without name */
 
-/** Of numbers and flags; 0 of text. */
+/** The value of a number or flag; 0 for text. */
 double train_option_number(const struct train_option *option, const fov_train_options *options);
-/** NULL where it is not given, and of numbers. */
+/** The value of a text; NULL if it is not given, and for numbers. */
 const char *train_option_text(const struct train_option *option, const fov_train_options *options);
-/** A number beyond an int is the nearest one. */
+/** Sets the member to `number` or `text`, by its kind; a number outside the range of int is clamped. */
 void train_option_put(const struct train_option *option, fov_train_options *options, double number, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Defaults, limits and spelling of the training options. */
+/* Fills in defaults, checks limits, and converts training options to text. */
 #include "train/options.h"
 #include "base/text.h"
 #include "train/history.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A number within limits (NaN is in none); the sentence names the option as the user wrote it. */
+/* E_USAGE if the value is outside the limits or NaN; the sentence names the option. */
 static int check(const char *option, double value, double minimum, double maximum, struct error *error)
 {
     if (value >= minimum && value <= maximum) {
@@ -17,7 +17,7 @@ static int check(const char *option, double value, double minimum, double maximu
     return error_set(error, FOV_E_USAGE, "training option %s is %g (%g to %g)", option, value, minimum, maximum);
 }
 
-/* The least that a program may give: 0 is always the default, -1 what the row's word says. */
+/* The smallest value that is accepted: 0 always means the default, -1 what the row's word means. */
 static double least(const struct train_option *option)
 {
     return option->word != NULL ? -1 : option->kind == FOV_OPTION_NUMBER ? 0 : option->minimum;
@@ -50,7 +50,7 @@ static int check_all(const fov_train_options *o, struct error *error)
     return FOV_OK;
 }
 
-/* A float with as few digits as give it back: 0.01, not 0.00999999978. What it reads as. */
+/* Writes a float with as few digits as identify it: 0.01, not 0.00999999978. Returns the double of that text. */
 static double short_number(char out[NUMBER_TEXT_SIZE], double value)
 {
     for (int digits = 6; digits <= 9; digits++) {
@@ -60,17 +60,18 @@ static double short_number(char out[NUMBER_TEXT_SIZE], double value)
             return read;
         }
     }
-    number_text(out, value); /* a decimal comma */
+    number_text(out, value); /* not reached, except in locales with a decimal comma */
     return value;
 }
 
-/* The optimiser's own defaults, over them the fields that are not zero, over those what stands behind its name. */
+/* Resolves the optimiser's options: its own defaults, overridden by non-zero fields of fov_train_options, overridden by
+ * options after its name. */
 static int resolve_optimizer(struct train_settings *settings, struct error *error)
 {
     const fov_train_options *o = &settings->given;
     int status = optimizer_find(&settings->optimizer, o->optimizer, error);
     for (const struct train_option *row = train_option_table; status == FOV_OK && row->name != NULL; row++) {
-        char text[NUMBER_TEXT_SIZE]; /* as it was typed: 0.9 is the double of that name */
+        char text[NUMBER_TEXT_SIZE]; /* so that 0.9F becomes the double 0.9, as if typed after the name */
         double value = row->owner == OF_OPTIMIZER ? short_number(text, train_option_number(row, o)) : 0.0;
         status = value != 0.0 ? optimizer_set(&settings->optimizer, row->name, value, error) : FOV_OK;
     }
@@ -138,7 +139,7 @@ void settings_drop_rest(struct train_settings *settings)
     settings->rate.steps_per_epoch = settings->steps;
 }
 
-/* Text as it is resolved, with every option of what it names; "" where nothing was given. */
+/* The resolved text of an option, with all options of the optimiser, schedule or task it names; "" if not given. */
 static const char *resolved_text(const struct train_settings *settings, const struct train_option *row)
 {
     const char *given = train_option_text(row, &settings->given);
@@ -162,7 +163,7 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
     int count = 0;
     for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
         struct setting *s = &list[count];
-        if (row->owner == OF_OPTIMIZER) { /* in its text already */
+        if (row->owner == OF_OPTIMIZER) { /* part of the optimiser's text already */
             continue;
         }
         *s = (struct setting){.key = row->name, .decides = row->decides, .quoted = row->kind == FOV_OPTION_TEXT};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Five turns of a Newton-Schulz iteration (Bernstein & Newhouse, "Old optimizer, new norm", 2024; the numbers are those
- * of Jordan et al., "Muon", 2024, and torch.optim.Muon), in float where PyTorch has bfloat16. A weight of more than two
- * axes is the matrix [filters][all else]. Products are the operator `matmul`, so their sums go by shape, not by
- * threads. */
+/* Five iterations of Newton-Schulz (Bernstein & Newhouse, "Old optimizer, new norm", 2024; the coefficients are those
+ * of Jordan et al., "Muon", 2024, and torch.optim.Muon), in float where PyTorch uses bfloat16. A weight of more than
+ * two axes is treated as the matrix [filters][all other axes]. Products are the operator `matmul`, so that the order of
+ * sums depends on the shapes, not on the number of threads. */
 #include "train/orthogonal.h"
 #include <fovea/operators.h>
 #include <math.h>
@@ -31,7 +31,7 @@ static fov_value turn(fov_graph *graph, fov_value x)
     return fov_add(graph, times(graph, x, LINEAR), fov_matmul(graph, b, x));
 }
 
-/* By its norm, so that no singular value is above 1. */
+/* Divides by the Frobenius norm, so that no singular value is above 1. */
 static fov_value normed(fov_graph *graph, fov_value x)
 {
     fov_value squares = op_emit(fov_graph_emitter(graph), "reduce_sum_square", &x, 1, NULL);
@@ -40,8 +40,8 @@ static fov_value normed(fov_graph *graph, fov_value x)
     return fov_div(graph, x, fov_add(graph, norm, least));
 }
 
-/* The matrix lies down for the turns: A is the smaller one then. Tall ones have fewer directions than rows, and steps
- * that are longer by the root. */
+/* A matrix with more rows than columns is transposed for the iterations, so that A = X X' is the smaller product; its
+ * direction is then scaled by sqrt(rows / columns). */
 static fov_value orthogonal(fov_graph *graph, fov_value direction, const fov_shape *shape)
 {
     int64_t rows = shape->dim[0], columns = 1;
@@ -60,7 +60,7 @@ static fov_value orthogonal(fov_graph *graph, fov_value direction, const fov_sha
 
 fov_value orthogonal_add(const struct optimizer *optimizer, const struct optimizer_update *u)
 {
-    char name[NAME_SIZE]; /* one that grows too long is refused by the graph */
+    char name[NAME_SIZE]; /* the graph refuses names that become too long */
     fov_shape shape = fov_value_shape(u->graph, u->parameter);
     double share = optimizer_get(optimizer, "momentum", 0.0);
     snprintf(name, sizeof name, "optimizer.%s.momentum", fov_value_name(u->graph, u->parameter));

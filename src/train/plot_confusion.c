@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* confusion.svg and .png: true classes down, predicted ones across, numbers in the cells while there is room for
- * them. */
+/* Draws confusion.svg and .png: true classes are rows, predicted classes columns; cells have numbers if there is
+ * room. */
 #include "base/arithmetic.h"
 #include "device/context.h"
 #include "model/model.h"
@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERED = 32, NAMED = 60, NAME_LENGTH = 14 }; /* classes up to which cells have numbers, rows names */
+enum { NUMBERED = 32, NAMED = 60, NAME_LENGTH = 14 }; /* most classes with numbers in cells, with names */
 
 struct matrix {
     const fov_report *report;
-    const fov_model *model; /* NULL: classes are numbers */
+    const fov_model *model; /* NULL: classes are shown as numbers */
     double cell, left, top, width, height;
 };
 
@@ -32,12 +32,12 @@ static void class_label(const struct matrix *m, int index, char out[64])
     }
     size_t keep = NAME_LENGTH - 1;
     while (keep > 0 && ((unsigned char)name[keep] & 0xC0) == 0x80) {
-        keep--; /* not through the middle of a character */
+        keep--; /* do not cut a UTF-8 character */
     }
     snprintf(out, 64, "%.*s\xE2\x80\xA6", (int)keep, name);
 }
 
-/* Shade by the share of the true class, on a root scale: the few errors are what one looks for. */
+/* Shade of a cell by its share of the true class, on a square-root scale that makes rare errors visible. */
 static struct plot_color shade(double share, bool right)
 {
     return plot_mix(plot_mix(PLOT_PAPER, PLOT_GRID, 0.35), right ? PLOT_BLUE : PLOT_ORANGE,
@@ -103,7 +103,7 @@ static void draw_matrix(struct plot *plot, const void *what)
     draw_names(plot, m);
 }
 
-/* Room for names beside and below: the longest, guessed at 7 points a letter, as no pen is at hand yet. */
+/* Width for names beside and below: the longest name at 7 points a letter, a guess, since no font is open yet. */
 static double room_for_names(const struct matrix *m)
 {
     size_t longest = 0;

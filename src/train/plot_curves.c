@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* curves.svg and .png: loss and accuracy over epochs, training and validation, from history.csv. */
+/* Draws curves.svg and .png: loss and the first figure over epochs, in training and validation, from history.csv. */
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "device/context.h"
@@ -16,7 +16,7 @@ static const double WIDTH = 860, HEIGHT = 360;
 
 struct curves {
     const struct history *history;
-    double *x, *y; /* [rows] points, filled anew for each line */
+    double *x, *y; /* [rows] points of the curve being drawn */
 };
 
 /* One of the two diagrams. */
@@ -44,7 +44,7 @@ static double place_y(const struct panel *p, double value)
     return p->top + (p->high - value) / (p->high - p->low) * p->height;
 }
 
-/* Limits around the values, a little wider, never below 0; accuracies never above 1. */
+/* Limits a little wider than the values, but not below 0, and for percentages not above 1. */
 static void find_limits(struct panel *p, const struct history *history)
 {
     double low = INFINITY, high = -INFINITY;
@@ -63,7 +63,7 @@ static void find_limits(struct panel *p, const struct history *history)
     p->high = p->percent && high + room > 1.0 ? 1.0 : high + room;
     p->first = history->count > 0 ? epoch_of(history, 0) : 1;
     p->last = history->count > 0 ? epoch_of(history, history->count - 1) : 2;
-    if (p->last <= p->first) { /* one epoch: put its dot in the middle */
+    if (p->last <= p->first) { /* a single epoch: its dot is in the middle */
         p->first -= 1;
         p->last = p->first + 2;
     }
@@ -116,7 +116,7 @@ static bool has_values(const struct history *history, int column)
     return false;
 }
 
-/* The legend stands above, at the right: never over a curve. */
+/* The legend is above the diagram at the right, so that it never covers a curve. */
 static void draw_legend(struct plot *plot, const struct panel *p, bool validation)
 {
     double at = p->left + p->width, y = p->top - 20;
@@ -137,7 +137,7 @@ static void draw_legend(struct plot *plot, const struct panel *p, bool validatio
     }
 }
 
-/* The second diagram's: the first figure that the task counts on validation samples, and the same of training. */
+/* Finds the columns of the second diagram: the task's first figure on validation samples, and the same in training. */
 static void find_figure(struct panel *p, const struct history *history)
 {
     static const char metrics[] = "metrics/", train[] = "train/";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums of floats depend on their order, so a rank may not add up its own batches before those that come earlier are in:
- * it keeps each apart until the sum so far arrives. Rank 0 has the first ones, and sums as one process does. */
+/* Sums of floats depend on their order, so a rank must not add up its own batches before those of earlier ranks: it
+ * keeps the gradients of each batch apart until the sum so far arrives. Rank 0 has the first batches and sums them
+ * directly. */
 #include "train/rank_group.h"
 #include "base/memory.h"
 #include <inttypes.h>
@@ -43,7 +44,7 @@ int rank_group_begin(const struct rank_group *group, const struct training_step 
             status = data != NULL ? ranks_spread(group->ranks, data, value->bytes, error) : FOV_E_MEMORY;
         }
     }
-    step->graph->version++; /* plans have packed weights of their own */
+    step->graph->version++; /* plans hold packed weights, to be packed again */
     return status;
 }
 
@@ -67,7 +68,7 @@ static void give_sums(const struct training_step *step, const float *from)
     }
 }
 
-/* What adds nothing to any number, not even to its sign: -0. */
+/* Sets the sums to -0, to which any number can be added without change: +0 would turn -0 into +0. */
 static void clear_sums(const struct training_step *step)
 {
     for (int k = 0; k < step->updates.sum_count; k++) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring. Large things go in parts, so that a rank works on one while its neighbours have others under way. What
- * comes back starts when all parts have arrived: with transports whose sends wait for their receiver, a ring that sends
- * both at once would stand still. */
+/* The ring. Large data is sent in parts, so that a rank works on one part while its neighbours transfer others. The
+ * result is distributed only after all parts have reached the last rank: with transports whose sends block until they
+ * are received, doing both at once in a ring would deadlock. */
 #include "train/ranks.h"
 
 #include <string.h>
 
-enum { PART = 256 << 10 /* bytes: much longer to send than a message's start takes */ };
+enum { PART = 256 << 10 /* bytes: sending them takes much longer than a message's latency */ };
 
 static int lost(int rank, struct error *error)
 {
@@ -42,7 +42,7 @@ int ranks_add(const fov_ranks *ranks, void *data, size_t bytes, rank_add *add, v
             return lost(after, error);
         }
     }
-    for (size_t offset = 0; offset < bytes && last > 0; offset += PART) { /* the last rank has it all */
+    for (size_t offset = 0; offset < bytes && last > 0; offset += PART) { /* the last rank has the result */
         char *part = (char *)data + offset;
         size_t length = part_of(bytes, offset);
         int from = ranks->rank > 0 ? before : last, to = ranks->rank < last ? after : 0;
@@ -74,11 +74,11 @@ struct word {
     char text[ERROR_TEXT_SIZE];
 };
 
-/* The first failure stands. */
+/* Keeps the first failure. */
 static void add_word(void *context, void *so_far, size_t offset, size_t bytes)
 {
     const struct word *own = context;
-    struct word *word = so_far; /* one part: a word is shorter than that */
+    struct word *word = so_far; /* in one piece, since it is shorter than PART */
     (void)offset;
     (void)bytes;
     if (word->status == FOV_OK) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What ranks do together: deal batches, add in order, know of each other's failures. All of it goes round in a ring:
- * from rank 0 to the last, each adding its own, and then from the last to all others. Every call is made by all ranks,
- * in the same order. Next: train.c, which asks; fovea/ranks.h, how bytes travel. */
+/* Collective operations of the ranks (processes that train together): sharing out batches, summing in order, agreeing
+ * on failures. Data travels in a ring: from rank 0 to the last rank, each adding its part, and then from the last to
+ * all others. All ranks must make the same calls in the same order. Read next: train.c, the caller; fovea/ranks.h, the
+ * transport. */
 #ifndef TRAIN_RANKS_H
 #define TRAIN_RANKS_H
 
@@ -10,20 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Which of `batches` batches are this rank's: [first, end). In order of the ranks; rank 0 has one whenever there is
- *  one. */
+/** This rank's share of `batches` batches, [first, end). Shares are in the order of the ranks; rank 0 has at least one
+ *  batch. */
 struct rank_share {
     int64_t first, end;
 };
 struct rank_share ranks_deal(const fov_ranks *ranks, int64_t batches);
 
-/** Puts this rank's part, of `bytes` bytes from `offset` on, into what came from the ranks before it. */
+/** Adds this rank's data to `so_far`, the result of the ranks before it: a piece of `bytes` bytes at `offset`. */
 typedef void rank_add(void *context, void *so_far, size_t offset, size_t bytes);
-/** `data` becomes, on every rank, what all have added to rank 0's. E_IO where a rank is lost. */
+/** All-reduce: on every rank `data` becomes rank 0's data with what the other ranks have added. E_IO: a rank is
+ *  lost. */
 int ranks_add(const fov_ranks *ranks, void *data, size_t bytes, rank_add *add, void *context, struct error *error);
-/** Rank 0's becomes that of all. */
+/** Broadcast: on every rank `data` becomes rank 0's. */
 int ranks_spread(const fov_ranks *ranks, void *data, size_t bytes, struct error *error);
-/** Whether all ranks came here well: the status of the first that did not, whose sentence the others then have, too. */
+/** Barrier that exchanges statuses: FOV_OK if every rank has passed FOV_OK; else each rank's own failure, or that of
+ *  the first rank that failed, with its sentence. */
 int ranks_agree(const fov_ranks *ranks, int status, struct error *error);
 
 #endif

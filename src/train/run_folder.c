@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing the run's files, in the order that makes a kill harmless. */
+/* Writes the run's files in an order that makes a kill at any time harmless. */
 #include "train/run_folder.h"
 #include "train/events.h"
 #include "base/file.h"
@@ -89,7 +89,7 @@ static int save_model(const struct run_folder *folder, const char *name, struct 
     return fov_model_save(folder->model, path);
 }
 
-/* All that follows from a checkpoint at an epoch's end. The model holds its weights. */
+/* Writes the files derived from a checkpoint at an epoch's end, whose weights the model holds. */
 static int write_followers(const struct run_folder *folder, const struct train_state *state, struct error *error)
 {
     int status = write_history(folder, state, error);
@@ -102,7 +102,7 @@ static int write_followers(const struct run_folder *folder, const struct train_s
     return status;
 }
 
-/* The file that TensorBoard follows, where it is wanted: begun, cut back, or with one epoch more. */
+/* Begins TensorBoard's event file, cuts it back for a resumed run, or adds an epoch; nothing if it is not wanted. */
 enum events_what { EVENTS_BEGIN, EVENTS_RESUME, EVENTS_ADD };
 static int write_events(const struct run_folder *folder, const struct train_state *state, enum events_what what,
                         struct error *error)
@@ -141,7 +141,7 @@ int run_folder_epoch(const struct run_folder *folder, const struct train_state *
                : status;
 }
 
-/* Whether a file of the folder is there; of history.csv, whether it has an epoch's row. */
+/* Whether the folder has a file with that name; history.csv counts only if it has a row for an epoch. */
 static bool holds(const char *directory, const char *name, struct memory *memory)
 {
     char path[PATH_SIZE];
@@ -151,7 +151,7 @@ static bool holds(const char *directory, const char *name, struct memory *memory
         return false;
     }
     if (strcmp(name, "history.csv") != 0 || file_read(path, MOST_LOOKED_AT, memory, &bytes, &size, NULL) != FOV_OK) {
-        return true; /* what cannot be read or is that long is somebody's */
+        return true; /* a file that is unreadable or so long must not be overwritten */
     }
     const uint8_t *head = memchr(bytes, '\n', size);
     bool has_row = head == NULL || (size_t)(head - bytes) + 1 < size;
@@ -159,8 +159,9 @@ static bool holds(const char *directory, const char *name, struct memory *memory
     return has_row;
 }
 
-/* One of these stands in every folder of a run whose first epoch has begun. A model alone is somebody's, too: a run that
- * was killed while it began has written its config.json before. */
+/* Every folder of a run whose first epoch has begun has one of these files. A last.onnx counts only without a
+ * config.json: a run that was killed in its beginning has written config.json before it, but a model alone is somebody
+ * else's. */
 int run_folder_check_free(const char *directory, struct memory *memory, struct error *error)
 {
     static const char *const kept[] = {"checkpoint.safetensors", "best.onnx", "history.csv", "last.onnx"};
@@ -179,13 +180,13 @@ int run_folder_check_free(const char *directory, struct memory *memory, struct e
 
 int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error)
 {
-    /* The old checkpoint goes first: a kill here must not make the next resume go on with the older run. */
+    /* The old checkpoint is removed first, so that after a kill a resume cannot continue the older run. */
     int status = remove_old(folder, "checkpoint.safetensors", error);
     status = status == FOV_OK ? remove_old(folder, "best.onnx", error) : status;
     status = status == FOV_OK ? write_config(folder, error) : status;
     status = status == FOV_OK ? write_events(folder, state, EVENTS_BEGIN, error) : status;
     status = status == FOV_OK ? write_followers(folder, state, error) : status;
-    /* And the new one comes last: where there is a checkpoint, there is everything. */
+    /* The new checkpoint is written last: if there is a checkpoint, all files are there. */
     return status == FOV_OK ? run_folder_checkpoint(folder, state, error) : status;
 }
 

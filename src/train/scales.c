@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sizes there are, how each is made ready, and which one a batch has. As in YOLOX (Ge et al. 2021), sides are
- * multiples of a step around the own size, and a size stays for some batches. */
+/* Lists the picture sizes of multi-scale training, prepares a training step for each, and chooses the size of a batch.
+ * As in YOLOX (Ge et al. 2021), sides are multiples of a step around the model's own size, and a size is kept for some
+ * batches. */
 #include "train/scales.h"
 #include "base/attribute.h"
 #include "base/random.h"
@@ -9,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DRAW = RANDOM_SHUFFLE + (1 << 8) /* of sizes, apart from that of the order of samples */ };
+enum { DRAW = RANDOM_SHUFFLE + (1 << 8) /* random key of sizes, different from that of the samples' order */ };
 
 struct scale_options {
     double spread;
@@ -33,7 +34,7 @@ static fov_model *own_model(const struct training *t)
     return t->resized != NULL ? t->resized : t->model;
 }
 
-/* The heights within the spread, each with the width that keeps the form best. */
+/* Lists the heights within the spread, each with the width that keeps the aspect ratio best. */
 static int find_sizes(struct scales *scales, const struct scale_options *o, const struct model_picture *own,
                       struct memory *memory, struct error *error)
 {
@@ -62,7 +63,7 @@ static int find_sizes(struct scales *scales, const struct scale_options *o, cons
     return scales->list != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* A step of its own, with the parameters of the run's. */
+/* Creates the training step for one size; it shares the parameters of the run's step. */
 static int open_scale(struct training *t, struct scale *scale)
 {
     const struct task_use *own = &t->use;
@@ -147,14 +148,14 @@ void scales_close(struct training *t)
 
 /* ---- plans and samples ------------------------------------------------------------------------------------------- */
 
-/* The n-th by size, the run's own among them. */
+/* The step of the n-th size in ascending order, the run's own size included. */
 static struct training_step *by_size(struct training *t, int n)
 {
     struct scales *scales = &t->scales;
     return n == scales->smaller ? &t->step : &scales->list[n < scales->smaller ? n : n - 1].step;
 }
 
-/* The largest last: what is left of the memory then is all its own. */
+/* Compiles the largest size last: it may use all memory that is left. */
 int scales_compile(struct training *t)
 {
     struct scales *scales = &t->scales;
@@ -182,7 +183,7 @@ const fov_plan *scales_largest_plan(struct training *t)
     return step->whole[0].plan != NULL ? step->whole[0].plan : step->rest[0].plan;
 }
 
-/* As `own` is prepared, at each of the other sizes. */
+/* The loader's options for each further size, otherwise like `own`. */
 int scales_forms(const struct training *t, const struct prepare_options *own, struct loader_form forms[])
 {
     for (int i = 0; i < t->scales.count; i++) {
@@ -197,7 +198,8 @@ int scales_forms(const struct training *t, const struct prepare_options *own, st
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
 
-/* In epochs that leave pictures as they are, so is their size. */
+/* Size of batch `step`: 0 is the own size, i + 1 is list[i]. Epochs without augmentation (plain_epochs) use the own
+ * size. */
 static int form_of(const struct training *t, int64_t step)
 {
     const struct scales *scales = &t->scales;
@@ -228,7 +230,7 @@ struct sized scales_of_batch(const struct training *t, int64_t step)
 void scales_turn_to(struct training *t, const struct training_step *step)
 {
     if (t->scales.list != NULL && t->scales.last != step) {
-        step->graph->version++; /* its plans may have packed weights that others have moved since */
+        step->graph->version++; /* its plans may hold packed weights that another size's step has updated since */
         t->scales.last = step;
     }
 }

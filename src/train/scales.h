@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Training on pictures of several sizes. A graph holds the size of its input, so each size has a graph of its own, with
- * the parameters of the run's own one, and plans that compute in one arena, since only one runs at a time. Which size a
- * batch has follows from (seed, epoch, batch). Next: scales.c; training.h says who calls what. */
+/* Multi-scale training: pictures of several sizes. A graph fixes the size of its input, so each further size has its
+ * own graph, which shares the parameters of the run's graph. All plans share one arena, since only one runs at a time.
+ * The size of a batch follows from (seed, epoch, batch). Read next: scales.c; its functions are declared in
+ * training.h. */
 #ifndef TRAIN_SCALES_H
 #define TRAIN_SCALES_H
 
@@ -9,24 +10,24 @@
 
 enum { SCALES_MOST = 64 };
 
-/** A size beside the run's own. */
+/** A size besides the run's own. */
 struct scale {
     int height, width;
-    fov_model *model; /**< at that size, with weights that lie elsewhere */
+    fov_model *model; /**< the model resized to it, with borrowed weights */
     struct task_use use;
     struct training_step step;
 };
 
 struct scales {
-    struct scale *list; /**< by size; NULL: all batches have the run's own */
-    int count, smaller; /**< smaller: how many of them are smaller than that */
-    int64_t every;      /**< batches of the same size */
-    struct plan_room room;
-    const struct training_step *last; /**< by which weights were moved last */
-    uint8_t *forms; /**< of the epoch's batches, as the loader wants them: 0 is the own size, i + 1 list[i] */
+    struct scale *list; /**< the further sizes, ascending; NULL: all batches have the run's own size */
+    int count, smaller; /**< how many; how many of these are smaller than the run's own size */
+    int64_t every;      /**< consecutive batches of the same size */
+    struct plan_room room; /**< the arena that all plans share */
+    const struct training_step *last; /**< the step that has updated the weights last */
+    uint8_t *forms; /**< size of each batch of the epoch, for the loader: 0 is the own size, i + 1 is list[i] */
 };
 
-/** How a batch of some size is computed. */
+/** The task and the training step for a batch of some size. */
 struct sized {
     const struct task_use *use;
     const struct training_step *step;

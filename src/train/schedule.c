@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What schedules share: names, options behind them, the warm-up before any. */
+/* The common part of schedules: finding them by name, reading their options, and the warm-up. */
 #include "train/schedule.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -67,6 +67,6 @@ double schedule_rate(const struct schedule_use *use, const struct schedule_plan 
         .state = *state,
     };
     double rate = use->schedule->rate(use->options, &moment);
-    /* The first steps from random weights are the wildest; they are kept short (Goyal et al. 2017, section 2.2). */
+    /* Early steps from random weights are unstable, so they are kept small (Goyal et al. 2017, section 2.2). */
     return step < plan->warmup ? rate * (double)(step + 1) / (double)plan->warmup : rate;
 }

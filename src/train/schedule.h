@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Learning-rate schedules: the rate as a pure function of how far training has come, so that a resumed run goes on as
- * if nothing had happened. A schedule is one file in src/train/schedule/, a line `const struct schedule schedule_NAME =
- * {` registers it; its options follow its name ("one-cycle:rise=0.25:div=10"). One that looks at the validation figure
- * (plateau) remembers in a state that the checkpoint keeps. Next: schedule/step.c, the smallest one with an option. */
+/* Learning-rate schedules: the rate is a pure function of the progress of training, so that a resumed run continues
+ * with the same rates. A schedule is one file in src/train/schedule/, registered by its line `const struct schedule
+ * schedule_NAME = {`; its options follow its name ("one-cycle:rise=0.25:div=10"). A schedule that depends on the
+ * validation figure (plateau) keeps a state, which the checkpoint saves. Read next: schedule/step.c, the smallest one
+ * with an option. */
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
@@ -17,13 +18,13 @@ struct schedule_state {
     double number[SCHEDULE_NUMBERS];
 };
 
-/** How far training has come, and the rate that was asked for. */
+/** The progress of training, and the base rate. */
 struct schedule_moment {
-    double  lr;
-    double  step, steps; /**< finished steps since the beginning; those of the whole run. Of a run that ends by time:
-                            its share of the time in millionths, and a million */
+    double  lr;          /**< base rate: the option lr */
+    double  step, steps; /**< steps finished since the beginning; steps of the whole run. In a run that ends by time:
+                            the share of its time that has passed, in millionths, and a million */
     int64_t epoch;       /**< finished epochs */
-    double  epochs;      /**< the same with the finished part of the running one */
+    double  epochs;      /**< the same as a fraction, with the finished part of the current epoch */
     struct schedule_state state;
 };
 
@@ -33,9 +34,9 @@ struct schedule {
     const struct attribute *attributes; /**< NULL: none; the first may be given without its name */
     size_t                  options_size;
     double (*rate)(const void *options, const struct schedule_moment *moment);
-    int (*check)(const void *options, struct error *error); /**< of what limits do not say; NULL: nothing more */
-    /** NULL: looks at nothing. Called at each epoch's end with a figure of which less is better: the validation loss,
-     *  else the training loss. */
+    int (*check)(const void *options, struct error *error); /**< checks beyond the options' limits; may be NULL */
+    /** Called at each epoch's end with the validation loss, or the training loss if there is no validation. NULL: the
+     *  schedule depends on the progress alone. */
     void (*observe)(const void *options, double figure, struct schedule_state *state);
 };
 extern const struct schedule *const schedule_table[]; /* generated, sorted by name */
@@ -46,24 +47,24 @@ struct schedule_use {
     const struct schedule *schedule;
     _Alignas(16) unsigned char options[SCHEDULE_MOST_OPTIONS];
 };
-/** NAME with its defaults; E_USAGE naming the nearest one. `name` may go on with ":OPTION=VALUE...", which is not read
- *  yet. */
+/** Finds NAME and sets its defaults; E_USAGE suggests the nearest name. A rest ":OPTION=VALUE..." of `name` is ignored
+ *  here. */
 int schedule_find(struct schedule_use *use, const char *name, struct error *error);
-/** Sets an option, where the schedule has one of that name. */
+/** Sets an option, if the schedule has one of that name. */
 void schedule_put(struct schedule_use *use, const char *option, double value);
-/** Sets what stands behind the name in "NAME:VALUE:OPTION=VALUE", and checks all options together. */
+/** Sets the options that follow the name in "NAME:VALUE:OPTION=VALUE", and checks all options together. */
 int schedule_read(struct schedule_use *use, const char *text, struct error *error);
-/** The name with all options, as the above reads it. */
+/** Writes the name with all options, in the form that schedule_read reads. */
 void schedule_text(const struct schedule_use *use, char text[SCHEDULE_TEXT_SIZE]);
 
-/** What the rate depends on beside the schedule's own options. */
+/** What the rate depends on besides the schedule's own options. */
 struct schedule_plan {
     double  lr;
-    int64_t warmup; /**< steps over which the rate rises, whatever the schedule */
+    int64_t warmup; /**< steps over which the rate rises linearly to the schedule's */
     int64_t epochs, steps_per_epoch;
 };
-/** The rate of step `step` (counted over all epochs, from 0) in epoch `epoch`, warm-up included. `time`: the share of
- *  its time that the run has taken, 0 to 1; negative: the run ends by epochs. */
+/** The rate of step `step` (counted over all epochs, from 0) in epoch `epoch`, warm-up included. `time`: share of the
+ *  run's time that has passed, 0 to 1; negative: the run ends by epochs. */
 double schedule_rate(const struct schedule_use *use, const struct schedule_plan *plan, int64_t epoch, int64_t step,
                      double time, const struct schedule_state *state);
 

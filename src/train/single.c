@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step in its user's hands (bench.h): the same plan that train.c runs for each mini-batch, without data
- * set, files or epochs. */
+/* A single training step, run by the caller (bench.h): the same plan that train.c runs for each mini-batch, but without
+ * data set, files or epochs. */
 #include "train/step.h"
 #include "base/arithmetic.h"
 #include "graph/fitting.h"
@@ -40,7 +40,7 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
     if (training == NULL) {
         return NULL;
     }
-    training->step.context = model->context; /* for freeing */
+    training->step.context = model->context; /* fov_training_free needs it */
     int64_t batch = options != NULL && options->batch > 0 ? options->batch : 64;
     int status = check_ends(model, error);
     status = status == FOV_OK ? settings_resolve(&training->settings, options, batch, error) : status;
@@ -140,7 +140,8 @@ int fov_training_run(fov_training *training, int64_t number)
     const struct update_moment moment =
         updates_moment(settings, number - 1, 0, number - 1, whole->batch, (double)settings->given.lr);
     if (!step_run(&training->step, whole, &moment)) {
-        /* The user sees the loss and decides; what takes its time is a whole step. */
+        /* The loss is not finite, which is for the caller to judge; run the rest, so that timings cover a whole
+         * step. */
         plan_run_steps(whole->plan, (uint64_t)number, whole->forward, whole->plan->step_count);
     }
     return FOV_OK;

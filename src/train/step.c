@@ -9,15 +9,14 @@
 
 /* ---- compiling --------------------------------------------------------------------------------------------------- */
 
-/* What a plan for batches renews: all of it, or what belongs to the turn; where batches are collected, the sums of
- * gradients only. */
+/* The parameters that a plan for batches assigns: all (NULL), or those of the turn; with accumulation the sums only. */
 static struct update_turn renewed_by(const struct training_step *step, int turn)
 {
     const struct updates *u = &step->updates;
     return step->turn_count > 1 ? u->turn[turn] : (struct update_turn){u->sums, u->sum_count};
 }
 
-/* Where the plan of a turn reads and writes. */
+/* Looks up where a turn's plan has its inputs and results. */
 static int find_places(const struct training_step *step, struct step_plan *plan, int turn, struct error *error)
 {
     bool      is_first = turn == 0;
@@ -43,7 +42,7 @@ static int compile_turn(const struct training_step *step, struct step_plan *plan
     fov_value        loss = step->turns[turn].loss;
     const fov_value  outputs[] = {loss, step->ends.scores.logits};
     struct update_turn renewed = renewed_by(step, turn);
-    /* Pixels come channels last: that is an NHWC input's plain order. */
+    /* Prepared pixels are channels-last, which is the plain order of an NHWC input. */
     bool             is_nhwc = fov_model_layout(step->model, step->model->input) == FOV_LAYOUT_NHWC;
     fov_plan_options options = {.batch = batch,
                                 .training = true,
@@ -90,7 +89,7 @@ static int compile_moves(struct training_step *step, struct error *error)
     return FOV_OK;
 }
 
-/* Outputs that help to train the chosen one, where they score the same things. */
+/* Lists the auxiliary heads: outputs with a share of the loss that score the same classes as the chosen output. */
 static void add_auxiliary_heads(struct training_step *step, const fov_model *model, const int *copy)
 {
     int count = 0;
@@ -105,7 +104,7 @@ static void add_auxiliary_heads(struct training_step *step, const fov_model *mod
     }
 }
 
-/* The network once more, on pictures of the model's own size. */
+/* Adds the network once more, with the same parameters, for pictures of the model's own size. */
 static void add_whole_pictures(struct training_step *step)
 {
     fov_shape shape = fov_value_shape(step->model->graph, step->model->input);
@@ -124,7 +123,7 @@ static int build(struct training_step *step, const struct task_use *use, const s
         return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
-    bool fits = use->scores.logits.id != 0; /* else a step is only measured */
+    bool fits = use->scores.logits.id != 0; /* false: no data, the step is only timed (single.c) */
     step->ends.scores = fits ? use->scores : model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
     add_auxiliary_heads(step, model, copy);
@@ -198,7 +197,8 @@ int step_share(struct training_step *step, const struct training_step *base, str
     return FOV_OK;
 }
 
-/* What saving the model between epochs will take: its weights where it does not hold them yet, and room to write. */
+/* Memory that saving the model between epochs will take: its weights, as far as the model does not hold them yet, and
+ * buffers for writing. */
 static size_t saving_bytes(const struct training_step *step)
 {
     enum { WRITING = 2 << 20 };
@@ -212,7 +212,7 @@ static size_t saving_bytes(const struct training_step *step)
     return bytes;
 }
 
-/* The plan of the last batch. One sample may be too few where a whole batch is not: then whole batches must do. */
+/* Compiles the plans for the last, smaller batch. If it is a single sample and cannot be compiled, it is left out. */
 static int compile_rest(struct training_step *step, const struct train_settings *settings, int64_t rest,
                         struct error *error)
 {
@@ -221,21 +221,21 @@ static int compile_rest(struct training_step *step, const struct train_settings 
         return status;
     }
     free_plans(step->rest);
-    step->rest_left_out = true; // if the whole batch fails as well, its sentence is the one to read
+    step->rest_left_out = true; // if whole batches fail as well, their error is the one to report
     error_clear(error);
     return FOV_OK;
 }
 
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error)
 {
-    /* Held meanwhile, so that a plan which fits the limit to the last byte leaves this over. */
+    /* Held while compiling, so that a plan that fills the memory limit leaves this much free. */
     struct memory *memory = step->context->memory;
     void *saving = memory_allocate_raw(memory, saving_bytes(step), 1, "room to save the model", error);
     int status = saving == NULL ? FOV_E_MEMORY : FOV_OK;
     if (status == FOV_OK && step->updates.sums != NULL && step->base == NULL) {
         status = compile_moves(step, error);
     }
-    /* The larger one last: what is left of the memory then is all its own. */
+    /* The larger plan last: it may use all memory that is left. */
     if (status == FOV_OK && count % settings->batch != 0 && !settings->given.drop_last) {
         status = compile_rest(step, settings, count % settings->batch, error);
     }
@@ -282,7 +282,7 @@ bool step_has_turn(const struct training_step *step, int turn, const struct upda
     return every < 2 || moment->step % every == 0;
 }
 
-/* A later turn looks at the samples that the first one got. */
+/* Copies the samples from the first turn's plan to the plan of a later turn, as far as that reads them. */
 static void hand_on(const struct training_step *step, const struct step_plan *first, const struct step_plan *plan)
 {
     if (plan->pixels != NULL && plan != first) {
@@ -301,7 +301,7 @@ static bool run_turn(const struct training_step *step, const struct step_plan *p
     own.input[UPDATE_NUMBER] = every > 1 ? floor(moment->input[UPDATE_NUMBER] / every) : moment->input[UPDATE_NUMBER];
     updates_set(&plan->places, &own);
     updates_hold(&step->updates, step->graph);
-    /* A loss that is no number would renew every weight by no number: looked at while there is something to keep. */
+    /* A NaN loss would make every weight NaN: it is checked before the update. */
     plan_run_steps(plan->plan, (uint64_t)moment->step, 0, plan->forward);
     bool finite = isfinite(*plan->loss);
     if (finite) {
@@ -348,7 +348,7 @@ void step_replay(const struct training_step *step, const struct step_plan *plans
     while (bad + 1 < step->turn_count && isfinite(*plans[bad].loss)) {
         bad++;
     }
-    /* without memory nothing is found */
+    /* if memory is short, the finding stays empty */
     (void)plan_replay(plans[bad].plan, (uint64_t)number, plans[bad].forward, finding);
 }
 

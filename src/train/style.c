@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Style transfer: two plans. One makes the Gram matrices of the style's picture, once; the other has the losses of the
- * picture that is searched, and their gradient by its pixels, at each step. */
+/* Style transfer with two plans. The first computes the Gram matrices of the style picture, once; the second computes,
+ * at each step, the losses of the picture being optimised and their gradient with respect to its pixels. */
 #include "base/arithmetic.h"
 #include "image/image.h"
 #include "image/resize.h"
@@ -23,23 +23,24 @@ struct style_search {
     struct perceptual_layers layers;
     int height, width;    /* of the result */
     float *pixels;        /* [3, height, width] of 0..1 */
-    fov_graph *graph;     /* of the picture that is searched */
+    fov_graph *graph;     /* losses of the picture being optimised */
     fov_value picture, losses[LOSSES], gradient;
-    struct target { /* parameters, which keep what is put there once */
+    struct target { /* parameters of the graph, set once before the search */
         fov_value map, weight;
     } content, grams[PERCEPTUAL_MOST];
     fov_plan *plan;
-    struct parts { /* of the loss, with their weights */
+    struct parts { /* weighted parts of the loss, and their sum */
         double loss[LOSSES], sum;
-    } trials[TRIALS]; /* points that a step has tried */
+    } trials[TRIALS]; /* of the points evaluated in the current step */
     int trial_count;
-    fov_image shown;
-    struct arithmetic *host; /* the caller's arithmetic, which its function gets back */
+    fov_image shown; /* the picture as passed to on_step, and the result */
+    struct arithmetic *host; /* the caller's floating-point mode, restored while its callback runs */
 };
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
-/* The picture, its longer side of `size` pixels where it is longer, as planes of 0..1. */
+/* Converts a picture to planes of 0..1, in the network's order of channels, scaled down so that its longer side is at
+ * most `size` pixels. */
 static float *take_picture(const struct style_search *s, const fov_image *image, int size, int *height, int *width)
 {
     struct memory *memory = s->context->memory;
@@ -72,7 +73,7 @@ static float *take_picture(const struct style_search *s, const fov_image *image,
     return planes;
 }
 
-/* Planes of 0..1 into the picture that is shown; what the search has moved beyond is cut off. */
+/* Converts planes of 0..1 to .shown; values outside 0..1 are clipped. */
 static void show_picture(struct style_search *s, const double *planes)
 {
     size_t pixels = (size_t)s->height * (size_t)s->width;
@@ -99,7 +100,7 @@ static fov_value add_picture(fov_graph *graph, int height, int width)
     return fov_input(graph, .name = "picture", .shape = {4, {1, CHANNELS, height, width}});
 }
 
-/* What a map is compared with, and how much a difference counts. */
+/* Adds the parameters that hold what a map is compared with, and the weight of the difference. */
 static struct target add_target(fov_graph *graph, const char *name, fov_value like)
 {
     char weight[64];
@@ -114,8 +115,8 @@ static fov_value add_difference(fov_graph *graph, fov_value map, const struct ta
     return fov_mul(graph, fov_mse(graph, map, target->map), target->weight);
 }
 
-/* Sets the target to what a plan has made; a difference counts as a share of the target's mean square, so that weights
- * mean the same for any network and layer. */
+/* Sets a target to the value `made` of a plan. Differences are divided by the target's mean square, so that the
+ * options' weights have the same meaning for every network and layer. */
 static int set_target(struct style_search *s, const struct target *target, fov_plan *plan, fov_value made,
                       double weight)
 {
@@ -135,7 +136,7 @@ static int set_target(struct style_search *s, const struct target *target, fov_p
     return status == FOV_OK ? fov_parameter_set(s->graph, target->weight, &factor, sizeof factor) : status;
 }
 
-/* The Gram matrices of the style's picture, from a plan of its own, into those of the search. */
+/* Computes the Gram matrices of the style picture with a plan of its own, and sets them as targets of the search. */
 static int measure_style(struct style_search *s, const fov_image *style)
 {
     int height, width;
@@ -166,7 +167,7 @@ static int measure_style(struct style_search *s, const fov_image *style)
     return status;
 }
 
-/* The content's maps are those of the picture at the beginning: from a plan of the same graph. */
+/* Sets the content's target to the maps of the initial picture, computed with another plan of the same graph. */
 static int measure_content(struct style_search *s, fov_value map)
 {
     int status = FOV_OK;
@@ -180,7 +181,7 @@ static int measure_content(struct style_search *s, fov_value map)
     return plan != NULL ? status : (int)s->error->status;
 }
 
-/* The mean squared difference of neighbours, down and across. */
+/* Total variation: the mean squared differences of vertical and horizontal neighbours. */
 static fov_value add_variation(struct style_search *s)
 {
     fov_graph *g = s->graph;
@@ -226,7 +227,7 @@ static int build(struct style_search *s, struct perceptual_maps *maps)
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
-/* The losses at the pixels `x`, and their sum's gradient. */
+/* The function for L-BFGS: the sum of the losses for the pixels `x`, and its gradient. */
 static int evaluate(void *user, const double *x, double *value, double *gradient)
 {
     struct style_search *s = user;
@@ -250,7 +251,7 @@ static int evaluate(void *user, const double *x, double *value, double *gradient
     return isfinite(*value) ? FOV_OK : error_set(s->error, FOV_E_NUMERIC, "the loss is no longer finite");
 }
 
-/* Of the points that the last step has tried, the parts of the loss at the one that it took. */
+/* The parts of the loss at the point that the last step has taken, found by its sum among the evaluated points. */
 static const struct parts *parts_at(const struct style_search *s, double value)
 {
     int at = s->trial_count - 1;
@@ -260,7 +261,7 @@ static const struct parts *parts_at(const struct style_search *s, double value)
     return &s->trials[at];
 }
 
-/* Shows where the search stands. True: it is to stop. */
+/* Reports a step to the caller. True: the caller asks to stop. */
 static bool look(struct style_search *s, const double *x, int step, double value)
 {
     const struct parts *parts = parts_at(s, value);
@@ -277,7 +278,7 @@ static bool look(struct style_search *s, const double *x, int step, double value
     return stops;
 }
 
-/* The beginning, as a step that moves nothing. */
+/* Reports the initial picture as step 0. True: the search must not begin. */
 static bool look_first(struct style_search *s, const double *x, double *gradient, int *status)
 {
     double value = 0.0;

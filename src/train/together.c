@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A run that several ranks share: all stand at the same step, with the same weights, and end alike. How a group's
- * batches are dealt is in batches.c, how bytes go round in ranks.h. */
+/* Coordination of the ranks that share a run: all are at the same step with the same weights, and end alike. batches.c
+ * shares out a group's batches; ranks.h has the communication. */
 #include "train/training.h"
 #include <inttypes.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  *    for each epoch:  for each batch:  fill the plan's input, run the plan  (forward, loss, gradient, update)
  *
- * The mathematics is in the graph (step.c), the files are in run_folder.c, one batch is in batches.c; here is only the
- * order of things. */
+ * The mathematics is in the graph (step.c), the files are in run_folder.c, a batch is computed in batches.c; this file
+ * is only the order of things. */
 #include "train/training.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether nothing more is to be trained: all epochs, all time, or nothing better for long. */
+/* Whether training is over: all epochs are done, the time is up, or no epoch was better for too long (patience). */
 static bool is_over(const struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -33,7 +33,7 @@ static double figure_named(const char *name, const fov_task_figure *figures, int
     return otherwise;
 }
 
-/* `ahead`: batches between the one that is next and the one that is told of. */
+/* `ahead`: how many batches the reported position is ahead of the run's. */
 static fov_progress progress_of(const struct training *t, int64_t ahead, double loss, double rate)
 {
     const struct train_state *s = &t->state;
@@ -59,7 +59,7 @@ static fov_progress progress_of(const struct training *t, int64_t ahead, double 
     return progress;
 }
 
-/* Nothing with a hole in it is ever written. */
+/* Weights that are not finite are never written: E_NUMERIC instead. */
 static int check_weights(const struct training *t, double rate)
 {
     const char *bad = step_bad_parameter(&t->step);
@@ -80,12 +80,12 @@ static int save_between(const struct training *t, double rate)
     return status == FOV_OK ? run_folder_checkpoint(&t->folder, &t->state, t->error) : status;
 }
 
-/* Stopped on request: leave everything so that resume goes on from this very step. */
+/* Stops on request: saves a checkpoint, so that the run can be resumed from this very step. */
 static int stop(struct training *t, double rate)
 {
     const struct train_state *s = &t->state;
     int status = check_weights(t, rate);
-    if (status == FOV_OK && s->step > 0) { /* an epoch's end has saved already */
+    if (status == FOV_OK && s->step > 0) { /* at an epoch's end a checkpoint is written already */
         status = save_between(t, rate);
     }
     if (status == FOV_OK) {
@@ -98,8 +98,7 @@ static int stop(struct training *t, double rate)
                      s->step, t->settings.given.directory != NULL ? "; a checkpoint is written" : "");
 }
 
-/* A rank that is lost takes nothing with it: what the last update left is written, where an update was the last
- * thing. */
+/* After a rank was lost: writes a checkpoint of the last update, provided that no batch was added to the sums since. */
 static int give_up(const struct training *t, int status)
 {
     struct error unread = {.status = FOV_OK};
@@ -110,7 +109,8 @@ static int give_up(const struct training *t, int status)
     return status;
 }
 
-/* The program's rate for the step that comes next; with several ranks for the update, whose last batch decides. */
+/* Asks the program for the rate of the next step or, with several ranks, of the next update, whose last batch
+ * counts. */
 static int ask_rate(struct training *t, double *rate)
 {
     const fov_train_options *o = &t->settings.given;
@@ -129,7 +129,7 @@ static int ask_rate(struct training *t, double *rate)
     return FOV_OK;
 }
 
-/* The program may have rates of its own. Rank 0 asks, for all. */
+/* If the program chooses rates, rank 0 asks for the next one and shares it with all ranks. */
 static int choose_rate(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -151,7 +151,7 @@ static int train_steps(struct training *t)
     const fov_train_options *o = &t->settings.given;
     int status = training_begin_batches(t);
     double rate = 0.0;
-    bool ended = false; /* the epoch's end saves by itself */
+    bool ended = false; /* end_epoch saves a checkpoint anyway */
     while (status == FOV_OK && !ended) {
         double loss = 0.0, begin = clock_seconds();
         int64_t before = t->state.total;
@@ -180,11 +180,11 @@ static int train_steps(struct training *t)
     return status;
 }
 
-/* Figures that are no numbers end the run before anything of this epoch is written. */
+/* Validates with the averaged weights, if averages are kept. E_NUMERIC ends the run before this epoch is written. */
 static int validate(struct training *t)
 {
     scales_turn_to(t, &t->step);
-    updates_exchange(&t->step.updates, t->step.graph); /* what is saved is what is validated */
+    updates_exchange(&t->step.updates, t->step.graph); /* the averages, which are also saved */
     int status = evaluator_run(&t->validation, t->error);
     updates_exchange(&t->step.updates, t->step.graph);
     if (status == FOV_E_NUMERIC) {
@@ -193,7 +193,7 @@ static int validate(struct training *t)
     return status;
 }
 
-/* The row of the epoch that has ended. */
+/* Adds the history's row for the epoch that has ended. */
 static int add_row(struct training *t, const fov_progress *progress, double rate)
 {
     struct history *history = &t->state.history;
@@ -217,7 +217,8 @@ static int add_row(struct training *t, const fov_progress *progress, double rate
     return FOV_OK;
 }
 
-/* How good an epoch was; larger is better. Without validation data the best one is that which fitted best. */
+/* Score of an epoch, larger is better: the first validation figure, else the validation loss, else the training
+ * loss. */
 static double score_of(const fov_progress *progress)
 {
     const fov_task_figure *first = &progress->val_figures[0];
@@ -227,7 +228,7 @@ static double score_of(const fov_progress *progress)
     return first->lower_is_better ? -first->value : first->value;
 }
 
-/* Validates, writes the row, decides on the best, saves, begins the next epoch. */
+/* Ends an epoch: validates, adds the history's row, decides whether it is the best, saves, reports. */
 static int end_epoch(struct training *t, double rate)
 {
     const fov_train_options *o = &t->settings.given;
@@ -273,7 +274,7 @@ static int end_epoch(struct training *t, double rate)
     return status == FOV_OK && t->stopping ? stop(t, rate) : status;
 }
 
-/* The run's folder, for this run alone: two that write to one folder would lose both. */
+/* Creates and locks the run's folder: two runs that write to one folder would destroy each other's files. */
 static int open_folder(struct training *t)
 {
     const char *directory = t->settings.given.directory;
@@ -285,7 +286,7 @@ static int open_folder(struct training *t)
                : status;
 }
 
-/* `status`: of what had to be opened. */
+/* `status`: that of training_open. */
 static int training_run(struct training *t, int status)
 {
     if (status == FOV_OK && t->settings.given.directory != NULL) {
@@ -299,14 +300,14 @@ static int training_run(struct training *t, int status)
     while (status == FOV_OK && !is_over(t)) {
         status = train_steps(t);
         if (status == FOV_OK) {
-            /* The rate that the row shows is that of the epoch's last step. */
+            /* The history's row shows the rate of the epoch's last step. */
             status = end_epoch(t, t->rate);
         }
     }
     return status;
 }
 
-/* What is trained, and with what. */
+/* The arguments of fov_train_opt. */
 struct wanted {
     fov_model *model;
     fov_dataset *data;
@@ -326,6 +327,7 @@ static int open_run(const struct wanted *w, const fov_train_options *options, st
     return training_open(t, options);
 }
 
+/* Tries whether a run with this batch size can be opened, for the search of a batch size that fits the memory. */
 static int open_with(void *user, int64_t batch)
 {
     const struct wanted *w = user;
@@ -343,14 +345,15 @@ static int train(const struct wanted *w)
     const fov_train_options *o = w->options;
     struct training t;
     if (w->model->context->error.status != FOV_OK) {
-        return (int)w->model->context->error.status; /* an earlier failure that nobody has looked at */
+        return (int)w->model->context->error.status; /* an earlier failure that the caller has not handled */
     }
     int status = open_run(w, o, &t);
     int64_t batch = t.settings.batch;
     bool is_opened = status == FOV_OK;
     status = training_run(&t, status);
     training_close(&t);
-    /* A run that goes on keeps its batch, ranks open together, and whitening changes the model. */
+    /* Suggest a batch size that fits the memory, unless the run is resumed (its batch is fixed), ranks would have to
+     * open together, or whitening has changed the model. */
     bool is_whitened = o->whiten != NULL && strcmp(o->whiten, "none") != 0;
     if (!is_opened && !o->resume && o->ranks == NULL && !is_whitened) {
         struct wanted again = *w;

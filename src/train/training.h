@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run of training holds while it goes on, and what the files that share it offer each other: opening.c makes it
- * ready, batches.c computes, together.c is for several ranks, callers.c asks the program's functions. The order of
- * things is in train.c: read that first. */
+/* The state of a training run, and the functions that its files offer each other: opening.c sets the run up, batches.c
+ * computes batches, together.c coordinates several ranks, callers.c calls the program's callbacks. The loop itself is
+ * in train.c: read that first. */
 #ifndef TRAIN_TRAINING_H
 #define TRAIN_TRAINING_H
 
@@ -11,7 +11,7 @@
 #include "train/run_folder.h"
 #include "train/scales.h"
 
-/* What a batch adds to its epoch's figures. */
+/* What one batch contributes to the epoch's figures. */
 struct counted {
     double loss, samples;
     double sums[2 * TASK_MOST_FIGURES];
@@ -20,84 +20,85 @@ struct counted {
 struct training {
     fov_context *context;
     struct error *error;
-    struct arithmetic *host; /* the caller's arithmetic, which its callbacks get back */
+    struct arithmetic *host; /* the caller's floating-point mode, restored while its callbacks run */
     fov_model *model;
-    fov_model *resized; /* a copy that takes pictures of the size that is trained with; NULL: that is the model's own */
+    fov_model *resized; /* copy of the model for the pictures' size in training (train_size); NULL: its own size */
     fov_dataset *data;
     struct train_settings settings;
-    struct task_use use; /* of the model and the data to learn from */
+    struct task_use use; /* the task for the model and the training data */
     struct training_step step;
-    struct scales scales; /* other sizes of pictures */
+    struct scales scales; /* further picture sizes (multi_scale) */
     struct train_state state;
     struct run_folder folder;
     struct prefetch *prefetch;
     struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
-    uint32_t *order;         /* [samples] of the running epoch */
+    uint32_t *order;         /* [samples]: order of the samples in the current epoch */
     struct rank_group group; /* .ranks NULL: one process trains alone */
-    uint32_t *own;           /* [samples] those of them that this rank sees; alone: `order` itself */
-    struct counted *counted; /* [2][batches] of a group, where there are ranks: of all, of this one */
-    double waited;           /* for samples, before this epoch: seconds */
-    int64_t count;           /* samples */
+    uint32_t *own;           /* [samples]: the part of `order` that this rank computes; without ranks `order` itself */
+    struct counted *counted; /* [2][batches of a group], with ranks only: figures of all ranks, of this rank */
+    double waited;           /* seconds spent waiting for samples before this epoch */
+    int64_t count;           /* samples in the training data */
     int lock;                /* on the run's folder */
-    double rate;             /* of the last step; where the program chooses, of the one under way */
-    bool stopping;           /* asked to at an epoch's last step: its end comes first */
-    bool finishing;          /* asked to end as if all epochs were done */
+    double rate;             /* learning rate of the last step; if the program chooses rates, of the current step */
+    bool stopping;           /* a callback asked to stop; at an epoch's last step, the epoch is ended first */
+    bool finishing;          /* a callback asked to end the run as if all epochs were done */
 };
 
 /* ---- opening.c --------------------------------------------------------------------------------------------------- */
 
-/** All that a run needs, in memory, before its first step. training_close is to be called after failures, too. */
+/** Allocates and compiles everything that a run needs before its first step. Call training_close after a failure
+ *  too. */
 int training_open(struct training *t, const fov_train_options *options);
 void training_close(struct training *t);
 
 /* ---- batches.c --------------------------------------------------------------------------------------------------- */
 
-/** Decides the epoch's order of samples, which begin to be prepared from the step on at which it stands. */
+/** Draws the order of samples of the epoch and starts preparing them, from the present step on. */
 int training_begin_batches(struct training *t);
-/** The batch behind the last one of the group that batch `step` is of. */
+/** The end (exclusive) of the group of batches that batch `step` belongs to; a group makes one update. */
 int64_t training_group_end(const struct training *t, int64_t step);
-/** What makes an update, or, in one process alone, what adds to one: a batch. Answers its rate, and the loss of the
- *  last one. E_NUMERIC where that is not finite. */
+/** Computes the next batch; with several ranks, the next group. *rate: its learning rate; *loss: of the last batch.
+ *  E_NUMERIC: a loss is not finite. */
 int training_batches(struct training *t, double *rate, double *loss);
-/** The share of its time that the run has taken; negative: it ends by epochs. */
+/** Share of the run's time that has passed; negative: the run ends by epochs. */
 double training_time_share(const struct training *t);
-/** E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
+/** Sets E_NUMERIC with epoch, step, rate and cause. The model keeps the weights of the last good epoch. */
 int training_fail_numeric(const struct training *t, int64_t step, const char *what, const char *cause, double rate);
 
 /* ---- scales.c ---------------------------------------------------------------------------------------------------- */
 
-/** The sizes that the options ask for beside the run's own, whose step is there; none is fine. */
+/** Prepares the further sizes that the options ask for, if any; the step of the run's own size must exist. */
 int scales_open(struct training *t);
 void scales_close(struct training *t);
 /** Compiles the run's own step and those of other sizes. */
 int scales_compile(struct training *t);
 const fov_plan *scales_largest_plan(struct training *t);
-/** How the loader makes pictures of the other sizes, where `own` is what it does for the run's. Answers how many. */
+/** Fills in how the loader prepares pictures of the further sizes; `own`: for the run's own size. Returns how many. */
 int scales_forms(const struct training *t, const struct prepare_options *own, struct loader_form forms[]);
-/** Notes the size of batch `step` of this epoch for the loader, whose batch number `place` it is. */
+/** Tells the loader the size of batch `step` of this epoch, which is its batch number `place`. */
 void scales_begin_batch(struct training *t, int64_t step, size_t place);
-/** With what batch `step` of this epoch is computed. */
+/** The task and the training step that compute batch `step` of this epoch. */
 struct sized scales_of_batch(const struct training *t, int64_t step);
-/** To be called before plans of this step's graph run: others may have moved the weights. */
+/** Call it before plans of this step run: another size's step may have updated the weights since. */
 void scales_turn_to(struct training *t, const struct training_step *step);
 
 /* ---- together.c -------------------------------------------------------------------------------------------------- */
 
-/** Only rank 0 writes, and is asked. */
+/** Removes run folder and callbacks from all ranks but rank 0. */
 void training_settle_roles(struct training *t);
 int training_open_ranks(struct training *t);
-/** Agrees on `status`; rank 0's clock and wishes are those of all. */
+/** Makes all ranks agree on `status`, and copies rank 0's clock, *ended and requests to stop or finish to all. */
 int training_keep_together(struct training *t, int status, bool *ended);
-/** All ranks begin where rank 0 stands, with its weights. */
+/** Checks that all ranks were started alike, and copies rank 0's position and weights to all. */
 int training_begin_together(struct training *t, int status);
 
 /* ---- callers.c --------------------------------------------------------------------------------------------------- */
 
-/** While the caller's functions run, the context is theirs as it is between two calls. */
+/** Around a callback: gives the context to the program as between two calls of the library, and takes it back. */
 int training_leave(struct training *t);
 void training_come_back(struct training *t, int depth);
-/** Whether the run goes on, by what a function answers. */
+/** Calls on_step or on_epoch; its answer sets .finishing or .stopping. */
 void training_tell(struct training *t, int (*function)(const fov_progress *progress, void *user),
                    const fov_progress *progress);
 void training_ask_order(struct training *t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The nodes behind the loss, in the order in which they are told of in updates.h. */
+/* Adds the nodes after the loss, in the order listed in updates.h. */
 #include "train/updates.h"
 #include "base/memory.h"
 #include <fovea/operators.h>
@@ -7,34 +7,35 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_SIZE = 4096 + 64 }; /* a name of the graph and a few words: one that grows too long is refused there */
+enum { NAME_SIZE = 4096 + 64 }; /* a value's name and a few words; the graph refuses names that become too long */
 
-/* What is being built. */
+/* Working state of updates_add. */
 struct building {
     struct updates *updates;
     fov_graph *graph;
     const struct train_settings *settings;
-    fov_value *targets, *gradients; /* [count] */
+    fov_value *targets, *gradients; /* [count]: parameters to train, and their gradients */
     int count;
-    int end[TASK_MOST_TURNS]; /* of the targets of each turn, which lie one turn behind the other */
+    int end[TASK_MOST_TURNS]; /* end of each turn's targets, which are listed turn after turn */
 };
 
 static fov_value scalar(struct building *b, const char *name, double value)
 {
     const float number = (float)value;
-    name = fov_find(b->graph, name).id == 0 ? name : NULL; /* several updates may ask for the same */
+    name = fov_find(b->graph, name).id == 0 ? name : NULL; /* the name is taken if the graph has several updates */
     return fov_constant(b->graph, name, FOV_F32, (fov_shape){0}, &number);
 }
 
 static fov_value add_input(struct building *b, enum update_input which, const char *name)
 {
-    if (b->updates->input[which].id == 0) { /* not given by who adds the updates */
+    if (b->updates->input[which].id == 0) { /* not given by the caller */
         b->updates->input[which] = fov_input(b->graph, .name = name);
     }
     return b->updates->input[which];
 }
 
-/* "optimizer.PARAMETER.WORD": beside a parameter, of its shape; as the parameter is now, or zeros. */
+/* Adds the frozen parameter "optimizer.PARAMETER.WORD" of a parameter's shape, initialised with a copy of its present
+ * value (`begins_as_it`) or zeros. */
 static fov_value add_beside(struct building *b, fov_value parameter, const char *word, bool begins_as_it)
 {
     char name[NAME_SIZE];
@@ -45,7 +46,7 @@ static fov_value add_beside(struct building *b, fov_value parameter, const char 
         const void *data = graph_data(b->graph, parameter.id);
         size_t bytes = graph_value(b->graph, parameter.id)->bytes;
         if (data == NULL || fov_parameter_set(b->graph, beside, data, bytes) != FOV_OK) {
-            return (fov_value){0}; /* the context knows why */
+            return (fov_value){0}; /* the error is on the context */
         }
     }
     return beside;
@@ -53,7 +54,7 @@ static fov_value add_beside(struct building *b, fov_value parameter, const char 
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* sum = keep * sum + weight * more: over the batches of a group, in order. */
+/* Adds sum = keep * sum + weight * more, which accumulates over the batches of a group, in order. */
 static fov_value add_sum(struct building *b, fov_value beside, const char *word, fov_value more)
 {
     struct updates *u = b->updates;
@@ -83,7 +84,7 @@ static int add_sums_of_statistics(struct building *b, int parameters, struct err
     return u->held != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* Of several turns, those of all. */
+/* Lists the running statistics of all turns, and allocates memory to hold them. */
 static int list_statistics(struct building *b, int parameters, struct error *error)
 {
     struct updates *u = b->updates;
@@ -103,7 +104,7 @@ static int list_statistics(struct building *b, int parameters, struct error *err
     return u->statistics != NULL && u->held != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* What updates are made from then is the sum. */
+/* Adds accumulation: from here on the gradients are the sums over a group's batches. */
 static int add_sums(struct building *b, int parameters, struct error *error)
 {
     struct updates *u = b->updates;
@@ -122,8 +123,8 @@ static int add_sums(struct building *b, int parameters, struct error *error)
     return add_sums_of_statistics(b, parameters, error);
 }
 
-/* All gradients of a turn by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On
- * the difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
+/* Scales all gradients of a turn by one factor, so that their joint norm is at most `most` (Pascanu, Mikolov & Bengio,
+ * "On the difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
  * parameters. */
 static void add_norm_clip(struct building *b, int begin, int end, double most)
 {
@@ -144,7 +145,7 @@ static void add_norm_clip(struct building *b, int begin, int end, double most)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* What is 1 in the epochs and 0 outside of them. */
+/* The input that is 1 in these epochs and 0 in all others. */
 static fov_value find_window(struct building *b, struct group_epochs epochs, struct error *error)
 {
     struct updates *u = b->updates;
@@ -165,7 +166,7 @@ static fov_value find_window(struct building *b, struct group_epochs epochs, str
     return window->input;
 }
 
-/* The optimiser's node, with the rate and the decay of the parameter. Answers the new value. */
+/* Adds the optimiser's node for target i, with the rate and decay of that parameter. Returns the new value. */
 static fov_value add_step(struct building *b, int i, struct error *error)
 {
     struct group group = groups_of(b->settings, b->graph, b->targets[i]);
@@ -189,7 +190,8 @@ static fov_value add_step(struct building *b, int i, struct error *error)
     return optimizer_add(&optimizer, &update);
 }
 
-/* What the step made of a parameter becomes its slow copy every some steps. */
+/* Adds Lookahead for a parameter: a slow copy, which follows the new value every few steps, and to
+ * which the parameter is then set. Returns the parameter's new value. */
 static fov_value add_lookahead(struct building *b, fov_value parameter, fov_value renewed, struct error *error)
 {
     struct optimizer average = {.op = op_find("moving_average")};
@@ -220,8 +222,8 @@ static bool has_prefix(const char *name, const char *prefix)
     return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* Running statistics are averaged as the weights are, so that they belong to the same network. Where batches are
- * collected, what they are by then. `prefix`: of the names of a turn's parameters; NULL: all. */
+/* Adds averages of running statistics, as of weights, so that both belong to the same network. With accumulation the
+ * values set at the group's end are averaged. `prefix`: of the names of a turn's parameters; NULL: all. */
 static void add_averages_of_statistics(struct building *b, const char *prefix, int parameters)
 {
     for (int i = 0; i < parameters; i++) {
@@ -244,7 +246,7 @@ static void add_lookahead_of_statistics(struct building *b, int parameters, stru
     }
 }
 
-/* The inputs and the room that renewing the weights needs. */
+/* Adds the inputs and allocates the list that the update of the weights needs. */
 static int open_weights(struct building *b, int parameters, struct error *error)
 {
     const fov_train_options *o = &b->settings->given;
@@ -262,7 +264,7 @@ static int open_weights(struct building *b, int parameters, struct error *error)
     return FOV_OK;
 }
 
-/* Of the parameters `begin` to `end`, those of a turn. */
+/* Adds the updates of the targets `begin` to `end`, which are those of a turn. */
 static int add_weights(struct building *b, int begin, int end, struct error *error)
 {
     const fov_train_options *o = &b->settings->given;
@@ -278,7 +280,7 @@ static int add_weights(struct building *b, int begin, int end, struct error *err
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-/* What a step renews when it does not only collect. */
+/* With accumulation: lists what the update at a group's end assigns, which is everything but sums and statistics. */
 static int list_others(struct building *b, struct error *error)
 {
     struct updates *u = b->updates;
@@ -299,7 +301,7 @@ static int list_others(struct building *b, struct error *error)
     return u->others != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* Adds those of a turn behind those that are there. */
+/* Appends a turn's targets and their gradients to those of earlier turns. */
 static int find_gradients(struct building *b, const struct task_turn *turn, int parameters, struct error *error)
 {
     int begin = b->count, used = b->count;
@@ -330,8 +332,8 @@ static int find_gradients(struct building *b, const struct task_turn *turn, int 
     return status;
 }
 
-/* What is assigned of a turn: where batches are collected, its sums; else its parameters, with what was added beside
- * them, which are the graph's parameters from number `first` on. `prefix`: of the names of its parameters. */
+/* Lists what a turn's plan assigns: with accumulation its sums; else its parameters and the states added for them,
+ * which are the graph's parameters from number `first` on. `prefix`: of the names of the turn's parameters. */
 static int list_turn(struct building *b, int turn, int first, const char *prefix, struct error *error)
 {
     const struct updates *u = b->updates;
@@ -459,15 +461,16 @@ void updates_set(const struct update_places *places, const struct update_moment 
     }
 }
 
-/* At first the average is all there is: a decay that grows to its value, (n - 1) / (n + 9) at the n-th update. */
+/* 1 - decay at the n-th update. The decay grows to its value as (n - 1) / (n + 9), since early averages would otherwise
+ * be dominated by the initial weights. */
 static double average_share(double decay, double number)
 {
     double early = 10.0 / (number + 9.0);
     return early > 1.0 - decay ? early : 1.0 - decay;
 }
 
-/* How far the slow copy goes at the n-th update; 0: the weights stay their own. At the end of a share that falls it
- * stays where it is, and the weights come to it. */
+/* How far the slow copy moves to the weights at the n-th update; 0: no Lookahead in this update. If the share falls
+ * over the run (lookahead_final), the copy practically stays at the last update, and the weights are set to it. */
 static double lookahead_share(const struct train_settings *settings, double number)
 {
     const fov_train_options *o = &settings->given;
@@ -529,7 +532,7 @@ void updates_settle(const struct updates *updates, fov_graph *graph)
         const struct update_statistic *one = &updates->statistics[k];
         memcpy(graph_data(graph, one->parameter), graph_data(graph, one->sum), one->count * sizeof(float));
     }
-    graph->version += updates->statistic_count > 0; /* plans have packed forms of their own */
+    graph->version += updates->statistic_count > 0; /* plans hold packed copies, to be packed again */
 }
 
 void updates_exchange(const struct updates *updates, fov_graph *graph)
@@ -545,6 +548,6 @@ void updates_exchange(const struct updates *updates, fov_graph *graph)
         }
     }
     if (updates->average_count > 0) {
-        graph->version++; /* plans have packed weights of their own */
+        graph->version++; /* plans hold packed weights, to be packed again */
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Second moments of patches, summed in the order of samples and pixels by one thread: once, before the first step. */
+/* Computes the second moments of patches once, before the first step; one thread sums in the order of samples and
+ * pixels. */
 #include "train/whiten.h"
 #include "base/text.h"
 #include "train/eigen.h"
@@ -7,14 +8,14 @@
 #include <string.h>
 
 enum { MOST_SAMPLES = 5000, MOST_NUMBERS = 1024 /* of a patch */, BATCH = 100 };
-static const double LEAST_VARIANCE = 5e-4; /* added to each, so that what is nearly constant is not blown up */
+static const double LEAST_VARIANCE = 5e-4; /* added to each eigenvalue, which bounds the filters' scale */
 
-/* A patch: channels, height and width of the weight's filters. */
+/* A patch has the channels, height and width of the weight's filters. */
 struct patch {
-    int filters, channels, height, width, numbers;
+    int filters, channels, height, width, numbers; /* numbers: elements of a patch */
 };
 
-/* The convolution's weight, where it reads the pictures. */
+/* Finds the weight by name; it must belong to a convolution that reads the pictures. */
 static int find(const fov_model *model, const char *name, int *weight, struct patch *patch, struct error *error)
 {
     const fov_graph *graph = model->graph;
@@ -41,7 +42,8 @@ static int find(const fov_model *model, const char *name, int *weight, struct pa
                      text_escape(shown, sizeof shown, name));
 }
 
-/* Adds all patches of a picture [height, width, channels]; moments [numbers][numbers], the upper half. */
+/* Adds the products of all patches of a picture [height, width, channels] to the upper half of moments
+ * [numbers][numbers]. */
 static void add_picture(const struct patch *patch, const float *pixels, const struct picture_size *size,
                         double *moments, double *row)
 {
@@ -63,7 +65,7 @@ static void add_picture(const struct patch *patch, const float *pixels, const st
     }
 }
 
-/* The mean over all patches of the product of two of their numbers. */
+/* Fills moments [numbers][numbers] with the mean, over all patches, of the products of each two elements. */
 static int find_moments(const struct task_use *use, const struct patch *patch, double *moments, struct error *error)
 {
     struct fov_context *context = use->model->context;

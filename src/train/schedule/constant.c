@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rate that was asked for, always. */
+/* The base rate at every step. */
 #include "train/schedule.h"
 
 static double rate(const void *options, const struct schedule_moment *moment)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A small drop after every epoch. */
+/* The rate is multiplied by gamma after every epoch. */
 #include "train/schedule.h"
 
 struct exponential_options {

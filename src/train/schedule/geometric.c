@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From one rate to another in equal ratios, step by step over the whole run; upwards it is the range test that
- * --find-lr makes (Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3). */
+/* Geometric progression from one rate to another over the steps of the whole run; upwards it is used by the range test
+ * of --find-lr (Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3). */
 #include "train/schedule.h"
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A drop at each of the epochs that are named, as most ResNets were trained (He et al. 2016, section 4.2: at a half and
- * at three quarters). */
+/* The rate is multiplied by gamma at each of the listed epochs, as in training most ResNets (He et al. 2016, section
+ * 4.2: at a half and at three quarters of the run). */
 #include "train/schedule.h"
 
 struct multistep_options {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Up from a small rate to the largest, and down to almost nothing (Smith & Topin, "Super-convergence", 2018), with
- * PyTorch's names and defaults. Momentum stays as it is. */
+/* The rate rises from a small value to the peak and falls to almost nothing (Smith & Topin, "Super-convergence", 2018),
+ * with PyTorch's names and defaults. Momentum is not changed. */
 #include "train/schedule.h"
 #include <math.h>
 
@@ -26,7 +26,7 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-/* From `begin` to `end`, `done` of the way. */
+/* Interpolates between `begin` and `end`; `done`: 0 to 1. */
 static double between(const struct one_cycle_options *o, double begin, double end, double done)
 {
     const double pi = 3.14159265358979323846;
@@ -38,7 +38,7 @@ static double rate(const void *options, const struct schedule_moment *moment)
 {
     const struct one_cycle_options *o = options;
     double peak = o->peak > 0.0 ? o->peak : moment->lr, begin = peak / o->div, end = begin / o->final_div;
-    double top = o->rise * moment->steps - 1.0, last = moment->steps - 1.0; /* steps with the peak, and the last one */
+    double top = o->rise * moment->steps - 1.0, last = moment->steps - 1.0; /* step with the peak; last step */
     if (moment->step <= top) {
         return between(o, begin, peak, top > 0.0 ? moment->step / top : 1.0);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A drop when the validation loss has not become better for some epochs; PyTorch's ReduceLROnPlateau. */
+/* The rate drops when the validation loss has not improved for some epochs; PyTorch's ReduceLROnPlateau. */
 #include "train/schedule.h"
 #include <math.h>
 
@@ -24,7 +24,7 @@ static const struct attribute attributes[] = {
     {.name = NULL},
 };
 
-enum { DROPS, BEST, BAD, COOLING, SEEN }; /* BEST counts once something was SEEN */
+enum { DROPS, BEST, BAD, COOLING, SEEN }; /* numbers of the state; BEST is valid if SEEN is 1 */
 
 static double rate(const void *options, const struct schedule_moment *moment)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A power of what is left of the run (Liu, Rabinovich & Berg, "ParseNet", 2015); power 1: a straight line. */
+/* The rate falls with a power of the remaining share of the run (Liu, Rabinovich & Berg, "ParseNet", 2015); power 1 is
+ * a straight line. */
 #include "train/schedule.h"
 #include <math.h>
 

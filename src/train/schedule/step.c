@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A drop every so many epochs. Products instead of pow(): the same bits from every C library. */
+/* The rate is multiplied by gamma every step_epochs epochs. Products instead of pow() give the same bits with every C
+ * library. */
 #include "train/schedule.h"
 
 struct step_options {

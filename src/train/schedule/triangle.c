@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A straight line up, and one down, once or several times over the run (Smith, "Cyclical learning rates", 2017). */
+/* The rate rises and falls linearly, once or several times over the run (Smith, "Cyclical learning rates", 2017). */
 #include "train/schedule.h"
 #include <math.h>
 
