@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All vector kernels of one instruction set and the table of them, which is the only symbol that other files can see.
-   CMakeLists.txt generates one unit per instruction set, which includes the set's header from isa/ and then this file
-   */
+   CMakeLists.txt generates one unit per instruction set, which includes the set's header from isa/ and this file. */
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
 #include "kernel/vector/depthwise.h"
