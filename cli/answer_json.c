@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scores ranked and named, and the items of an answer, as members of an object. */
+/* Writes ranked scores with their names, and the items of an answer, into JSON objects. */
 #include "answer_json.h"
 #include <string.h>
 
@@ -90,7 +90,7 @@ void answer_set_items(json_t *object, const fov_answer *answer)
     const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
     json_set_text(object, "task", answer->task);
     answer_set_note(object, answer->note);
-    if (answer->boxes != NULL) { /* whose items only count them */
+    if (answer->boxes != NULL) { /* items then only hold the number of boxes of each class */
         json_set(object, "boxes", json_from_boxes(answer->boxes, answer->box_count));
         return;
     }

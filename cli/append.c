@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text that is cut off where its room ends. */
+/* Appending to text buffers of fixed size. */
 #include "append.h"
 #include <stdarg.h>
 #include <stdio.h>

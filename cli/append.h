@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one way to add to a text in a room of fixed size. */
+/* Appending to a text buffer of fixed size; all of cli/ uses this function. */
 #ifndef CLI_APPEND_H
 #define CLI_APPEND_H
 
@@ -11,9 +11,9 @@
 #define CLI_PRINTF(at, first)
 #endif
 
-/** Adds to a text in a room of fixed size, `used` bytes of which are taken (without the terminating 0); what does not
- *  fit is cut off. Answers how many are taken now: always below `size`. Never by adding up what snprintf answers: that
- *  is what it would have written. */
+/** Appends to a text of `used` bytes (without the terminating 0) in a buffer of `size` bytes; what does not fit is cut
+ *  off. Returns the new length, always below `size`. (The results of snprintf must not be added up instead: they count
+ *  what did not fit, too.) */
 size_t append_text(char *out, size_t size, size_t used, const char *format, ...) CLI_PRINTF(4, 5);
 
 #endif

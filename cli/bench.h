@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of `fovea bench`: bench_run.c measures, bench_layers.c looks at single steps, bench_report.c prints, and
- * bench_compare.c holds a run against a stored one. verb_bench.c puts them in order. */
+/* The parts of `fovea bench`: bench_run.c measures, bench_layers.c times single steps, bench_report.c prints, and
+ * bench_compare.c compares a run with a stored one. verb_bench.c calls them. */
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
 
@@ -8,7 +8,7 @@
 #include "json.h"
 #include "output.h"
 
-/** What is to be measured. */
+/** What to measure. */
 struct bench_case {
     const char *word; /**< as it was typed: "resnet50.onnx" */
     int64_t batch;
@@ -18,20 +18,20 @@ struct bench_case {
     bool layers;
 };
 
-/** Times of one thing done over and over, seconds. */
+/** Statistics of repeated measurements of one time, seconds. */
 struct bench_times {
     int64_t count;
-    double least, low, median, high; /**< low and high: quartiles, between which half of the times lie */
+    double least, low, median, high; /**< low and high: the quartiles */
 };
-/** Sorts `seconds` and sums it up. */
+/** Sorts `seconds` and computes their statistics. */
 struct bench_times bench_sum_up(double *seconds, int64_t count);
 
 /** One step of the plan, with its median time. */
 struct bench_layer {
     fov_plan_step step; /**< its strings are copies that belong to the result */
     double seconds;
-    double bound;      /**< seconds that it takes at least by the roofline */
-    bool by_bytes;     /**< it is memory, not arithmetic, that bounds it */
+    double bound;      /**< lower bound of its time by the roofline model, seconds */
+    bool by_bytes;     /**< the bound comes from memory traffic, not from arithmetic */
     double bandwidth;  /**< bytes per second that this machine reaches on as many bytes */
 };
 
@@ -40,22 +40,22 @@ struct bench_result {
     fov_plan_memory memory;
     fov_shape input;
     int64_t multiply_adds; /**< of one run: all samples, direct sums */
-    double load, plan, first; /**< seconds: the file read, the plan made, its first run */
-    size_t peak_resident;  /**< bytes, after the first run: with model and plan, without what measuring takes */
-    double flops;          /**< operations per second of which this machine is capable */
-    double load_average;   /**< before; negative: the system does not say */
-    double others;         /**< processors that other programs kept busy meanwhile; negative: the system does not say */
-    bool disturbed;        /**< these were so many that they took processors from us */
+    double load, plan, first; /**< seconds to load the file, to make the plan, and of its first run */
+    size_t peak_resident;  /**< bytes, peak up to the first run's end: model and plan, without the measurement's own */
+    double flops;          /**< peak operations per second of this machine */
+    double load_average;   /**< before the measurement; negative: unknown */
+    double others;         /**< processors that other programs kept busy during it; negative: unknown */
+    bool disturbed;        /**< other programs took processors that this run needed */
     struct bench_layer *layers;
     int layer_count; /**< 0: not asked for */
 };
 
-/** Opens, runs, times. What fails is said; answers the exit code. Free the result in any case. */
+/** Opens the model, runs and times it. 0 or an exit code after a sentence. Free the result in any case. */
 int bench_run(struct cli *cli, const struct bench_case *bench, struct bench_result *result);
 void bench_free(struct bench_result *result);
 
-/** Times every step of a plan and asks the machine for its bounds; `result->flops` must be known. False: the library
- * said why. */
+/** Times every step of a plan and measures the machine's bandwidths for the bounds; `result->flops` must be set. False:
+ * the context has the error. */
 bool bench_layers(struct cli *cli, fov_plan *plan, double seconds, struct bench_result *result);
 
 /** All figures as one object. */
@@ -65,9 +65,9 @@ void bench_print_layers(struct cli *cli, const struct bench_result *result);
 /** "1.23 ms" */
 const char *bench_show_time(char out[NUMBER_SIZE], double seconds);
 
-/** Reads a stored run. NULL: said why, and *code is the exit code. */
+/** Reads a stored run. NULL, after a sentence, with the exit code in *code. */
 json_t *bench_read(struct cli *cli, const char *path, int *code);
-/** Are both of the same model, in training or not, and size? Else says so and answers an exit code. */
+/** 0 where both runs have the same model, training mode, batch and input size; else an exit code after a sentence. */
 int bench_comparable(struct cli *cli, const char *path, const json_t *stored, const json_t *now);
 /** Ratios of all figures, now / stored, as a table. */
 void bench_print_comparison(struct cli *cli, const char *path, const json_t *stored, const json_t *now);

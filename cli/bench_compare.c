@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two runs side by side: what --save wrote, or --json printed, and the run just made. A ratio is now / stored. */
+/* Compares the run just made with a stored one, written by --save or printed by --json. A ratio is now / stored. */
 #include "bench.h"
 #include "table.h"
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 enum kind { SECONDS, RATE, BYTES };
 
-/* The figures that are compared, by their path in the object. */
+/* The figures that are compared, by group and key in the object. */
 static const struct figure {
     const char *group, *key, *label;
     enum kind kind;
@@ -41,7 +41,7 @@ json_t *bench_read(struct cli *cli, const char *path, int *code)
     return object;
 }
 
-/* The file's or network's name without folders: where it lies may differ. */
+/* The file's or network's name without folders, which may differ. */
 static const char *base_name(const json_t *run)
 {
     const char *word = json_string_value(json_object_get(run, "model"));
@@ -66,7 +66,7 @@ int bench_comparable(struct cli *cli, const char *path, const json_t *stored, co
     return EXIT_OK;
 }
 
-/* NaN where it is not there. */
+/* A figure of a run; NaN: the run does not have it. */
 static double figure_of(const json_t *run, const struct figure *figure)
 {
     const json_t *group = figure->group != NULL ? json_object_get(run, figure->group) : run;
@@ -79,7 +79,8 @@ static double layer_seconds(const json_t *layer)
     return json_number_value(json_object_get(layer, "seconds"));
 }
 
-/* The stored layer of that name and operation; a name may be that of several steps, so `*at` goes on from the last. */
+/* The stored layer of that name and operation, searched from *at, which moves behind it: several steps may share a
+ * name. */
 static const json_t *find_layer(const json_t *layers, const json_t *wanted, size_t *at)
 {
     for (size_t i = *at; i < json_array_size(layers); i++) {
@@ -142,7 +143,7 @@ static void print_layers(struct cli *cli, const json_t *stored, const json_t *no
     table_free(table);
 }
 
-/* What differs in how the two runs were made, one line each. */
+/* Prints in which conditions (threads, isa, ...) the two runs differ, one line each. */
 static void print_differences(struct cli *cli, const json_t *stored, const json_t *now)
 {
     static const char *const keys[] = {"threads", "isa", "processor", "version"};

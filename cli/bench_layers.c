@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the time goes: each step's median over several profiled runs, and the least that the roofline leaves it
- * (Williams, Waterman, Patterson 2009): it must do its arithmetic, at most at the machine's peak, and move its inputs,
- * weights and results once, at most at the bandwidth that the machine reaches on as many bytes. */
+/* Time per step: each step's median over several profiled runs, and its lower bound by the roofline model (Williams,
+ * Waterman, Patterson 2009): a step must do its arithmetic, at most at the machine's peak, and move its inputs, weights
+ * and
+ * results once, at most at the bandwidth that the machine reaches on as many bytes. */
 #include "bench.h"
 #include "progress.h"
 #include <math.h>
@@ -13,7 +14,7 @@ static const double BANDWIDTH_SECONDS = 0.04;
 
 /* ---- bandwidth by size ------------------------------------------------------------------------------------------ */
 
-/* From first-level cache to memory, each size four times the one before. */
+/* Bandwidths for sizes from first-level cache to memory, each four times the size before. */
 struct bandwidths {
     double bytes[SIZE_COUNT], rate[SIZE_COUNT];
     int count;
@@ -25,7 +26,7 @@ static bool measure_bandwidths(fov_context *context, struct bandwidths *table)
     for (double bytes = 16384; table->count < SIZE_COUNT; bytes *= 4) {
         double rate = fov_measure_bandwidth(context, (size_t)bytes, BANDWIDTH_SECONDS);
         if (rate == 0 && table->count > 0 && fov_error_status(context) == FOV_E_MEMORY) {
-            fov_error_clear(context); /* over --max-memory: the largest that fits stands for all above it */
+            fov_error_clear(context); /* over --max-memory: the largest size that fits represents all larger ones */
             return true;
         }
         if (rate == 0) {
@@ -37,7 +38,7 @@ static bool measure_bandwidths(fov_context *context, struct bandwidths *table)
     return true;
 }
 
-/* Between two sizes measured: a straight line between the logarithms. */
+/* The bandwidth for a size, interpolated between the measured sizes, linearly in logarithms. */
 static double bandwidth_for(const struct bandwidths *table, double bytes)
 {
     int above = 0;
@@ -54,7 +55,7 @@ static double bandwidth_for(const struct bandwidths *table, double bytes)
 
 /* ---- time per step ---------------------------------------------------------------------------------------------- */
 
-/* Medians of each step over as many profiled runs as fit into `seconds`. */
+/* Median time of each step over as many profiled runs as fit into `seconds`. */
 static void time_steps(struct cli *cli, fov_plan *plan, double seconds, double *median)
 {
     struct progress progress;
@@ -88,7 +89,7 @@ static void time_steps(struct cli *cli, fov_plan *plan, double seconds, double *
     free(all);
 }
 
-/* The step with strings that outlive its plan, all in one block that begins with the name. */
+/* A copy of the step whose strings outlive the plan, all in one block of memory that begins with the name. */
 static fov_plan_step keep_step(fov_plan_step step)
 {
     const char **text[] = {&step.name, &step.operation, &step.detail, &step.layout};
@@ -123,7 +124,7 @@ bool bench_layers(struct cli *cli, fov_plan *plan, double seconds, struct bench_
         layer->bandwidth = bandwidth_for(&bandwidths, bytes);
         double arithmetic = 2.0 * (double)layer->step.multiply_adds / result->flops, moving = bytes / layer->bandwidth;
         layer->by_bytes = moving > arithmetic;
-        /* A view, or an identity, is no work at all: nothing comes in. */
+        /* A step that reads nothing, such as a view or an identity, does no work. */
         layer->bound = layer->step.reads == 0 ? 0 : layer->by_bytes ? moving : arithmetic;
     }
     free(median);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What was measured, as text and as JSON. GFLOP/s count two operations for each multiply-add that direct sums would
- * take, whatever way a layer went: Winograd's way takes fewer, so its figure may lie above the machine's peak. */
+/* The results of a benchmark as text and as JSON. GFLOP/s count two operations for each multiply-add of a direct
+ * convolution, whichever algorithm a layer used: Winograd's takes fewer, so its figure may exceed the machine's
+ * peak. */
 #include "bench.h"
 #include "rates.h"
 #include "table.h"
@@ -101,7 +102,8 @@ static int by_seconds(const void *a, const void *b)
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-/* Sums per operation ("conv" for "conv + relu"), the longest first; answers how many. kinds [layer_count]. */
+/* Sums the steps per operation ("conv" for "conv + relu"), the longest time first, into kinds [layer_count]; returns
+ * how many operations there are. */
 static int sum_kinds(const struct bench_result *result, struct kind *kinds)
 {
     int count = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens a model as its user would, and times runs of its plan. Times before the first output are taken once: the file
- * is read, the plan is made, it runs. Then it runs until it is warm, then for as long as was asked. */
+/* Opens a model as its user would, and times runs of its plan. The times up to the first output are measured once:
+ * loading the file, making the plan, the first run. Then follow warm-up runs, then runs for the time that was asked
+ * for. */
 #include "bench.h"
 #include "progress.h"
 #include "source.h"
@@ -11,19 +12,21 @@
 
 enum { LEAST_RUNS = 5, FEWEST_RUNS = 3, MOST_RUNS = 1 << 20, WARM_RUNS = 2 };
 static const double WARM_SHARE = 0.15, FLOPS_SECONDS = 0.2;
-/* Others may keep those processors busy that we leave idle, and this much of ours. */
+/* Other programs may use the processors that this run leaves idle, and this many more, before it counts as
+ * disturbed. */
 static const double PATIENCE = 0.25;
 
 /* ---- the system ------------------------------------------------------------------------------------------------ */
 
-/* Processors kept busy in the last minute by everybody; -1 where the system does not say. */
+/* The system's load average of the last minute; -1: unknown. */
 static double load_average(void)
 {
     double load;
     return getloadavg(&load, 1) == 1 ? load : -1;
 }
 
-/* Linux hands what getrusage says on from the program that started this one, so its own file is asked first. */
+/* Peak resident memory of this process, bytes. On Linux the value of getrusage is inherited from the program that
+ * started this one, so /proc is read first. */
 static size_t peak_resident(void)
 {
     char line[256];
@@ -44,7 +47,7 @@ static size_t peak_resident(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;
 }
 
-/* Seconds that all processors together have worked since the system started, and that this process has. */
+/* Busy seconds of all processors since the system started (all) and of this process (own). */
 struct work {
     double all, own, clock;
     bool known;
@@ -71,7 +74,7 @@ static struct work work_so_far(void)
     return work;
 }
 
-/* Processors that others kept busy since `before`. */
+/* How many processors other programs kept busy, on average, since `before`; -1: unknown. */
 static double others_since(const struct work *before)
 {
     struct work now = work_so_far();
@@ -83,15 +86,15 @@ static double others_since(const struct work *before)
     return others > 0 ? others : 0;
 }
 
-/* ---- what is run ------------------------------------------------------------------------------------------------- */
+/* ---- the plan to run --------------------------------------------------------------------------------------------- */
 
-/* A plan and all that it stands on. */
+/* A plan with its model. */
 struct subject {
     struct cli *cli;
     fov_model *model;
     fov_training *training; /* NULL: inference */
-    fov_plan *plan;         /* of either */
-    int64_t number;         /* of the run */
+    fov_plan *plan;         /* of inference, or of .training, which owns it */
+    int64_t number;         /* of runs so far */
 };
 
 static void subject_close(struct subject *subject)
@@ -104,8 +107,8 @@ static void subject_close(struct subject *subject)
     fov_model_free(subject->model);
 }
 
-/* Numbers in -1 .. 1 that are the same everywhere (Knuth's MMIX generator): what they are does not matter as long as
- * they are neither zeros nor denormal. */
+/* Numbers in -1 .. 1, the same on every machine (Knuth's MMIX generator): the values do not matter as long as they are
+ * neither zeros nor denormal. */
 static double next_number(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -139,7 +142,7 @@ static bool open_training(struct subject *subject, const struct bench_case *benc
 static bool open_inference(struct subject *subject, const struct bench_case *bench)
 {
     fov_value output = fov_model_output(subject->model);
-    fov_plan_options options = {.batch = bench->batch}; /* pixels in ONNX's order, as whoever compares has them */
+    fov_plan_options options = {.batch = bench->batch}; /* inputs in ONNX's order, as other runtimes take them */
     subject->plan = fov_plan_create(fov_model_graph(subject->model), &output, 1, &options);
     if (subject->plan == NULL) {
         return false;
@@ -195,7 +198,7 @@ struct bench_times bench_sum_up(double *seconds, int64_t count)
                                 .high = seconds[count - 1 - count / 4]};
 }
 
-/* At least LEAST_RUNS, unless even FEWEST_RUNS take more than twice the time that was given. */
+/* Whether `count` runs suffice: LEAST_RUNS at least, but only FEWEST_RUNS where they take more than twice the time. */
 static bool enough(int64_t count, double passed, double seconds)
 {
     return count == MOST_RUNS || (count >= LEAST_RUNS && passed >= seconds) ||
@@ -212,7 +215,7 @@ static void repeat(struct subject *subject, const struct bench_case *bench, stru
     for (int i = 0; i < WARM_RUNS || progress_clock() - begun < WARM_SHARE * bench->seconds; i++) {
         run_once(subject);
         if (progress_clock() - begun > bench->seconds) {
-            break; /* one run is longer than what was given for all */
+            break; /* a single run takes longer than the time for all */
         }
     }
     struct work before = work_so_far();

@@ -29,14 +29,15 @@ static bool is_wide(uint32_t c)
     return c >= 0x1100 && is_in(wide, sizeof wide / sizeof wide[0], c);
 }
 
-/* Marks that are set onto the character before, and characters that are not seen. */
+/* Combining marks and invisible characters, which take no column. */
 static bool is_mark(uint32_t c)
 {
     static const struct range marks[] = {{0x300, 0x36f}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}};
     return c >= 0x300 && is_in(marks, sizeof marks / sizeof marks[0], c);
 }
 
-/* Takes the character at `*at`, which is not the end; bytes that are no UTF-8 count one each. */
+/* Reads the character at `*at`, which must not be the end, and advances `*at`; each byte of invalid UTF-8 is one
+ * character. */
 static uint32_t take_character(const char **at)
 {
     const unsigned char *byte = (const unsigned char *)*at;

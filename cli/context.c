@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's context as the options of every verb ask for it: threads, memory, seed, how much is said. */
+/* Makes the library's context from the common options: threads, memory, seed, log level. */
 #include "options.h"
 #include "output.h"
 #include "rates.h"
@@ -13,7 +13,7 @@ static void log_line(void *user, fov_log_level level, const char *message)
     fprintf(stderr, "fovea: %s: %s\n", names[level], show_clean(clean, sizeof clean, message));
 }
 
-/* Only warnings, unless asked for more. */
+/* The log without --verbose: warnings only. */
 static void log_warning(void *user, fov_log_level level, const char *message)
 {
     if (level == FOV_LOG_WARNING) {
@@ -21,8 +21,8 @@ static void log_warning(void *user, fov_log_level level, const char *message)
     }
 }
 
-/* Rates measured on this machine take the place of those of its instruction set, where there are any. They can change
- * results, by the rounding of another way to compute the same, so -v says which are used. */
+/* Replaces the built-in rates by those measured on this machine (bench --tune), where there are any. They can change
+ * the last digits of results, through the choice of algorithms, so -v prints which are used. */
 static void take_rates(struct cli *cli)
 {
     char from[RATES_PATH], line[RATES_PATH + 64];

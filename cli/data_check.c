@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea data info and check: how many samples of which classes and sizes, and what there is to say of the files. */
+/* fovea data info and check: numbers of samples by class, sizes of pictures, and findings about the files. */
 #include "data_show.h"
 #include "json.h"
 #include "options.h"
@@ -13,7 +13,7 @@
 
 enum { SPLITS = 3, CLASSES_SHOWN = 200, KINDS = 64 };
 
-/* What was opened: training, test and, where it is another one, validation. */
+/* The opened splits: training, test and, where it differs from test, validation. */
 struct description {
     struct cli *cli;
     const char *source;
@@ -50,7 +50,7 @@ static int show_checking(void *user, int64_t done, int64_t total)
     return signals_stop();
 }
 
-/* Opens the splits; what fails waits on the context. */
+/* Opens the splits and counts their classes. False: the context has the error. */
 static bool open_splits(struct description *d)
 {
     static const fov_split splits[SPLITS] = {FOV_TRAIN, FOV_TEST, FOV_VALIDATION};
@@ -78,7 +78,7 @@ static bool open_splits(struct description *d)
 /* How many findings there are of each kind, in the order of the first of each. */
 struct kinds {
     struct {
-        int64_t first, count; /* finding; how many like it */
+        int64_t first, count; /* index of the first finding of the kind; number of them */
     } at[KINDS];
     int count;
 };
@@ -188,7 +188,7 @@ static void print_counts(const struct description *d)
     table_free(table);
 }
 
-/* Names of classes or values, where no sample has just one of them. */
+/* Prints the names of classes or values, for targets other than one class per sample. */
 static void print_names(const struct description *d, const fov_dataset_info *info)
 {
     bool is_values = info->target == FOV_TARGET_VALUES;
@@ -311,7 +311,7 @@ static void print_check(const struct description *d)
     }
 }
 
-/* Everything that was found out; then the exit code. */
+/* Prints the description and the findings; returns the exit code. */
 static int report(struct description *d, bool opened)
 {
     struct cli *cli = d->cli;
@@ -347,7 +347,7 @@ int data_describe(struct cli *cli, const char *source, bool decode)
 {
     struct description d = {.cli = cli, .source = source, .decoded = decode};
     bool quiet = cli->quiet;
-    cli->quiet = true; /* what the library would say while it opens the data comes in the findings */
+    cli->quiet = true; /* no log: the library's warnings about the data are among the findings */
     fov_context *context = cli_context(cli);
     cli->quiet = quiet;
     if (context == NULL) {

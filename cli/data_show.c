@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking at samples: counts, a contact sheet, files. */
+/* Showing samples of a dataset on the terminal or as a contact sheet, and exporting them as files. */
 #include "data_show.h"
 #include "json.h"
 #include "options.h"
@@ -23,7 +23,7 @@ static int64_t chosen_count(const struct cli *cli, int64_t standard, int64_t the
 
 /* ---- show -------------------------------------------------------------------------------------------------------- */
 
-/* Places `count` samples from `first` on side by side on a canvas of one row of cells. */
+/* Places `count` samples, beginning with `first`, side by side on a canvas of one row of cells. */
 static int place_row(fov_dataset *data, int64_t first, int64_t count, int side, int gap, struct canvas *canvas, int top)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -87,7 +87,7 @@ static int save_sheet(struct cli *cli, fov_dataset *data, int64_t count, const c
     return EXIT_OK;
 }
 
-/* What a script can use of a sheet: the labels. */
+/* With --json, in place of the sheet: the samples' labels. */
 static void print_labels_json(struct cli *cli, const fov_dataset *data, int64_t count)
 {
     json_t *object = json_object(), *samples = json_array();
@@ -128,7 +128,7 @@ int data_show(struct cli *cli, const char *source)
 
 /* ---- export ------------------------------------------------------------------------------------------------------ */
 
-/* A class's name as a folder's: no separators, not "." or "..". */
+/* Turns a class's name into a folder's name: without separators, and not "." or "..". */
 static void folder_name(char out[256], const char *name)
 {
     show_clean(out, 256, name);

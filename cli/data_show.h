@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of `fovea data` that look at samples. Each answers an exit code. */
+/* The actions of `fovea data` that read samples. Each returns 0 or an exit code. */
 #ifndef CLI_DATA_SHOW_H
 #define CLI_DATA_SHOW_H
 
 #include "cli.h"
 
-/** All splits: how many, how large, how many of each class, and what there is to say of the files. `decode`: every
- *  sample is read as well, and each finding has a line. */
+/** Describes all splits: numbers and sizes of samples, samples per class, and findings about the files. `decode`: also
+ *  reads every sample, and prints each finding on a line of its own. */
 int data_describe(struct cli *cli, const char *source, bool decode);
-/** A sheet of samples in the terminal, or in the PNG that --out names. */
+/** Shows a sheet of samples on the terminal, or writes it to the PNG of --out. */
 int data_show(struct cli *cli, const char *source);
-/** Samples as FOLDER/CLASS/INDEX.png. */
+/** Exports samples as FOLDER/CLASS/INDEX.png. */
 int data_export(struct cli *cli, const char *source, const char *folder);
 
 #endif

@@ -32,7 +32,7 @@ static json_t *transform_to_json(const fov_transform_info *info)
     return object;
 }
 
-/* "crop:padding=4:border=zero", as it may be typed. */
+/* The transform with its default options as it can be typed: "crop:padding=4:border=zero". */
 static void spell(char out[SPELLING], const fov_transform_info *info)
 {
     size_t length = append_text(out, SPELLING, 0, "%s", info->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea data transforms: what --augment knows. */
+/* fovea data transforms: lists the transforms for --augment. */
 #ifndef CLI_DATA_TRANSFORMS_H
 #define CLI_DATA_TRANSFORMS_H
 

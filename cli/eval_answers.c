@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers in a JSON file: "y_true" with "scores" or "y_pred" (two pictures: "a" and "b"). What kind they are follows from
- * their keys and depth, in the order of `kinds`; a key "kind" says it where that is not enough. Each kind reads its
- * arrays flat, checks their sizes against each other, and hands them to the library (fovea/metrics.h). */
+/* Answers in a JSON file: "y_true" with "scores" or "y_pred" (two pictures: "a" and "b"). Their kind follows from keys
+ * and depth of nesting, tried in the order of `kinds`; a key "kind" states it where that is not enough. Each kind
+ * flattens its arrays, checks their sizes against each other, and passes them to the library (fovea/metrics.h). */
 #include "eval_answers.h"
 #include "eval_boxes.h"
 #include "options.h"
@@ -16,11 +16,11 @@ enum { MOST_DEPTH = 8, SENTENCE = 400 };
 
 /* A JSON array of numbers, of any depth, in order. */
 struct numbers {
-    int depth; /* 0: it is not there */
+    int depth; /* of nesting; 0: the key is missing */
     size_t size[MOST_DEPTH];
     size_t count, filled;
     double *at;
-    bool whole; /* no fraction anywhere */
+    bool whole; /* all are integers within INT32_MAX */
 };
 
 struct answers {
@@ -62,7 +62,7 @@ static bool fill(struct answers *a, const char *key, json_t *value, int depth, s
     return true;
 }
 
-/* The array of that key; one that is not there has depth 0, which is right where it is optional. */
+/* Reads the array of a key; a missing one gets depth 0 and is no error here, since it may be optional. */
 static bool read_numbers(struct answers *a, const char *key, struct numbers *n)
 {
     json_t *value = json_object_get(a->root, key), *inner = value;
@@ -75,7 +75,7 @@ static bool read_numbers(struct answers *a, const char *key, struct numbers *n)
         if (n->size[n->depth] == 0) {
             return refuse(a, key, "is empty");
         }
-        n->count *= n->size[n->depth++]; /* as long as the text, at most, once all rows are found equal */
+        n->count *= n->size[n->depth++]; /* fill() checks that all rows have the length of the first */
         if (n->count > (size_t)1 << 32) {
             return refuse(a, key, "holds more than four thousand million numbers");
         }
@@ -104,7 +104,7 @@ static bool read_integers(struct answers *a, const char *key, struct numbers *n)
     return read_numbers(a, key, n) && (n->whole || refuse(a, key, "has to hold whole numbers"));
 }
 
-/* A whole number in 1 .. `most`; `otherwise` where the key is not there. */
+/* An integer of 0 or more; `otherwise` where the key is missing. */
 static int read_integer(struct answers *a, const char *key, int otherwise)
 {
     json_t *value = json_object_get(a->root, key);
@@ -256,7 +256,7 @@ static fov_metrics *measure_pictures(struct answers *a, fov_context *context)
     return metrics;
 }
 
-/* Depth of a key's array; 0: it is none. */
+/* Depth of nesting of a key's array; 0: it is no array. */
 static int depth_of(const struct answers *a, const char *key)
 {
     int depth = 0;
@@ -309,7 +309,7 @@ static bool are_boxes(const struct answers *a)
 }
 
 static const struct kind {
-    const char *name; /* as the task is called, and as the key "kind" may say */
+    const char *name; /* the task's name, which the key "kind" may state */
     bool (*fits)(const struct answers *a);
     fov_metrics *(*measure)(struct answers *a, fov_context *context);
 } kinds[] = {
@@ -336,7 +336,7 @@ static const struct kind *find_kind(struct answers *a)
     return NULL;
 }
 
-/* ---- what is printed --------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static json_t *json_from_cell(const fov_figure *figure, int64_t index)
 {
@@ -347,7 +347,7 @@ static json_t *json_from_cell(const fov_figure *figure, int64_t index)
     return figure->whole ? json_integer((json_int_t)value) : json_from_number(value);
 }
 
-/* `layer` of a list of matrices; of others it is 0. */
+/* One matrix, number `layer`, of a list of matrices; of a list or a matrix `layer` is 0. */
 static json_t *json_from_rows(const fov_figure *figure, int64_t layer)
 {
     json_t *rows = json_array();
@@ -375,7 +375,7 @@ static json_t *json_from_figure(const fov_figure *figure)
     return layers;
 }
 
-/* The object that a name's first part names, made where it is not there. */
+/* The member object named by the first part of a dotted name, created where it is missing. */
 static json_t *json_within(json_t *object, const char *name, const char *dot)
 {
     char group[64];
@@ -402,7 +402,7 @@ json_t *json_from_metrics(const fov_metrics *metrics)
     return object;
 }
 
-/* Single numbers as a table; lists and matrices are for --json. */
+/* Prints single numbers as a table; lists and matrices are printed with --json only. */
 static void print_numbers(struct cli *cli, const fov_metrics *metrics)
 {
     struct table *table = table_create("lr");
@@ -423,8 +423,8 @@ static void print_numbers(struct cli *cli, const fov_metrics *metrics)
     table_free(table);
 }
 
-/* Detections in a file of their own, as COCO's tools write them, beside the file of --truth: together as one. False: the
- * truth cannot be read, which is said. */
+/* Joins detections in a file of their own, as COCO's tools write them, with the file of --truth into one object. False,
+ * after a sentence: the truth cannot be read. */
 static bool join_truth(struct answers *a, int *code)
 {
     char problem[1024];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* COCO's JSON of objects and of detections into arrays for the library (fovea/metrics.h). Every entry is checked, and what
- * is wrong is named with its place. */
+/* Converts COCO's JSON of objects and of detections to arrays for the library (fovea/metrics.h). Every entry is
+ * checked; an error names its place. */
 #include "eval_boxes.h"
 #include "output.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An array of the file while it is read. */
+/* An array of the file, for reading and for error sentences. */
 struct entries {
     const json_t *array;
     const char *name; /* "annotations" */
@@ -21,7 +21,7 @@ static bool refuse(const struct entries *of, size_t place, const char *what)
     return false;
 }
 
-/* A whole number; jansson reads 7.0 as a real number. */
+/* Reads an integer; also 7.0, which jansson reads as a real number. */
 static bool read_id(const struct entries *of, size_t place, const char *key, int64_t *id)
 {
     const json_t *value = json_object_get(json_array_get(of->array, place), key);
@@ -39,7 +39,7 @@ static bool read_id(const struct entries *of, size_t place, const char *key, int
     return refuse(of, place, what);
 }
 
-/* A flag, 0 or 1, true or false; false where it is not there. */
+/* Reads a flag, 0 or 1, true or false; a missing one is false. */
 static bool read_flag(const json_t *entry, const char *key)
 {
     const json_t *value = json_object_get(entry, key);
@@ -64,7 +64,7 @@ static int compare_ids(const void *first, const void *second)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* The numbers of images or categories, rising; NULL: one is none, or is there twice. */
+/* The ids of images or categories, sorted; NULL, after a sentence: an id is no integer. */
 static int64_t *read_ids(const struct entries *of)
 {
     size_t count = json_array_size(of->array);
@@ -84,7 +84,7 @@ static bool is_among(const int64_t *ids, size_t count, int64_t id)
     return bsearch(&id, ids, count, sizeof id, compare_ids) != NULL;
 }
 
-/* Objects in pictures that are listed; others do not count. False: an entry is wrong. */
+/* Reads the objects of the listed images; those of other images are left out. False, after a sentence: a bad entry. */
 static bool read_objects(const struct entries *of, const int64_t *images, size_t image_count, fov_object *objects,
                          int64_t *count)
 {

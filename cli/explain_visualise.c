@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* LAYER, LAYER:CHANNEL, LAYER:FIRST-LAST, LAYER:CHANNEL,ROW,COLUMN or, of the output, LAYER:CLASS become units; what
- * they answer to most becomes a sheet. */
+/* Parses the units of --visualise (LAYER, LAYER:CHANNEL, LAYER:FIRST-LAST, LAYER:CHANNEL,ROW,COLUMN or, for the output,
+ * LAYER:CLASS) and writes the pictures that maximise them as one sheet. */
 #include "explain_visualise.h"
 #include "json.h"
 #include "options.h"
@@ -14,7 +14,7 @@ struct units {
     struct cli *cli;
     fov_model *model;
     char layer[256];
-    fov_unit first; /* .row -1: of whole channels */
+    fov_unit first; /* .row -1: the unit is a whole channel */
     int count;
 };
 
@@ -29,7 +29,7 @@ static int find_class(fov_model *model, const char *name)
     return -1;
 }
 
-/* What stands behind the colon. False: it is no unit, so the colon belongs to the layer's name. */
+/* Parses the text after the colon. False: it is no unit, so the colon is part of the layer's name. */
 static bool read_unit(struct units *u, const char *text, bool is_output)
 {
     int64_t number[3];
@@ -51,7 +51,7 @@ static bool read_unit(struct units *u, const char *text, bool is_output)
     return class >= 0;
 }
 
-/* Of a layer by the name that the table of layers has. */
+/* The result's shape of a layer that is named as in the table of layers (fov_model_summary). */
 static fov_shape listed_shape(const struct units *u)
 {
     fov_summary summary;
@@ -105,7 +105,7 @@ static int read_units(struct units *u)
     u->first = (fov_unit){0, -1, -1};
     u->count = all > 0 && all < MOST_ASKED ? all
                : all > 0                   ? MOST_ASKED
-                                           : 1; /* an unknown layer is the library's to refuse */
+                                           : 1; /* an unknown layer: the library refuses it */
     return EXIT_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of words, and the pass that puts fovea's in their place before options are read. Words that are options of
- * the verb are not touched: what fovea means by them counts. The exceptions are values that only another tool has for
- * them (save_txt=True, resume=True, optimizer=auto). Whole lines in another tool's form: foreign_form.c. */
+/* The table of other tools' words, and the pass that replaces them by fovea's before options are parsed. Words that are
+ * options of the verb keep fovea's meaning, except where the value is one that only another tool has for them
+ * (save_txt=True, resume=True, optimizer=auto). Whole lines in another tool's form: foreign_form.c. */
 #include "foreign.h"
 #include "append.h"
 #include "options.h"
@@ -17,29 +17,29 @@
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 enum meaning {
-    OPTION,    /* another name of an option; where the verb has none of it, it says nothing */
-    INPUT,     /* the input's size: of networks by name; a file has its own */
+    OPTION,    /* another name of an option; left out where the verb does not have that option */
+    INPUT,     /* the input's size, for networks by name; a model file has its own */
     MODEL,     /* the model: an option of train, the first argument of other verbs */
-    PICTURES,  /* an argument */
+    PICTURES,  /* becomes an argument */
     NAME,      /* a run's name in runs/, or in PROJECT */
     PROJECT,   /* the folder of runs */
     EXIST_OK,  /* --overwrite, where true */
-    DEVICE,    /* auto and cpu are what there is */
+    DEVICE,    /* only auto and cpu are accepted */
     COSINE,    /* --schedule cosine, where true */
-    THREADS,   /* --loader-threads, where 0 is none */
+    THREADS,   /* --loader-threads, where 0 becomes none */
     LEAST,     /* the task's least score of a box: --task detect:least=0.25 */
-    OVERLAP,   /* the same of the overlap above which boxes suppress each other */
-    TEXTS,     /* --save-txt takes a folder; theirs is true or false */
-    OPTIMIZER, /* --optimizer, in small letters; theirs may be auto */
-    RESUME,    /* --resume takes the run's folder; theirs is true, beside model=FOLDER/weights/last.pt */
-    FORMAT,    /* what is written: the suffix of the second file */
-    MODE,      /* theirs names the verb so; ours is there already */
-    NOTHING,   /* has no meaning here, and does no harm */
-    REFUSED    /* would be something else than was wanted, unless it is false: a sentence */
+    OVERLAP,   /* the task's overlap above which boxes suppress each other: --task detect:overlap=0.5 */
+    TEXTS,     /* --save-txt, which takes a folder here; in other tools it is true or false */
+    OPTIMIZER, /* --optimizer, in lower case; other tools also have auto */
+    RESUME,    /* --resume, which takes the run's folder here; elsewhere true, beside model=FOLDER/weights/last.pt */
+    FORMAT,    /* the output format: here the suffix of the second file */
+    MODE,      /* the verb as an option; here the verb is already given */
+    NOTHING,   /* has no meaning here and is harmless: left out */
+    REFUSED    /* would mean something else here: refused with a sentence, unless it is false */
 };
 
 static const struct word {
-    const char *theirs, *ours; /* ours: the option, or the sentence */
+    const char *theirs, *ours; /* ours: the option, or the sentence of a refusal */
     enum meaning meaning;
 } table[] = {
     {"imgsz", "input", INPUT},
@@ -137,19 +137,19 @@ struct pass {
     const struct verb *verb;
     struct foreign *out;
     int made;
-    const char *name, *project, *model; /* put together at the end, as are the next three */
+    const char *name, *project, *model; /* collected, and written at the end, as are the next three */
     const char *task, *least, *overlap;
-    const char *format;  /* the suffix that is to be written; NULL: not said */
-    bool texts;          /* --save-txt, without a folder */
+    const char *format;  /* suffix of the file to write; NULL: not given */
+    bool texts;          /* --save-txt was given without a folder */
     const char *run;     /* the model beside resume=True, "runs/x/weights/last.pt"; NULL: none */
-    bool has_thresholds; /* of boxes, which belong to the task */
-    bool has_weights; /* an argument is a file of weights, whose network --model names */
-    bool is_theirs;   /* "--model x" is the first argument: nothing else can be */
+    bool has_thresholds; /* the line has thresholds of boxes, which become options of the task */
+    bool has_weights; /* an argument is a file of weights, so that --model names its network */
+    bool is_theirs;   /* "--model x" means the first argument, since the line has no other one for it */
     char *problem;
     size_t size;
 };
 
-/* "img_size" and "img-size" are one word. */
+/* Whether a word is `theirs`, ignoring case and taking '_' as '-'. */
 static bool same(const char *theirs, const char *word, size_t length)
 {
     size_t i = 0;
@@ -185,7 +185,7 @@ static void put(struct pass *p, const char *word)
     p->out->words[p->out->count++] = (char *)(uintptr_t)word;
 }
 
-/* A word of our own, which lives as long as the line. */
+/* Adds a formatted word, which is freed with the line. */
 static void put_made(struct pass *p, const char *format, ...) CLI_PRINTF(2, 3);
 static void put_made(struct pass *p, const char *format, ...)
 {
@@ -220,8 +220,8 @@ static void note_option(struct pass *p, const char *theirs, size_t length, const
     note(p, theirs, length, ours);
 }
 
-/* A word that has no form here. Of a line that is shown it is left out, with the reason; one that is to run goes on
- * without it where that is harmless. */
+/* Drops a word that has no equivalent here. A line that is shown lists it with the reason; a line that is run only
+ * notes it. */
 static void leave_out(struct pass *p, const char *word, size_t length, const char *why)
 {
     size_t used = strlen(p->out->left_out);
@@ -233,7 +233,7 @@ static void leave_out(struct pass *p, const char *word, size_t length, const cha
                 word, *why != '\0' ? " (" : "", why, *why != '\0' ? ")" : "");
 }
 
-/* The same of what would be something else than was wanted, which stops a line that is to run. */
+/* Drops a word without which the line would do something else than intended: a line that is run is refused. */
 static int refuse(struct pass *p, const char *word, size_t length, const char *why)
 {
     if (p->out->is_shown) {
@@ -260,7 +260,7 @@ static bool has(const struct pass *p, const char *name)
     return options_find(p->verb, name, NULL) != NULL;
 }
 
-/* The model of verbs that take it as an argument. */
+/* Whether the verb takes the model as its first argument. */
 static bool model_is_argument(const struct pass *p)
 {
     static const char *const first[] = {"FILE", "NAME|FILE", "MODEL", "[MODEL", "FROM"};
@@ -299,7 +299,7 @@ static void size_text(const char *value, bool both, char out[64])
 static int use_input(struct pass *p, const char *word, size_t length, const char *value)
 {
     char size[64];
-    bool is_made = strcmp(p->verb->name, "train") == 0 || p->verb->networks; /* the network is made for it */
+    bool is_made = strcmp(p->verb->name, "train") == 0 || p->verb->networks; /* the network is made for that size */
     const char *option = is_made ? "input" : "size";
     if (!has(p, option)) {
         if (p->out->is_shown) {
@@ -315,7 +315,7 @@ static int use_input(struct pass *p, const char *word, size_t length, const char
     return EXIT_OK;
 }
 
-/* resume=True beside model=runs/x/weights/last.pt, or with the checkpoint itself: the folder of the run goes on. */
+/* resume=True beside model=runs/x/weights/last.pt, or resume=CHECKPOINT: becomes --resume with the run's folder. */
 static int use_resume(struct pass *p, const char *word, size_t length, const char *value)
 {
     const char *path = value != NULL && !is_true(value) ? value : p->run;
@@ -368,7 +368,7 @@ static int use_optimizer(struct pass *p, const struct word *w, const char *word,
         leave_out(p, word, length, "");
         return EXIT_OK;
     }
-    size_t end = strcspn(value, ":"); /* what stands behind it is ours */
+    size_t end = strcspn(value, ":"); /* options after it are in fovea's own form */
     snprintf(name, sizeof name, "%s", value);
     for (size_t i = 0; i < end && i + 1 < sizeof name; i++) {
         name[i] = (char)tolower((unsigned char)name[i]);
@@ -384,13 +384,13 @@ static int use_optimizer(struct pass *p, const struct word *w, const char *word,
     return EXIT_OK;
 }
 
-/* The option that takes the folder which project and name make; NULL: the verb writes none. */
+/* The option for the folder that project and name give; NULL: the verb has none. */
 static const char *folder_option(const struct pass *p)
 {
     return strcmp(p->verb->name, "train") == 0 ? "out" : strcmp(p->verb->name, "predict") == 0 ? "draw" : NULL;
 }
 
-/* A word that is in the table and no option of the verb. `value`: NULL where there is none. */
+/* Translates a word that is in the table and no option of the verb. `value`: NULL where there is none. */
 static int use(struct pass *p, const struct word *w, const char *word, size_t length, const char *value)
 {
     switch (w->meaning) {
@@ -496,7 +496,7 @@ static int use(struct pass *p, const struct word *w, const char *word, size_t le
 
 /* ---- the line ---------------------------------------------------------------------------------------------------- */
 
-/* What project and name make, in runs/ where nothing else is said. */
+/* The folder PROJECT/NAME; by default runs/VERB. */
 static void folder_text(const struct pass *p, char out[1024])
 {
     snprintf(out, 1024, "%s/%s", p->project != NULL ? p->project : "runs", p->name != NULL ? p->name : p->verb->name);
@@ -514,7 +514,7 @@ static void put_folders(struct pass *p)
     }
 }
 
-/* The task with the thresholds of its boxes. */
+/* Writes --task with the thresholds of boxes as its options. */
 static void put_task(struct pass *p)
 {
     char task[512];
@@ -531,7 +531,8 @@ static void put_task(struct pass *p)
     put_option(p, "task", task);
 }
 
-/* The model stands before all other arguments; a format makes the name of the second one of it. */
+/* Puts the model before all other arguments; with a format, also appends the output file's name, made from the
+ * model's. */
 static int put_model(struct pass *p)
 {
     struct foreign *out = p->out;
@@ -560,7 +561,7 @@ static int put_model(struct pass *p)
     return EXIT_OK;
 }
 
-/* "AdamW": a capital before what is told to it. */
+/* Whether a name has a capital letter before its options: "AdamW". */
 static bool has_capital(const char *value)
 {
     const char *at = value;
@@ -570,7 +571,8 @@ static bool has_capital(const char *value)
     return isupper((unsigned char)*at) != 0;
 }
 
-/* Is the value one that only other tools have for an option of ours? `value`: NULL where there is none. */
+/* Whether a value for an option that fovea has, too, is one that only other tools know. `value`: NULL where there is
+ * none. */
 static bool is_only_theirs(const struct word *w, const char *value)
 {
     switch (w->meaning) {
@@ -590,12 +592,12 @@ static bool takes_value(const struct word *w)
     return w->meaning != EXIST_OK && w->meaning != COSINE && w->meaning != NOTHING && w->meaning != REFUSED;
 }
 
-/* A word of the line, as far as it tells by itself what it is. */
+/* A word of the line, taken apart without its context. */
 struct typed {
     bool is_long;      /* --word */
-    const char *word;  /* behind the hyphens */
+    const char *word;  /* after the hyphens */
     size_t length;     /* of its name */
-    const char *value; /* behind =, or the next word behind --word; NULL: none */
+    const char *value; /* after =, or the word after --word; NULL: none */
     bool is_next;      /* the value is the next word */
     const struct word *known;
 };
@@ -612,7 +614,7 @@ static struct typed look_at(int count, char **words, int at)
     return t;
 }
 
-/* What must be known of the whole line before its first word is read. */
+/* Collects what must be known of the whole line before its first word is translated. */
 static void look_ahead(struct pass *p, int count, char **words)
 {
     bool goes_on = false;
@@ -630,7 +632,8 @@ static void look_ahead(struct pass *p, int count, char **words)
     p->run = goes_on && model != NULL ? model : NULL;
 }
 
-/* "model=x" is the model that another tool means; "--model x" only where no argument can be it. */
+/* Whether the word is fovea's own option. "model=x" is another tool's model argument; "--model x" only where no
+ * argument of the line can be the model. */
 static bool is_our_option(const struct pass *p, const struct typed *t)
 {
     bool can_be_file = t->known != NULL && t->known->meaning == MODEL && model_is_argument(p) && !p->has_weights;
@@ -641,7 +644,7 @@ static bool is_our_option(const struct pass *p, const struct typed *t)
 int foreign_rewrite(const struct verb *verb, int count, char **words, struct foreign *foreign, char *problem,
                     size_t size)
 {
-    enum { MORE = 8 }; /* words that are put together at the end, and the last NULL */
+    enum { MORE = 8 }; /* room for the words written at the end, and for the final NULL */
     foreign->words = take_memory((size_t)count + MORE, sizeof *foreign->words);
     foreign->made = take_memory((size_t)count + MORE, sizeof *foreign->made);
     struct pass p = {.verb = verb, .out = foreign, .problem = problem, .size = size};
@@ -655,10 +658,10 @@ int foreign_rewrite(const struct verb *verb, int count, char **words, struct for
                 put(&p, words[i]);
             }
         } else if (is_task) {
-            p.task = t.value; /* the thresholds will stand behind it */
+            p.task = t.value; /* written at the end, with the thresholds */
             i += t.is_next;
         } else if (t.known != NULL && t.known->meaning == MODEL && p.run != NULL) {
-            i += t.is_next; /* it said which run goes on */
+            i += t.is_next; /* it only named the run to resume */
         } else if (t.known == NULL || is_our_option(&p, &t)) {
             put(&p, words[i]);
         } else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole lines in another tool's form, which are not run but answered by the same line in ours: Ultralytics' "detect
- * train data=x.yaml imgsz=320" and "mode=val task=detect", Darknet's "detector test a.data b.cfg b.weights dog.jpg".
- * What single words mean is in foreign.c. */
+/* Whole lines in another tool's form, which are not run but answered by the equivalent fovea command: Ultralytics'
+ * "detect train data=x.yaml imgsz=320" and "mode=val task=detect", Darknet's "detector test a.data b.cfg b.weights
+ * dog.jpg". Single words are translated in foreign.c. */
 #include "append.h"
 #include "foreign.h"
 #include "help.h"
@@ -25,21 +25,21 @@ static bool is_one_of(const char *word, const char *const *list)
     return false;
 }
 
-/* What is theirs, NULL-terminated. */
+/* Tasks and modes of Ultralytics, ended by NULL. */
 static const char *const their_tasks[] = {"detect", "segment", "classify", "pose", "obb", NULL};
 static const char *const their_verbs[] = {"train", "val", "predict", "eval", "test", "export", "track",
                                          "benchmark", NULL};
 
-/* A line of Ultralytics' as it was taken apart. */
+/* A line of Ultralytics' taken apart. */
 struct form {
-    const char *task, *mode, *model; /* NULL: not said */
+    const char *task, *mode, *model; /* NULL: not given */
     int count;
-    char **rest; /* [count], with room for two more: all but task and mode */
+    char **rest; /* [count], with room for two more: all words but task and mode */
 };
 
-/* ---- how a line is shown --------------------------------------------------------------------------------------- */
+/* ---- showing a line -------------------------------------------------------------------------------------------- */
 
-/* A word as a shell reads it back. */
+/* Appends a word, quoted for a shell where it needs it. */
 static size_t add_word(char *line, size_t used, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
@@ -64,7 +64,7 @@ static size_t add_option(char *line, size_t used, const struct cli_option *optio
     return value != NULL ? add_word(line, used, value) : used;
 }
 
-/* The option that a word begins with, and what stands behind its =. */
+/* The option of a word "--name", "--name=value" or "name=value"; *value: after the =, or NULL. NULL: no option. */
 static const struct cli_option *option_of(const struct verb *verb, const char *word, const char **value)
 {
     char name[64];
@@ -81,13 +81,13 @@ static const struct cli_option *option_of(const struct verb *verb, const char *w
     return options_find(verb, name, NULL);
 }
 
-/* "mosaic=1.0": no option, and no file. */
+/* Whether a word that is no option of fovea looks like one ("mosaic=1.0") and is no file. */
 static bool is_unknown(const char *word)
 {
     return strncmp(word, "--", 2) == 0 || (strchr(word, '=') != NULL && access(word, F_OK) != 0);
 }
 
-/* The rewritten words behind " VERB"; those that mean nothing are named in `foreign`. */
+/* Appends the translated words; unknown ones are added to foreign->left_out. */
 static size_t add_words(char *line, size_t used, const struct verb *verb, struct foreign *foreign)
 {
     for (int i = 0; i < foreign->count; i++) {
@@ -109,7 +109,8 @@ static size_t add_words(char *line, size_t used, const struct verb *verb, struct
 
 /* ---- Ultralytics ------------------------------------------------------------------------------------------------- */
 
-/* "train" and "detect" in either order, or as mode= and task= anywhere. False: it is a line of ours, or of nobody. */
+/* Takes a line apart: mode and task ("train", "detect") in either order at its beginning, or as mode= and task=
+ * anywhere. False: it is no line of Ultralytics'. */
 static bool take_apart(int count, char **words, struct form *form)
 {
     int at = count > 0 && strcmp(words[0], "yolo") == 0 ? 1 : 0;
@@ -140,7 +141,7 @@ static bool take_apart(int count, char **words, struct form *form)
     return is_theirs;
 }
 
-/* What "yolo11n-seg.pt" is for. */
+/* The task of one of Ultralytics' models by its name: "segment" for "yolo11n-seg.pt". */
 static const char *task_of_model(const char *model)
 {
     static const char *const tasks[][2] = {
@@ -153,7 +154,7 @@ static const char *task_of_model(const char *model)
     return "detect";
 }
 
-/* Ultralytics' own models by their letter: "yolo11n.pt", "yolov8s-seg.yaml". */
+/* fovea's network for one of Ultralytics' models, by the letter of its size: "yolo11n.pt", "yolov8s-seg.yaml". */
 static const char *model_of_size(const char *value)
 {
     static const struct {
@@ -172,7 +173,7 @@ static const char *model_of_size(const char *value)
     return "yolox-nano";
 }
 
-/* The network that training begins with where theirs is not here; NULL: what was typed stays. */
+/* The network to train in place of a model of Ultralytics' that is no file here; NULL: the typed model stays. */
 static const char *network_for(const char *task, const char *typed)
 {
     bool is_their_model = typed == NULL || (strncmp(typed, "yolo", 4) == 0 && strncmp(typed, "yolox", 5) != 0);
@@ -185,7 +186,7 @@ static const char *network_for(const char *task, const char *typed)
     return strcmp(task, "classify") == 0 ? "mobilenet_v2" : typed != NULL ? model_of_size(typed) : "yolox-nano";
 }
 
-/* In a line that trains, a model that is nobody's here gives way to a network by name. */
+/* In a training line, replaces (or adds) the model by network_for's network. */
 static void choose_network(struct form *form, char network[96], struct foreign *foreign)
 {
     const char *ours = network_for(form->task, form->model);
@@ -205,7 +206,7 @@ static void choose_network(struct form *form, char network[96], struct foreign *
     }
 }
 
-/* In other lines, what is to be filled in. */
+/* In other lines, adds placeholders for the model and the picture where they are missing. */
 static void add_missing(struct form *form, const struct verb *verb)
 {
     static const char model[] = "model=MODEL.onnx", picture[] = "PICTURE";
@@ -229,7 +230,7 @@ static void say(char *sentence, size_t size, const char *line, const struct fore
     append_text(sentence, size, 0, "the form here is: %s%s%s", line, is_whole ? "" : "; left out: ", foreign->left_out);
 }
 
-/* The line itself, as it is typed here. */
+/* Writes the sentence with the equivalent fovea command. */
 static void translate(const char *program, struct form *form, const struct verb *verb, char *sentence, size_t size)
 {
     struct foreign foreign = {.is_shown = true};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Help from tables: a verb that gains an option gains its line here without anybody writing it. */
+/* Help, made from the verbs' tables: an option added to a table appears in the help without further code. */
 #include "help.h"
 #include "json.h"
 #include "nearest.h"
@@ -86,7 +86,7 @@ static void print_options(struct cli *cli, const struct cli_option *options)
     }
 }
 
-/* A command line that can be copied: what is too long goes on behind a backslash, never within quotes. */
+/* Prints a command line that can be copied: long lines are broken with a backslash, never within quotes. */
 static void print_example(struct cli *cli, const char *line, int length)
 {
     int column = 2;
@@ -98,7 +98,7 @@ static void print_example(struct cli *cli, const char *line, int length)
             bool is_quote = line[end] == '"' || line[end] == '\'';
             quote = is_quote && quote == '\0' ? line[end] : is_quote && quote == line[end] ? '\0' : quote;
         }
-        int rest = end < length ? (int)strlen(" \\") : 0; /* what may have to follow */
+        int rest = end < length ? (int)strlen(" \\") : 0; /* columns to keep for a backslash */
         if (at > 0 && column + 1 + end - at + rest > help_width(cli)) {
             fputs(" \\\n     ", cli->out);
             column = 5;

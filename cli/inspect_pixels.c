@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The preprocessing that a model states, read out. How it is changed by options is in preprocessing.c, whose words are
- * used here. */
+/* Shows a model's preprocessing, in the words of the options that change it (preprocessing.c). */
 #include "inspect_pixels.h"
 #include "output.h"
 #include "preprocessing.h"
@@ -9,7 +8,7 @@
 
 enum { CHANNELS = 4, PIXELS_TEXT = 512 };
 
-/* Are the names more than the classes' numbers? */
+/* Whether the model's classes have names other than their numbers. */
 static bool has_names(const fov_model *model)
 {
     char number[24];
@@ -26,13 +25,13 @@ static const char *layout_name(const fov_model *model)
     return preprocessing_layouts[fov_model_layout(model, fov_model_input(model)) == FOV_LAYOUT_NHWC];
 }
 
-/* Red first, blue first, or one channel. */
+/* The order of colour channels. */
 static const char *colours_name(const fov_preprocessing *p, int channels)
 {
     return channels < 3 ? "grey" : p->bgr ? "bgr" : "rgb";
 }
 
-/* A float as people write it: 0.485, not 0.485000014. */
+/* The double of the shortest decimal text that gives this float: 0.485, not 0.485000014. */
 static double plain(float value)
 {
     char text[32];
@@ -55,7 +54,7 @@ static double deviation_of(const fov_preprocessing *p, int channel)
     return p->deviation[channel] > 0 ? plain(p->deviation[channel]) : 1.0;
 }
 
-/* The library's enumerations begin with "unsaid", which means the first. */
+/* Index of an enumeration's value in the lists of words, which lack its first one, "unsaid"; that means the second. */
 static int place(int value)
 {
     return value > 0 ? value - 1 : 0;
@@ -96,7 +95,7 @@ json_t *inspect_pixels_json(const fov_model *model)
     return object;
 }
 
-/* "shorter side 256, middle 224 x 224": how a picture comes to the input's size. */
+/* Appends how a picture is brought to the input's size: "shorter side to 256, then the middle 224 x 224". */
 static size_t add_size(char *out, size_t used, const fov_preprocessing *p, int height, int width)
 {
     static const char *const fits[] = {"squeezed to", "the middle of its proportion, resized to",

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a picture before it is a model's input, for people and for programs. */
+/* A model's preprocessing of pictures, as JSON and as text. */
 #ifndef CLI_INSPECT_PIXELS_H
 #define CLI_INSPECT_PIXELS_H
 
 #include "json.h"
 
-/** Every step as a number or word that the option of its name takes: {"mean": [...], "resize": 256, "fit": "crop" ...}. */
+/** Every step as a value of the option of that name: {"mean": [...], "resize": 256, "fit": "crop" ...}. */
 json_t *inspect_pixels_json(const fov_model *model);
-/** The lines "pixels", "input of" and "class names" of `fovea inspect`. */
+/** Prints the lines "pictures", "pixels" and "class names" of `fovea inspect`. */
 void inspect_pixels_print(struct cli *cli, const fov_model *model);
 
 #endif

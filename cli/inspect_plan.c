@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiles a plan only to look at it: an inference, or the step that `fovea train` would run, with SGD and momentum. */
+/* Compiles a plan only to show it: of an inference, or of a training step with SGD and momentum as `fovea train`
+ * runs. */
 #include "inspect_plan.h"
 #include "memory_text.h"
 #include "output.h"

@@ -8,10 +8,10 @@
 
 struct inspect_plan {
     int64_t batch;
-    bool training; /**< forward, backward and a step of plain gradient descent */
+    bool training; /**< forward, backward and an update by SGD with momentum */
 };
 
-/** Prints the plan, or puts it into `object` as "plan" where that is not NULL. An exit code. */
+/** Prints the plan, or sets it as "plan" in `object` where that is not NULL. 0 or an exit code. */
 int inspect_plan(struct cli *cli, fov_model *model, const struct inspect_plan *wanted, json_t *object);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Thin over jansson: its failures are all "no memory" here, since text is made UTF-8 and numbers finite before. */
+/* A thin layer over jansson. Text is made valid UTF-8 and numbers finite before, so that lack of memory is the only
+ * failure left. */
 #include "json.h"
 #include "output.h"
 #include <errno.h>
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    DIGITS = 9,         /* what tells any two float32 apart */
-    DOUBLE_DIGITS = 17, /* any two doubles */
+    DIGITS = 9,         /* enough to tell any two float32 apart */
+    DOUBLE_DIGITS = 17, /* enough to tell any two doubles apart */
     MOST_BYTES = 1 << 30
 };
 
@@ -49,7 +50,7 @@ json_t *json_from_text(const char *text)
     size_t length = strlen(text), n = 0;
     char *plain = take_memory(length + 1, 3), one[8];
     for (size_t i = 0; i < length; i++) {
-        /* Byte by byte: what is broken is rare, and short. ASCII stays, the rest is replaced. */
+        /* Byte by byte, as such text is rare and short: ASCII stays, all other bytes are replaced. */
         snprintf(one, sizeof one, "%s", (unsigned char)text[i] < 0x80 ? (char[]){text[i], '\0'} : "\xef\xbf\xbd");
         memcpy(plain + n, one, strlen(one));
         n += strlen(one);
@@ -136,7 +137,7 @@ void json_print_exactly(struct cli *cli, json_t *object)
     print(cli, object, DOUBLE_DIGITS);
 }
 
-/* A regular file, opened without waiting for whoever holds a FIFO's other end; -1 with errno. */
+/* Opens a regular file, without blocking where the path is a FIFO; -1 with errno. */
 static int open_regular(const char *path, int flags)
 {
     struct stat about;
@@ -159,7 +160,7 @@ static int complain(char *problem, size_t size, int code, const char *format, ..
     return code;
 }
 
-/* All of it, terminated; NULL with errno. */
+/* Reads the whole file, with a terminating 0; NULL with errno. */
 static char *read_all(int file, size_t *length)
 {
     size_t room = 1 << 12, used = 0;
@@ -210,7 +211,8 @@ json_t *json_read(const char *path, size_t flags, char **text, int *code, char *
     return object;
 }
 
-/* A neighbour first, renamed when it is whole and on the disk: a kill leaves the old file or the new one. */
+/* Writes a temporary file beside `path` and renames it after fsync, so that a crash leaves the old file or the new
+ * one. */
 int json_save(const char *path, json_t *object)
 {
     char name[4096];

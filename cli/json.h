@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON out, and the two small files of a run folder in. Values that are taken belong to the object; whatever cannot be
- * had for lack of memory ends the process with a sentence. */
+/* Writing and reading JSON. Values passed to json_set and json_add are owned by the object from then on. Lack of memory
+ * ends the process with a sentence. */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
 #include "cli.h"
 #include <jansson.h>
 
-void json_set(json_t *object, const char *key, json_t *value); /**< takes `value` */
+void json_set(json_t *object, const char *key, json_t *value); /**< owns `value` from here on */
 /** Text that may not be UTF-8 (a file name): other bytes become U+FFFD. */
 void json_set_text(json_t *object, const char *key, const char *text);
 void json_set_integer(json_t *object, const char *key, int64_t number);
@@ -19,16 +19,16 @@ json_t *json_from_number(double number);
 json_t *json_from_plane(const float *values, int height, int width);
 json_t *json_from_planes(const float *values, int channels, int height, int width);
 json_t *json_from_shape(const fov_shape *shape); /**< the open batch is "N" */
-void json_add(json_t *array, json_t *value);     /**< takes `value` */
+void json_add(json_t *array, json_t *value);     /**< owns `value` from here on */
 
-/** What a regular file holds, read by jansson's `flags` (keys must differ). NULL: a sentence in `problem`, and EXIT_IO
- *  or EXIT_INPUT in *code. Never waits: a FIFO or a device is refused. `text` (or NULL) receives the file's bytes,
- *  terminated, to be freed; NULL after a failure. */
+/** Reads a regular file as JSON with jansson's `flags`; duplicate keys are refused. NULL: a sentence in `problem`, and
+ *  EXIT_IO or EXIT_INPUT in *code. Never blocks: a FIFO or a device is refused. `text` (or NULL) receives the file's
+ *  bytes with a terminating 0, which the caller frees; it is not set after a failure. */
 json_t *json_read(const char *path, size_t flags, char **text, int *code, char *problem, size_t size);
 
 /** Prints one object on one line of cli->out and frees it. */
 void json_print(struct cli *cli, json_t *object);
-/** The same with every digit of its doubles. */
+/** The same with all 17 digits of its doubles. */
 void json_print_exactly(struct cli *cli, json_t *object);
 /** Writes an object, indented, over `path` atomically and frees it. 0, or -1 with errno. */
 int json_save(const char *path, json_t *object);

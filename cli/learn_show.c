@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lessons and verdicts as people and programs read them. */
+/* Lessons and verdicts, printed as text and as JSON. */
 #include "learn_show.h"
 #include "output.h"
 #include <math.h>
@@ -7,7 +7,7 @@
 
 enum { LABEL = 12 }; /* columns of "  expected  " */
 
-/* Columns for sentences: as for a lesson's text, or a terminal that has fewer; a word that is longer stands alone. */
+/* Columns for sentences: those of a lesson's text, or of a narrower terminal. */
 static int line_width(const struct learner *l)
 {
     return l->cli->width < LESSON_COLUMNS ? l->cli->width : LESSON_COLUMNS;
@@ -94,7 +94,7 @@ json_t *json_from_verdict(const struct learner *l, const struct lesson *lesson, 
     return object;
 }
 
-/* What the learner's own program said: other people's bytes, each line set in. */
+/* The output of the learner's own program, made safe for the terminal, each line indented. */
 static void show_printed(const struct learner *l, const char *text)
 {
     enum { MOST_LINES = 12 };

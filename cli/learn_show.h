@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `fovea learn` prints: lessons, verdicts, the list; as text and as JSON. */
+/* The output of `fovea learn`: lessons, verdicts, the list; as text and as JSON. */
 #ifndef CLI_LEARN_SHOW_H
 #define CLI_LEARN_SHOW_H
 
@@ -12,19 +12,19 @@
 struct learner {
     struct cli *cli;
     enum language language;
-    const char *lang; /**< " --lang zh" where that was typed, to be typed again in the commands shown; else "" */
+    const char *lang; /**< " --lang zh" where that was typed, for the commands that are shown; else "" */
     struct progress_file *progress;
 };
 
 /** A phrase in the learner's language. */
 const char *phrase(const struct learner *learner, const char *en, const char *zh);
-/** Sentences, each line after the first indented; the cursor stands behind the indent already. */
+/** Prints sentences, each line after the first indented; the cursor is already after the first line's indent. */
 void show_indented(const struct learner *learner, const char *text, int indent);
 const char *learn_state(const struct learner *learner, int number); /**< "passed", "started", "open" */
 
 void show_lesson(const struct learner *learner, const struct lesson *lesson);
 void show_list(const struct learner *learner);
-/** `file`: the learner's, named where it is not right yet. */
+/** `file`: the learner's file, whose name is shown where the solution is not right yet. */
 void show_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict,
                   const char *file);
 json_t *json_from_lesson(const struct learner *learner, const struct lesson *lesson);

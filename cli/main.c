@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command: finds the verb, reads its options, runs it, and turns what it answers into an exit code. All else is in
- * one file per verb. */
+/* The command: finds the verb, reads its options, runs it, and returns its exit code. Everything else is in one file
+ * per verb. */
 #include "foreign.h"
 #include "help.h"
 #include "options.h"
@@ -110,8 +110,8 @@ static int dispatch(struct cli *cli, int count, char **words)
 int main(int count, char **words)
 {
     struct cli cli = {.program = count > 0 && words[0][0] != '\0' ? words[0] : "fovea"};
-    setlocale(LC_CTYPE, ""); /* only what bytes mean: numbers keep their decimal point */
-    /* A reader that goes away and a file that grows too large are failures of write(), not ends of the process. */
+    setlocale(LC_CTYPE, ""); /* the character encoding only: numbers keep their decimal point */
+    /* A closed pipe and a file beyond the size limit shall make write() fail, not kill the process. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (output_open(&cli) != EXIT_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* groff's man macros: what --help shows, in the sections that people look for. */
+/* Writes the help of a verb with groff's man macros, in the usual sections of a man page. */
 #include "man_page.h"
 #include "help.h"
 #include "options.h"
@@ -23,7 +23,7 @@ static const struct {
     {EXIT_INTERRUPTED, "stopped by a signal, with a checkpoint where there is a run"},
 };
 
-/* roff reads backslashes, hyphens, and dots and quotes at the beginning of a line. */
+/* Escapes what roff interprets: backslashes, hyphens, and dots and quotes at the beginning of a line. */
 static void print_text(FILE *out, const char *text)
 {
     bool begins = true;

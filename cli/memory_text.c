@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of memory_text.h: used by train before the first step, and by inspect. */
+/* Texts about a plan's memory, printed by train at its beginning and by inspect. */
 #include "memory_text.h"
 #include "output.h"
 #include <stdio.h>

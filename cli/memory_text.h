@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a plan takes of memory, in words and for machines. */
+/* A plan's use of memory, as text and as JSON. */
 #ifndef CLI_MEMORY_TEXT_H
 #define CLI_MEMORY_TEXT_H
 

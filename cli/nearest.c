@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Edit distance by dynamic programming over three rows. Words of a command line are short; longer ones are cut. */
+/* Edit distance by dynamic programming over three rows. Words longer than LONGEST are cut. */
 #include "nearest.h"
 #include <ctype.h>
 #include <string.h>
@@ -51,7 +51,7 @@ void nearest_offer(struct nearest *nearest, const char *known)
     size_t typed = strlen(nearest->wanted);
     int distance = nearest_distance(nearest->wanted, known);
     size_t whole = strlen(known);
-    /* A beginning is a better hint than any number of edits: --lab for --label-smoothing, "validation" for val. */
+    /* A common beginning is a better hint than the edit distance: --lab for --label-smoothing, "validation" for val. */
     if ((typed >= 2 && strncmp(nearest->wanted, known, typed) == 0) ||
         (whole >= 3 && strncmp(nearest->wanted, known, whole) == 0)) {
         distance = least(distance, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The known word that somebody most likely meant. */
+/* Finds the known word that a mistyped word most likely means. */
 #ifndef CLI_NEAREST_H
 #define CLI_NEAREST_H
 
@@ -12,7 +12,7 @@ struct nearest {
     const char *wanted, *best;
     int distance;
 };
-/** Offer every known word in turn; .best stays NULL while nothing is near enough to be worth saying. */
+/** Compares .wanted with a known word; call it for every known word. .best stays NULL while none is similar enough. */
 void nearest_offer(struct nearest *nearest, const char *known);
 
 #endif

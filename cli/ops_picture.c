@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A drawing of an operator, from what it computes: the curve and slope of one that takes each number by itself, else
- * which numbers of x one number of y depends on. Nothing is known here of any operator: both are found by running it. */
+/* A drawing of an operator, found by running it: of an elementwise operator the curve and its slope, of others which
+ * numbers of x one number of y depends on. No operator is treated specially here. */
 #include "ops_picture.h"
 #include "learn/picture.h"
 #include "output.h"
@@ -15,11 +15,11 @@
 
 enum { CURVE = 241, SIDE = 6, TAPS = 9, MOST = 4096 };
 
-/* An operator over one x, and a weight where it has one, planned. */
+/* A plan of the operator over one x, and a constant weight where it needs one. */
 struct trial {
     fov_graph *graph;
     fov_plan *plan;
-    fov_value x, y, slope; /* slope: 0 where it has none */
+    fov_value x, y, slope; /* slope: the gradient; 0: none */
 };
 
 static void trial_end(struct trial *t)
@@ -29,7 +29,7 @@ static void trial_end(struct trial *t)
     *t = (struct trial){.graph = NULL};
 }
 
-/* Options by which a window shows, where the operator has them. */
+/* Chooses options for operators with windows, so that the window is visible: kernel, stride, pad. */
 static int choose_options(const fov_operator_info *op, const char *options[16])
 {
     static const char *const wanted[][2] = {{"kernel", "3,3"}, {"stride", "2,2"}, {"pad", "1,1,1,1"}};
@@ -46,7 +46,7 @@ static int choose_options(const fov_operator_info *op, const char *options[16])
     return count / 2;
 }
 
-/* Plans op(x); false where the operator takes other things. `slope` asks for the gradient of the sum of y. */
+/* Makes the plan of op(x); false where the operator needs other inputs. `slope`: also the gradient of the sum of y. */
 static bool trial_begin(struct trial *t, fov_context *context, const fov_operator_info *op, fov_shape shape,
                         const char *const *options, bool slope)
 {
@@ -85,7 +85,7 @@ static size_t numbers(const struct trial *t, fov_value value)
     return fov_plan_bytes(t->plan, value) / sizeof(float);
 }
 
-/* ---- a curve ------------------------------------------------------------------------------------------------------ */
+/* ---- curves of elementwise operators ----------------------------------------------------------------------------- */
 
 static double tabled(double x, const void *with)
 {
@@ -93,7 +93,7 @@ static double tabled(double x, const void *with)
     return (double)values[lround((x + 4) / 8 * (CURVE - 1))];
 }
 
-/* Does each number of y depend on its own number of x alone? */
+/* Whether each number of y depends on the number of x at its place alone; fills y. False for y = x, too. */
 static bool is_curve(struct trial *t, float y[CURVE])
 {
     float moved[CURVE];
@@ -108,7 +108,7 @@ static bool is_curve(struct trial *t, float y[CURVE])
         fov_plan_run(t->plan, 0);
         memcpy(run == 0 ? moved : y, fov_plan_data(t->plan, t->y), sizeof moved);
     }
-    bool same = true; /* a curve y = x says nothing */
+    bool same = true; /* y = x, whose curve shows nothing */
     for (int i = 0; i < CURVE; i++) {
         same = same && fabsf(y[i] - (float)(-4 + 8.0 * i / (CURVE - 1))) < 1e-6F;
     }
@@ -184,12 +184,12 @@ static bool draw_reads(struct picture *p, struct trial *t, const char *name)
     picture_text(p, 20, 28, -1, 12, PICTURE_BLUE, "what it reads of x");
     picture_text(p, 200, 28, -1, 12, PICTURE_ORANGE, name);
     picture_arrow(p, 150, 100, 190, 100, PICTURE_INK);
-    return any > 1 || (any == 1 && count != PIXELS); /* its own number alone says nothing */
+    return any > 1 || (any == 1 && count != PIXELS); /* a single number at the same place shows nothing */
 }
 
 /* ---- the file ----------------------------------------------------------------------------------------------------- */
 
-/* The drawing as text, to be freed; NULL: there is none for this operator. */
+/* The drawing as SVG text, which the caller frees; NULL: this operator cannot be drawn. */
 static char *draw(fov_context *context, const fov_operator_info *op)
 {
     char *text = NULL;

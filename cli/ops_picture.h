@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-/** Writes the drawing to `path`. EXIT_USAGE: there is none of this operator. */
+/** Writes the drawing to `path`. EXIT_USAGE: this operator cannot be drawn. */
 int ops_picture(struct cli *cli, const fov_operator_info *op, const char *path);
 
 #endif

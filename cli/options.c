@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One table per verb says everything: this walks the words of the command line past it. Accepted are --name value,
- * --name=value, -x value and, as Ultralytics' users type, name=value; underscores count as hyphens. */
+/* Parses the words of a command line by the verb's tables of options. Accepted are --name value, --name=value, -x value
+ * and, as Ultralytics' users type, name=value; underscores count as hyphens. */
 #include "options.h"
 #include "append.h"
 #include "nearest.h"
@@ -55,7 +55,7 @@ const struct cli_option data_options[] = {
 
 /* ---- finding ------------------------------------------------------------------------------------------------ */
 
-/* Is `word` (up to length) the option's name, underscores counted as hyphens? */
+/* Whether the first `length` bytes of `word` are the option's name, underscores counted as hyphens. */
 static bool same_name(const char *name, const char *word, size_t length)
 {
     size_t i = 0;
@@ -88,7 +88,7 @@ const struct cli_option *options_at(const struct verb *verb, int index)
     return NULL;
 }
 
-/* The option that `matches`, among the verb's and the common ones. */
+/* The option of that letter or, `letter` 0, of that name; *index: its place in cli->value. NULL: none. */
 static const struct cli_option *find(const struct verb *verb, const char *word, size_t length, char letter, int *index)
 {
     int place = 0;
@@ -161,7 +161,7 @@ static int complain(char *problem, size_t size, const char *format, ...)
     return EXIT_USAGE;
 }
 
-/* Words of the user appear in sentences: kept short and free of what a terminal would obey. */
+/* A word of the user for a sentence: shortened, and without control characters. */
 static const char *shown(char out[64], const char *word)
 {
     size_t n = 0;
@@ -272,7 +272,7 @@ static int read_flag(const struct cli_option *o, const char *text, struct cli_va
     return complain(problem, size, "--%s is \"%s\"; it is yes or no", o->name, shown(word, text));
 }
 
-/* What stands by name is the library's to read; a number may come before it. */
+/* A number may come first; the part with names is left in value->text, for the library to parse. */
 static int read_by_name(const struct cli_option *o, const char *text, struct cli_value *value, char *problem,
                         size_t size)
 {
@@ -416,8 +416,8 @@ static int take(struct walk *w, const struct cli_option *o, int index, const cha
     return read_value(o, text, value, w->problem, w->size);
 }
 
-/* An option of networks: kept as it will stand behind the network's name, where the library reads it. Without a value
- * it is a flag. */
+/* An option of networks: appended to network_options as ":NAME=VALUE", the form that the library parses after a
+ * network's name. Without a value it is a flag. */
 static int take_network_option(struct walk *w, const char *word, size_t length, const char *inside)
 {
     char *out = w->cli->network_options;
@@ -431,7 +431,7 @@ static int take_network_option(struct walk *w, const char *word, size_t length, 
         w->at += has_value ? 1 : 0;
     }
     if (strchr(text, '.') != NULL && realpath(text, path) != NULL) {
-        text = path; /* a file, which is found from any folder in which the run goes on */
+        text = path; /* a file: its absolute path, so that the run can be resumed from any folder */
     }
     if (used + length + strlen(text) + 3 > room || strchr(text, ':') != NULL) {
         return complain(w->problem, w->size, "--%.*s: its value is too long or has a colon", (int)length, word);
@@ -476,14 +476,14 @@ static int take_letter(struct walk *w, const char *word)
                     w->verb->name);
 }
 
-/* epochs=5: an option when there is one of that name. */
+/* epochs=5: the option of that name; NULL: there is none. */
 static const struct cli_option *bare_option(const struct walk *w, const char *word, int *index)
 {
     const char *equals = strchr(word, '=');
     return equals != NULL ? find(w->verb, word, (size_t)(equals - word), '\0', index) : NULL;
 }
 
-/* epoch=5: no option, and no file of that name, so a slip. */
+/* epoch=5: looks like an option, is none, and no file has that name: a typing error. */
 static bool is_unknown_key(const char *word)
 {
     size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");

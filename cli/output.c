@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Standard output as a buffer, sentences on standard error, and numbers as people read them. */
+/* The buffer in front of standard output, sentences on standard error, and numbers in readable form. */
 #include "output.h"
 #include "columns.h"
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- what standard output is ---------------------------------------------------------------------------------- */
+/* ---- properties of standard output ---------------------------------------------------------------------------- */
 
 static bool environment_is(const char *name, const char *part)
 {
@@ -19,7 +19,7 @@ static bool environment_is(const char *name, const char *part)
     return value != NULL && strstr(value, part) != NULL;
 }
 
-/* https://no-color.org: set to anything but nothing means no colours. */
+/* https://no-color.org: any value of NO_COLOR but the empty one means no colours. */
 static enum color find_color(const struct cli *cli)
 {
     const char *no = getenv("NO_COLOR");
@@ -68,7 +68,7 @@ int output_commit(struct cli *cli)
     if (reason == EPIPE) {
         return EXIT_OK;
     }
-    cli->output_code = EXIT_IO; /* who goes on without looking ends with it all the same */
+    cli->output_code = EXIT_IO; /* the exit code even of a verb that ignores this result */
     return fail(cli, EXIT_IO, "standard output: %s", strerror(reason));
 }
 
@@ -154,7 +154,7 @@ int fail_path(const struct cli *cli, const char *path, int reason)
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the valid UTF-8 character at `at`, 0 for none; control characters, also those of C1, are none. */
+/* Length in bytes of the UTF-8 character at `at`; 0: it is invalid or a control character (C1 included). */
 static size_t character_length(const unsigned char *at)
 {
     if (at[0] < 0x80) {
@@ -169,7 +169,7 @@ static size_t character_length(const unsigned char *at)
             return 0;
         }
     }
-    /* Overlong forms, surrogates and what lies beyond the last code point. */
+    /* Overlong forms, surrogates, and code points beyond U+10FFFF. */
     bool odd = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
                (at[0] == 0xf4 && at[1] > 0x8f);
     return odd ? 0 : length;

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* How verbs speak: results to cli->out, one sentence to standard error when something fails. */
+/* How verbs print: results to cli->out, one sentence to standard error when something fails. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
 #include "append.h"
 #include "cli.h"
 
-/** Learns what standard output is (terminal, width, colours, UTF-8) and opens the buffer. 0, or EXIT_MEMORY. */
+/** Finds out what standard output is (terminal, width, colours, UTF-8) and opens the buffer. 0, or EXIT_MEMORY. */
 int output_open(struct cli *cli);
-/** Everything printed so far goes out now. 0, or EXIT_IO when the system refused; a reader who went away is no
+/** Writes everything printed so far to standard output. 0, or EXIT_IO when a write failed; a closed pipe is no
  *  failure. */
 int output_commit(struct cli *cli);
-/** Throws away what was not committed, and ends. */
+/** Discards what was not committed, and closes the buffer. */
 void output_close(struct cli *cli);
 
-/** "fovea train: SENTENCE" on standard error; answers `code`, to be returned. */
+/** Prints "fovea train: SENTENCE" on standard error and returns `code`. */
 int fail(const struct cli *cli, int code, const char *format, ...) CLI_PRINTF(3, 4);
 /** The same with the library's sentence and the exit code of its status. */
 int fail_library(const struct cli *cli);
-/** A path at which there is nothing, or that the system refuses; `reason`: of errno. Every verb's sentence and exit code
- *  for it. */
+/** The same for a path that cannot be opened, with EXIT_IO; `reason`: errno. All verbs use this sentence. */
 int fail_path(const struct cli *cli, const char *path, int reason);
-/** A remark that is no failure, on standard error; nothing with --quiet. */
+/** Prints a remark, which is no failure, on standard error; nothing with --quiet. */
 void remark(const struct cli *cli, const char *format, ...) CLI_PRINTF(2, 3);
 int exit_code(fov_status status);
 
-/** Bytes that did not come from us (names of files, classes, layers) made fit for a terminal: control characters and
- *  broken UTF-8 become '?'. At most size - 1 bytes. Answers out. */
+/** Makes text from outside (names of files, classes, layers) safe for a terminal: control characters and broken UTF-8
+ *  become '?'. At most size - 1 bytes. Returns out. */
 const char *show_clean(char *out, size_t size, const char *text);
 enum { SHOWN_SIZE = 4352 /* bytes that hold any path whole, and a few words */ };
 
@@ -36,10 +35,10 @@ const char *show_bytes(char out[NUMBER_SIZE], double bytes);       /**< "241.0 K
 const char *show_seconds(char out[NUMBER_SIZE], double seconds);   /**< "3.2 s", "4:05", "1:02:03" */
 const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape); /**< "[N, 6, 28, 28]" */
 
-/** Text in lines of at most `width` columns, each after the first indented; the cursor stands at `column` already. */
+/** Prints text in lines of at most `width` columns, all but the first indented; the cursor is already at `column`. */
 void print_wrapped(FILE *out, const char *text, int column, int indent, int width);
 
-/** A field of CSV (RFC 4180): in quotes where it needs them. */
+/** Prints a field of CSV (RFC 4180), in quotes where it needs them. */
 void print_csv_field(FILE *out, const char *text);
 
 /** Escape sequences, "" without colours. */
@@ -49,10 +48,11 @@ const char *style_good(const struct cli *cli);
 const char *style_bad(const struct cli *cli);
 const char *style_off(const struct cli *cli);
 
-/** A horizontal bar of `columns` cells, `share` of it filled; eighths of a cell where the terminal has UTF-8. */
+/** Prints a horizontal bar of `columns` cells, the fraction `share` filled, in eighths of a cell with UTF-8. */
 void print_bar(const struct cli *cli, FILE *out, double share, int columns);
 
-/** Memory for the command itself; ends the process with a sentence when there is none. Zeroed. */
+/** Zeroed memory for the command itself, to be freed with free(); ends the process with a sentence when there is
+ *  none. */
 void *take_memory(size_t count, size_t size);
 
 #endif

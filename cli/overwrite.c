@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two paths are one file where device and inode are the same. What a folder holds counts as read: its pictures, or, of
- * a run, its models and records. */
+/* Two paths are the same file where device and inode are equal. The files in a folder that is read count as read: its
+ * pictures or, for a run's folder, its models and records. */
 #include "overwrite.h"
 #include "options.h"
 #include "output.h"
@@ -11,14 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One output, on its way past all inputs. */
+/* One output, which is compared with all inputs. */
 struct written {
     const struct cli *cli;
     const char *what; /* "--out" */
     const char *path;
     enum option_writes kind;
-    bool is_there;
-    struct stat about; /* of what is there */
+    bool is_there;     /* something exists at `path` already */
+    struct stat about; /* of that */
     int code;
 };
 
@@ -40,7 +40,7 @@ static void refuse(struct written *w, const char *input, const char *how)
 
 /* ---- folders ----------------------------------------------------------------------------------------------------- */
 
-/* Is `path` below the folder, wherever links lead? */
+/* Whether `path` is below the folder, with all links resolved. */
 static bool is_below(const char *folder, const char *path)
 {
     char *outer = realpath(folder, NULL), *inner = realpath(path, NULL);
@@ -51,7 +51,7 @@ static bool is_below(const char *folder, const char *path)
     return below;
 }
 
-/* What a run is made of, and goes on by, its models first; pages and drawings are made anew at will. */
+/* The files of a run that cannot be made again, models first; pages and drawings can. */
 static const char *const parts_of_run[] = {"best.onnx",   "last.onnx",   "checkpoint.safetensors",
                                            "history.csv", "config.json", "args.json"};
 enum { PARTS = sizeof parts_of_run / sizeof parts_of_run[0], MODELS = 3 };
@@ -69,7 +69,7 @@ static bool is_run(const char *folder)
     return stat_in(folder, "config.json", &about);
 }
 
-/* Is the file one of the first `count` parts of the run in the folder? */
+/* Whether the file is one of the first `count` parts_of_run in the folder. */
 static bool is_part_of_run(const char *folder, const struct stat *file, int count)
 {
     struct stat about;
@@ -80,7 +80,7 @@ static bool is_part_of_run(const char *folder, const struct stat *file, int coun
     return is_part;
 }
 
-/* No data is read from files of these kinds: one that is there was made by a verb. */
+/* Whether the file is of a kind that verbs only write and never read as data. */
 static bool is_result_alone(const char *path)
 {
     static const char *const suffixes[] = {".html", ".svg", ".npy"};
@@ -126,7 +126,8 @@ static void compare(struct written *w, const char *input)
     }
 }
 
-/* A word of the command line as a verb may read it: a path, "mnist:DIR", "NAME=FILE,NAME=FILE", "@LIST", "-". */
+/* Compares the output with a word that a verb may read as a path, "mnist:DIR", "NAME=FILE,NAME=FILE", "@LIST" or
+ * "-". */
 static void compare_word(struct written *w, const char *word)
 {
     struct stat about;
@@ -171,7 +172,7 @@ static struct written begin(const struct cli *cli, const char *what, const char 
     return w;
 }
 
-/* Do two options write one file? `last`: the number of the second one. */
+/* Refuses two options that write the same file. `last`: the number of the second option. */
 static int compare_outputs(const struct cli *cli, int last)
 {
     const struct cli_option *option, *second = options_at(cli->verb, last);

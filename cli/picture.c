@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A canvas of pixels, printed two rows to a line. */
+/* A canvas of pixels, printed as text with two rows of pixels per line. */
 #include "picture.h"
 #include "output.h"
 #include <stdlib.h>
@@ -18,7 +18,7 @@ void canvas_free(struct canvas *canvas)
     canvas->pixels = NULL;
 }
 
-/* The whole factor by which a picture shrinks. */
+/* The integer factor by which a picture must be shrunk to fit into `side`. */
 static int factor_of(int side, int height, int width)
 {
     int larger = height > width ? height : width;
@@ -32,7 +32,7 @@ void canvas_fit(int side, int height, int width, int *fitted_height, int *fitted
     *fitted_width = (width + factor - 1) / factor;
 }
 
-/* Mean over a block of factor x factor pixels, of which those at the edges may be outside. Alpha lies over black. */
+/* Mean colour of a block of factor x factor pixels, cut off at the picture's edges; transparent pixels over black. */
 static void block_mean(const uint8_t *pixels, int height, int width, int channels, int factor, int y, int x,
                        uint8_t rgb[3])
 {
@@ -99,7 +99,7 @@ static void print_colored(const struct cli *cli, FILE *out, const uint8_t *upper
     for (int x = 0; x < width; x++) {
         bool same = x > 0 && memcmp(upper + 3 * x, upper + 3 * (x - 1), 3) == 0 &&
                     memcmp(lower + 3 * x, lower + 3 * (x - 1), 3) == 0;
-        if (!same) { /* escapes are longer than pixels */
+        if (!same) { /* escape sequences only where the colour changes */
             set_color(cli, out, 38, upper + 3 * x);
             set_color(cli, out, 48, lower + 3 * x);
         }

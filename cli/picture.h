@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-/** Pixels to be drawn, RGB [height, width, 3]. */
+/** The pixels to draw, RGB [height, width, 3]. */
 struct canvas {
     int height, width;
     uint8_t *pixels;
@@ -14,15 +14,15 @@ struct canvas {
 
 struct canvas canvas_create(int height, int width, uint8_t grey);
 void canvas_free(struct canvas *canvas);
-/** Puts 8-bit pixels [height, width, channels] at (top, left), made smaller by whole factors where they are larger than
- *  `side` pixels a side (0: as they are). What falls outside is left out. */
+/** Copies 8-bit pixels [height, width, channels] to (top, left), shrunk by an integer factor where a side is longer
+ *  than `side` pixels (0: never). Pixels outside the canvas are cut off. */
 void canvas_place(struct canvas *canvas, int top, int left, int side, const uint8_t *pixels, int height, int width,
                   int channels);
-/** The size canvas_place gives such a picture. */
+/** The size that canvas_place gives a picture of height x width. */
 void canvas_fit(int side, int height, int width, int *fitted_height, int *fitted_width);
 
-int canvas_lines(const struct canvas *canvas); /**< lines of text it takes */
-/** One line of text, width cells, no newline. */
+int canvas_lines(const struct canvas *canvas); /**< number of text lines of the canvas */
+/** Prints one text line of `width` cells, without newline. */
 void canvas_print_line(const struct cli *cli, FILE *out, const struct canvas *canvas, int line);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Folders are walked in order of names, so that the same folder gives the same list everywhere. */
+/* Lists of pictures. Folders are walked in order of names, so that a folder gives the same list on every system. */
 #include "picture_list.h"
 #include "output.h"
 #include "source.h"
@@ -42,7 +42,7 @@ void picture_list_free(struct picture_list *list)
     *list = (struct picture_list){.count = 0};
 }
 
-/* ---- which files these are -------------------------------------------------------------------------------------- */
+/* ---- identity of files ------------------------------------------------------------------------------------------ */
 
 struct picture_file {
     dev_t device;
@@ -125,7 +125,7 @@ static void add_folder(struct picture_list *list, const char *folder, int depth)
     free(entry);
 }
 
-/* A path to a line; empty lines and those that begin with # are passed over. */
+/* Adds the paths of a list file, one per line; empty lines and lines that begin with # are skipped. */
 static int add_lines(struct cli *cli, struct picture_list *list, const char *name)
 {
     char line[LINE_SIZE];
@@ -188,11 +188,11 @@ int picture_list_add(struct cli *cli, struct picture_list *list, const char *wor
                                     : fail(cli, EXIT_IO, "%s: no file fits this pattern",
                                            show_clean(clean, sizeof clean, word));
     }
-    add(list, word); /* is not there: said when its turn comes, the others are answered */
+    add(list, word); /* a missing file: the error comes when it is opened, and the others are still predicted */
     return EXIT_OK;
 }
 
-/* Standard input as a file without a name: decoders look at more than once. */
+/* Copies standard input to a temporary file, since decoders read a file more than once. */
 static int load_input(struct cli *cli, fov_image *image)
 {
     char path[64], block[1 << 14];
@@ -213,7 +213,7 @@ static int load_input(struct cli *cli, fov_image *image)
     } else {
         snprintf(path, sizeof path, "/dev/fd/%d", fileno(file));
         int status = fov_image_load(cli->context, path, 0, image);
-        const char *sentence = fov_error(cli->context); /* begins with the path, which nobody knows */
+        const char *sentence = fov_error(cli->context); /* begins with the temporary path, which is removed */
         size_t known = strncmp(sentence, path, strlen(path)) == 0 ? strlen(path) : 0;
         code = status == FOV_OK ? EXIT_OK
                                 : fail(cli, exit_code((fov_status)status), "standard input%s%s",

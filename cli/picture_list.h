@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Words to pictures: files, folders, lists of files, patterns that no shell has expanded, and standard input. */
+/* From words of the command line to pictures: files, folders, lists of files, patterns that no shell has expanded, and
+ * standard input. */
 #ifndef CLI_PICTURE_LIST_H
 #define CLI_PICTURE_LIST_H
 
@@ -9,20 +10,21 @@ struct picture_list {
     char **path; /**< [count]; "-": standard input */
     int count;
     int capacity;
-    struct picture_file *files; /**< sorted, for picture_list_has; NULL: not asked yet */
+    struct picture_file *files; /**< sorted identities of the files, made by the first picture_list_has */
     int file_count;
 };
 
-/** Adds what `word` names: a folder's pictures, those of the folders in it too, in order of their names; with "@" before
- *  it the lines of a list; a pattern's matches ("*.png", quoted); else the word itself. An exit code after a sentence
- *  where a folder, list or pattern has none. */
+/** Adds the pictures that `word` names: for a folder its pictures and those of its subfolders, in order of names; for
+ *  "@FILE" the lines of that list; for a pattern its matches ("*.png", quoted); else the word itself. 0, or an exit
+ *  code after a sentence where a folder, list or pattern has no pictures. */
 int picture_list_add(struct cli *cli, struct picture_list *list, const char *word);
 void picture_list_free(struct picture_list *list);
 
-/** Is one of the pictures this file, whatever links and other spellings lead to it? The list is complete by now. */
+/** Whether one of the pictures is the file at `path`, also under another spelling or by a link. To be called only when
+ *  the list is complete. */
 bool picture_list_has(struct picture_list *list, const char *path);
 
-/** Decodes one, from standard input too. An exit code after a sentence. */
+/** Decodes a picture; "-": from standard input. 0 or an exit code after a sentence. */
 int picture_list_load(struct cli *cli, const char *path, fov_image *image);
 
 #endif

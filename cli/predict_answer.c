@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of any task, printed, as JSON, and drawn. */
+/* Prints and draws the answers of any task, as text, CSV and JSON. */
 #include "predict_answer.h"
 #include "answer_json.h"
 #include "json.h"
@@ -15,8 +15,8 @@
 enum {
     PATH_SIZE = 4096,
     MOST_FILES = 3,
-    LEAST_NAME = 24,  /* columns that a name has at least */
-    BESIDE_NAME = 54, /* columns of what stands beside it */
+    LEAST_NAME = 24,  /* columns of a name at least */
+    BESIDE_NAME = 54, /* columns beside the name */
     BAR = 30
 };
 
@@ -110,8 +110,8 @@ static void add_stem(struct answering *a, const char *stem)
     memcpy(a->stems[a->stem_count++], stem, size);
 }
 
-/* What files made of a picture are called: its name without suffix, what a path cannot have replaced; of several
- * pictures of one name, from different folders, the later ones are numbered. */
+/* Chooses the stem of the names of a picture's output files: its name without suffix, with ' ' and '#' replaced by '-'.
+ * Of several pictures with one name, from different folders, the later ones are numbered. */
 static void name_files(struct answering *a, const char *file)
 {
     char plain[256], stem[256 + NUMBER_SIZE];
@@ -131,7 +131,8 @@ static void name_files(struct answering *a, const char *file)
     add_stem(a, stem);
 }
 
-/* "DIR/STEM.WORD"; an exit code where that is one of the pictures. */
+/* Writes the path DIR/STEM followed by `word` (".mask.png"); an exit code, after a sentence, where it is one of the
+ * input pictures. */
 static int path_for(const struct answering *a, const char *option, const char *directory, const char *word,
                     char path[PATH_SIZE])
 {
@@ -143,7 +144,7 @@ static int path_for(const struct answering *a, const char *option, const char *d
                : EXIT_OK;
 }
 
-/* A picture into the folder of --draw. */
+/* Saves a picture in the folder of --draw and adds its path to `drawings`. */
 static int save_drawing(const struct answering *a, struct drawings *drawings, const char *word, const fov_image *image)
 {
     char *path = drawings->path[drawings->count++];
@@ -171,7 +172,7 @@ int answering_save(struct answering *a, const char *file, const fov_image *seen)
     return code;
 }
 
-/* An answer, drawn into the folder of --draw. */
+/* Draws an answer and saves it in the folder of --draw. */
 static int draw_into(const struct answering *a, struct drawings *drawings, const char *word, const fov_answer *answer,
                      const fov_image *over)
 {
@@ -200,7 +201,8 @@ static int draw(struct answering *a, const fov_image *picture, const fov_answer 
     return code == EXIT_OK ? draw_into(a, drawings, ".overlay.png", answer, picture) : code;
 }
 
-/* YOLO's text: a line to a box, class, middle and size in parts of the picture's sides; without boxes an empty file. */
+/* Writes YOLO's text file: a line per box with class, centre and size as fractions of the picture's sides. A picture
+ * without boxes gets an empty file. */
 static int save_text(struct answering *a, const fov_image *picture, const fov_answer *answer)
 {
     char path[PATH_SIZE];
@@ -240,7 +242,7 @@ static void print_json(struct answering *a, const char *file, const fov_answer *
     json_print(a->cli, object);
 }
 
-/* A row to an item of a picture. */
+/* Prints a row per item of the answer. */
 static void print_csv(const struct answering *a, const char *file, const fov_answer *answer)
 {
     FILE *out = a->cli->out;
@@ -256,7 +258,7 @@ static void print_csv(const struct answering *a, const char *file, const fov_ans
     }
 }
 
-/* Columns of the widest name, as far as the terminal has them. */
+/* Columns of the widest name, limited by the terminal's width. */
 static int name_width(const struct cli *cli, const fov_answer *answer)
 {
     int width = 1, most = cli->width - BESIDE_NAME > LEAST_NAME ? cli->width - BESIDE_NAME : LEAST_NAME;
@@ -331,7 +333,7 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
     struct drawings *drawings = take_memory(1, sizeof *drawings);
     fov_answer answer;
     int status = fov_session_answer(a->session, picture, &answer), code;
-    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
+    if (status == FOV_E_NUMERIC) { /* a failure of this picture; other failures are the model's */
         char clean[SHOWN_SIZE];
         code = fail(a->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_session_error(a->session));
     } else if (status != FOV_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of scores, ranked and printed. */
+/* Ranks and prints rows of scores. */
 #include "predict_classes.h"
 #include "answer_json.h"
 #include "json.h"
@@ -9,14 +9,14 @@
 #include <string.h>
 
 enum {
-    DRAWN_SIDE = 32, /* pixels; what is larger is drawn smaller */
-    LEAST_BAR = 4,   /* columns, as all that follow */
+    DRAWN_SIDE = 32, /* pixels; larger pictures are drawn smaller */
+    LEAST_BAR = 4,   /* columns, as are the numbers below */
     MOST_BAR = 40,
-    AROUND = 14,     /* a class's name and bar: its share, and what lies between */
-    BESIDE = 44      /* a picture: names of 24 columns and a bar */
+    AROUND = 14,     /* beside a class's name and bar: percentage and gaps */
+    BESIDE = 44      /* beside a picture: names of 24 columns and a bar */
 };
 
-/* The model's number of a class of the data; of values there is none. */
+/* The model's number of a class of the data; without a match (values) the number itself. */
 static int model_label(const struct class_view *view, int label)
 {
     return view->match.model_class != NULL ? view->match.model_class[label] : label;
@@ -54,7 +54,7 @@ static void print_json(const struct class_view *view, const struct class_row *ro
     json_print(view->cli, object);
 }
 
-/* A heading once: file, label of a dataset's sample, then the most probable classes, or all values. */
+/* Prints the heading: file, label of a dataset's sample, then the most probable classes, or all values. */
 static void print_csv_heading(const struct class_view *view)
 {
     FILE *out = view->cli->out;
@@ -111,7 +111,7 @@ static void print_class(const struct class_view *view, const struct class_row *r
     fprintf(out, " %6.2f %%%s", 100 * share, place == 0 ? style_off(view->cli) : "");
 }
 
-/* Columns of the widest of the names to be printed. */
+/* Columns of the widest name that is printed. */
 static int name_width(const struct class_view *view)
 {
     int width = 1;
@@ -124,7 +124,7 @@ static int name_width(const struct class_view *view)
     return width;
 }
 
-/* With --quiet: what follows the file's name in its line. */
+/* With --quiet: prints the rest of the line after the file's name. */
 static void print_short(const struct class_view *view, const struct class_row *row)
 {
     FILE *out = view->cli->out;
@@ -136,13 +136,13 @@ static void print_short(const struct class_view *view, const struct class_row *r
         fprintf(out, "  %s  %.2f %%", show_clean(name, sizeof name, class_name(view, 0)),
                 100 * probability(view, row, 0));
     }
-    if (row->note != NULL) { /* remarks are not made then */
+    if (row->note != NULL) { /* --quiet suppresses the remark with it */
         fprintf(out, "  (%s)", row->note);
     }
     fputc('\n', out);
 }
 
-/* What the network saw on the left, where there is room, and the bars beside it. */
+/* Prints the picture that the network saw on the left, where there is room, and the bars beside it. */
 static void print_picture(const struct class_view *view, const struct class_row *row)
 {
     struct cli *cli = view->cli;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Preprocessing by name or number by number. A preset is what one family of published models was trained with; single
- * options change it, or what the model's file states. Also the rest that a model's file may leave to be said. */
+/* The options for preprocessing, by preset or number by number. A preset is the preprocessing that one family of
+ * published models was trained with; single options change it, or the one stated in the model's file. Also options for
+ * other facts that a model's file may not state: class names, layout, statistics. */
 #include "preprocessing.h"
 #include "options.h"
 #include "output.h"
@@ -8,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNELS = 4, NUMBERS = 96 /* bytes of as many numbers */ };
+enum { CHANNELS = 4, NUMBERS = 96 /* bytes of a text of CHANNELS numbers */ };
 
-/* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". The shorter side is stated as it
- * is for pictures of `input` pixels, and keeps that proportion for others. */
+/* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". `shorter` is that for inputs of
+ * `input` pixels, and is scaled in proportion for other inputs. */
 static const struct preset {
     const char *name;
     fov_preprocessing pixels;
@@ -26,7 +27,7 @@ static const struct preset {
 
 static const char *const preset_names[] = {"imagenet", "imagenet-inception", "caffe", "tf", "unit", NULL};
 const char *const preprocessing_letterboxes[] = {"none", "corner", "centred", NULL}; /* by fov_letterbox_kind */
-/* By the library's enumerations, from 1. */
+/* In the order of fov_fit and fov_invert without their first constant. */
 const char *const preprocessing_fits[] = {"stretch", "crop", "pad", "ink", NULL};
 const char *const preprocessing_inversions[] = {"no", "yes", "auto", NULL};
 const char *const preprocessing_layouts[] = {"nchw", "nhwc", NULL};
@@ -117,7 +118,7 @@ bool preprocessing_given(const struct cli *cli)
     return given;
 }
 
-/* "0.5" or "0.485,0.456,0.406", one for each channel. */
+/* Parses "0.5", or "0.485,0.456,0.406" with a number for each channel. */
 static int read_numbers(struct cli *cli, const char *name, int channels, float out[CHANNELS])
 {
     const char *text = option_text(cli, name), *at = text;
@@ -160,11 +161,11 @@ static int read_scale(struct cli *cli, float *scale)
     if (!is_good || *end != '\0' || !(value > 1e-9 && value < 1e6)) {
         return fail(cli, EXIT_USAGE, "--scale is \"%.60s\"; it is a factor such as 1/255 or 1", text);
     }
-    *scale = strcmp(text, "1/255") == 0 ? 0 : (float)value; /* 0: exactly that */
+    *scale = strcmp(text, "1/255") == 0 ? 0 : (float)value; /* 0 means exactly 1/255 */
     return EXIT_OK;
 }
 
-/* A preset's own numbers, for a network of that many channels and that size. */
+/* The preprocessing of a preset for a network of these channels and this size. */
 static fov_preprocessing preset_for(const char *name, int channels, int height, int width)
 {
     size_t i = 0;
@@ -176,7 +177,7 @@ static fov_preprocessing preset_for(const char *name, int channels, int height, 
     if (p.shorter > 0) {
         p.shorter = (int)lround((double)p.shorter * smaller / presets[i].input);
     }
-    if (channels == 1) { /* a grey picture has the mean of the three */
+    if (channels == 1) { /* grey pictures: the mean of the three channels' numbers */
         p.mean[0] = (p.mean[0] + p.mean[1] + p.mean[2]) / 3;
         p.deviation[0] = (p.deviation[0] + p.deviation[1] + p.deviation[2]) / 3;
         p.bgr = false;
@@ -184,7 +185,7 @@ static fov_preprocessing preset_for(const char *name, int channels, int height, 
     return p;
 }
 
-/* Numbers of 0..255 beside pixels of 0..1 would be a slip: then pixels stay as they are. */
+/* Where mean and deviation are in units of 0..255, a scale to 0..1 would be a mistake: sets the scale to 1. */
 static void fit_scale(const struct cli *cli, fov_preprocessing *p, int channels)
 {
     bool is_large = false;
@@ -206,7 +207,7 @@ static int place_of(const char *const *words, const char *word)
     return i;
 }
 
-/* --fit and --invert. Another way to come to the input's size takes the place of the one that the file states. */
+/* --fit and --invert. --fit, or --resize, --crop and --letterbox, replace the file's way of fitting pictures. */
 static int set_fit(struct cli *cli, fov_preprocessing *p)
 {
     bool cuts = option_given(cli, "resize") || option_given(cli, "crop") || option_given(cli, "letterbox");
@@ -241,7 +242,7 @@ static void print_numbers(char out[NUMBERS], const float *numbers, int count)
     }
 }
 
-/* Everything else is set by now: pictures are measured as the network is given them. */
+/* --mean data, --std data. Called last, since pictures are measured after all other preprocessing. */
 static int measure(struct cli *cli, fov_model *model, const fov_dataset *data, int channels)
 {
     bool mean = is_measured(cli, "mean"), deviation = is_measured(cli, "std");
@@ -311,7 +312,8 @@ static int set_pixels(struct cli *cli, fov_model *model, const fov_dataset *data
     return measure(cli, model, data, channels);
 }
 
-/* A file in training form says what nobody expects of a prediction: so it is done, and said. */
+/* --running-statistics; without it, a remark warns of a file in training form, whose predictions depend on the
+ * batch. */
 static void choose_statistics(struct cli *cli, fov_model *model, bool is_used)
 {
     int count = fov_model_batch_statistics(model);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The line is written to standard error: it is no result. */
+/* The progress line goes to standard error, as it is no result. */
 #include "progress.h"
 #include "output.h"
 #include "table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out whether mpirun has started this process with others, and opens the module that speaks MPI. It lies beside the
- * command, or, installed, in lib/fovea. */
+/* Finds out whether mpirun has started this process with others, and loads the MPI module, which is beside the command
+ * or, installed, in lib/fovea. */
 #include "ranks.h"
 #include "mpi_ranks.h"
 #include "output.h"
@@ -16,7 +16,7 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* How many processes a launcher says there are: Open MPI, MPICH and its kin, Slurm. */
+/* The number of processes by the environment of the launcher: Open MPI, MPICH and its derivatives, Slurm. */
 static int launched(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
@@ -53,7 +53,7 @@ int ranks_join(struct cli *cli, struct cli_ranks *ranks)
         return EXIT_OK;
     }
     ranks->module = open_module();
-    union { /* ISO C knows no cast from an object's address to a function's; POSIX does */
+    union { /* ISO C has no cast from an object pointer to a function pointer; POSIX allows it */
         void *address;
         mpi_join *join;
     } found = {.address = ranks->module != NULL ? dlsym(ranks->module, "mpi_ranks_join") : NULL};

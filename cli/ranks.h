@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several processes that train together, where mpirun has started them. Next: mpi/mpi.c, how they speak. */
+/* Training by several processes that mpirun has started. Next: mpi/mpi.c, their communication. */
 #ifndef CLI_RANKS_H
 #define CLI_RANKS_H
 
@@ -8,14 +8,14 @@
 
 struct cli_ranks {
     fov_ranks ranks; /**< .count 1: this process is alone */
-    void *module;    /**< NULL: it never was one of several */
+    void *module;    /**< the MPI module; NULL: this process is alone */
 };
 
-/** Joins the others. What ranks behind the first one print goes nowhere; their failures do not. EXIT_USAGE where this
- *  build has no MPI. */
+/** Joins the other processes. Standard output of ranks other than 0 is discarded; standard error is not. 0 or an exit
+ *  code: EXIT_USAGE where this build has no MPI. */
 int ranks_join(struct cli *cli, struct cli_ranks *ranks);
-/** At the end, with the code that the process ends with. `together`: all ranks come here; else the others are ended, too,
- *  since they may wait for this one. */
+/** To be called at the end with the process's exit code. `together`: all ranks get here; else the other ranks are
+ *  aborted, since they may be waiting for this one. */
 void ranks_leave(struct cli_ranks *ranks, int code, bool together);
 
 #endif

@@ -16,7 +16,7 @@
 static const char *const KEYS[] = {"products", "transform", "memory", "wake"};
 enum { KEY_COUNT = 4 };
 
-/* Was the file named on the command line? */
+/* Whether the file was named with --rates. */
 static bool is_chosen(const struct cli *cli)
 {
     return options_find(cli->verb, "rates", NULL) != NULL && option_text(cli, "rates") != NULL;
@@ -29,7 +29,7 @@ bool rates_path(const struct cli *cli, char path[RATES_PATH])
     int length = -1;
     if (chosen != NULL) {
         length = snprintf(path, RATES_PATH, "%s", chosen);
-    } else if (config != NULL && config[0] == '/') { /* a relative one counts as not set: XDG base directories, 0.8 */
+    } else if (config != NULL && config[0] == '/') { /* a relative path is ignored: XDG base directories, 0.8 */
         length = snprintf(path, RATES_PATH, "%s/fovea/rates.json", config);
     } else if (home != NULL && home[0] == '/') {
         length = snprintf(path, RATES_PATH, "%s/.config/fovea/rates.json", home);
@@ -53,7 +53,8 @@ static int complain(char *problem, size_t size, int code, const char *format, ..
     return code;
 }
 
-/* The whole file; NULL where there is none, or with a sentence and a code. */
+/* Reads the file; NULL with EXIT_OK in *code where there is none, else with an exit code and a sentence in
+ * `problem`. */
 static json_t *read_file(const char *path, int *code, char *problem, size_t size)
 {
     char reason[1024];
@@ -74,7 +75,7 @@ static json_t *read_file(const char *path, int *code, char *problem, size_t size
     return object;
 }
 
-/* The place of the entry for this processor and instruction set in the list, or its length. */
+/* Index of the entry for this processor and instruction set in the list; the list's length: none. */
 static size_t find_entry(struct cli *cli, const json_t *list)
 {
     char processor[128];
@@ -94,7 +95,7 @@ static size_t find_entry(struct cli *cli, const json_t *list)
 
 int rates_apply(const struct cli *cli, char from[RATES_PATH], char *problem, size_t size)
 {
-    struct cli reader = *cli; /* asks the context, changes nothing of the command's */
+    struct cli reader = *cli; /* a copy, as rates_processor wants one that is not const */
     char path[RATES_PATH];
     int code;
     if (from != NULL) {
@@ -105,7 +106,7 @@ int rates_apply(const struct cli *cli, char from[RATES_PATH], char *problem, siz
     }
     json_t *object = read_file(path, &code, problem, size);
     if (object == NULL && code == EXIT_IO && !is_chosen(cli)) {
-        /* Nobody asked for it: a home that cannot be read is no reason to do nothing. */
+        /* The file was not asked for: an unreadable home folder must not stop the verb. */
         remark(cli, "%s; going on with the rates of the instruction set", problem);
         return EXIT_OK;
     }
@@ -133,7 +134,7 @@ int rates_apply(const struct cli *cli, char from[RATES_PATH], char *problem, siz
     return code;
 }
 
-/* The folders above a file, as far as they are missing; what fails is seen when the file is written. */
+/* Makes the missing folders of a file's path; a failure shows when the file is written. */
 static void make_folders(const char *path)
 {
     char part[RATES_PATH];

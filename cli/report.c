@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of an evaluation. Fractions are shown as per cent, kept as fractions in JSON. */
+/* Tables of an evaluation. Fractions are printed in per cent and stay fractions in JSON. */
 #include "report.h"
 #include "columns.h"
 #include "eval_answers.h"
@@ -129,7 +129,7 @@ void report_print_classes(struct cli *cli, const fov_report *report, const fov_m
     table_free(table);
 }
 
-/* The classes that are rows and columns: the data's. Returns how many. */
+/* The classes shown as rows and columns: those that the data has. Returns how many. */
 static int shown_classes(const fov_report *report, int *shown)
 {
     int count = 0;
@@ -141,7 +141,7 @@ static int shown_classes(const fov_report *report, int *shown)
     return count;
 }
 
-/* Samples of class `i` that were taken for a class which the data does not have. */
+/* Number of samples of class `i` that were predicted as a class which the data does not have. */
 static int64_t taken_for_others(const fov_report *report, int i)
 {
     int64_t others = 0;
@@ -159,7 +159,7 @@ static void print_cell(const struct cli *cli, int64_t count, int width, bool dia
             *style != '\0' ? style_off(cli) : "");
 }
 
-/* At most so many columns of a class's name. */
+/* A class's name cut to `columns` columns. */
 static const char *short_name(char out[64], const char *name, int columns)
 {
     show_clean(out, 64, name);
@@ -167,8 +167,9 @@ static const char *short_name(char out[64], const char *name, int columns)
     return out;
 }
 
-/* Cells as in a table, the diagonal and the mistakes told apart by style where there is any. A last column counts what
-   was taken for classes that are not in the data. */
+/* Cells as in a table, with different styles for the diagonal and for zeros. A last column counts predictions of
+ * classes
+   that the data does not have. */
 void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model)
 {
     char number[NUMBER_SIZE], name[64];
@@ -188,7 +189,7 @@ void report_print_confusion(struct cli *cli, const fov_report *report, const fov
     width = others && width < 5 ? 5 : width;
     fprintf(cli->out, "  true \\ predicted\n  %*s", head, "");
     for (int j = 0; j < count + others; j++) {
-        /* Long names would tear the columns apart: the first letters tell. */
+        /* Long names would make the columns too wide: the first letters must do. */
         short_name(name, j < count ? fov_model_class(model, shown[j]) : "other", width < 7 ? width : 7);
         fprintf(cli->out, "  %*s%s", width - table_text_width(name), "", name);
     }

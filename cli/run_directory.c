@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Folders are made one by one with mkdir, which never takes one that is there: two runs started at once get two. */
+/* Folders are made with mkdir, which fails for an existing one, so that two runs started at once get two folders. */
 #include "run_directory.h"
 #include "options.h"
 #include "output.h"
@@ -27,7 +27,7 @@ bool run_directory_has(const struct run_directory *folder, const char *name)
     return access(run_directory_file(path, folder, name), F_OK) == 0;
 }
 
-/* Every folder on the way. */
+/* Makes every folder of the path. */
 int run_directory_make(const char *path, bool *made)
 {
     char part[RUN_PATH];
@@ -60,7 +60,8 @@ int run_directory_make(const char *path, bool *made)
     return S_ISDIR(about.st_mode) ? 0 : -1;
 }
 
-/* The trainer locks the folder of a run; asked before args.json is written, which is the other run's. */
+/* Whether another run is writing to the folder, by the trainer's lock. It is checked before args.json is written, so
+ * that the other run's is not overwritten. */
 static bool is_in_use(const char *path)
 {
     int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,7 +72,8 @@ static bool is_in_use(const char *path)
     return in_use;
 }
 
-/* A file by which a run is known: the trainer would refuse the folder, too, but not before args.json were written. */
+/* A file that shows that the folder holds a run; NULL: none. The trainer refuses such folders, too, but only after
+ * args.json would have been written. */
 static const char *file_of_run(const struct run_directory *folder)
 {
     static const char *const kept[] = {"checkpoint.safetensors", "best.onnx", "last.onnx", "history.csv"};
@@ -134,11 +136,12 @@ void run_directory_abandon(const struct run_directory *folder)
     char path[RUN_PATH];
     if (folder->made && !run_directory_has(folder, "checkpoint.safetensors")) {
         remove(run_directory_file(path, folder, "args.json"));
-        rmdir(folder->path); /* stays where something else is in it */
+        rmdir(folder->path); /* fails where the folder is not empty */
     }
 }
 
-/* Words that name files are kept so that they mean the same from another working directory: "mnist:DIR" too. */
+/* Sets a word; paths, also that of "mnist:DIR", become absolute, so that they stay valid in another working
+ * directory. */
 static void set_word(json_t *object, const char *key, const char *word, bool is_file)
 {
     const char *colon = strchr(word, ':');
@@ -163,7 +166,7 @@ static void set_given(json_t *object, const char *key, const char *word)
     }
 }
 
-/* What pixels become is no row of the library's table of options, and moves bits all the same. */
+/* Sets the options of preprocessing, which are not in the library's table of options but affect the result, too. */
 static void set_preprocessing(const struct cli *cli, json_t *object)
 {
     for (const struct cli_option *o = preprocessing_options; o->name != NULL; o++) {
@@ -217,7 +220,7 @@ json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, 
 {
     char path[RUN_PATH], problem[RUN_PATH + 512];
     run_directory_file(path, folder, name);
-    /* Numbers as doubles: jansson's own whole numbers end at 2^63, and a seed does not. */
+    /* Numbers as doubles: jansson's integers end at 2^63, but a seed may be larger. */
     json_t *object = json_read(path, JSON_DECODE_INT_AS_REAL, text, code, problem, sizeof problem);
     if (object == NULL) {
         fail(cli, *code, "%s", problem);
@@ -249,7 +252,7 @@ int run_directory_read_config(struct cli *cli, const struct run_directory *folde
     if (*config == NULL) {
         return code;
     }
-    /* Within a string the quote before the colon would have a backslash. */
+    /* This cannot match within a string, where the quotes would be escaped. */
     const char *at = strstr(text, "\"seed\":");
     at = at != NULL ? at + strlen("\"seed\":") : "";
     at += strspn(at, " \t\r\n");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One flag, set by the first signal; the handler puts the system's own behaviour back, so that the second one kills. */
+/* A flag, set by the first signal. The handler is reset by that signal, so that the second one kills the process. */
 #include "signals.h"
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
-static volatile sig_atomic_t stop_wanted; /* the one thing a handler may write; a process has one set of signals */
+static volatile sig_atomic_t stop_wanted; /* global, since signals belong to the process */
 
 static void ask(int number)
 {
@@ -20,7 +20,7 @@ void signals_watch(void)
         struct sigaction old, new;
         memset(&new, 0, sizeof new);
         new.sa_handler = ask;
-        new.sa_flags = SA_RESTART | (int)SA_RESETHAND; /* reads and writes go on; the next signal is final */
+        new.sa_flags = SA_RESTART | (int)SA_RESETHAND; /* restart reads and writes; the next signal kills */
         sigemptyset(&new.sa_mask);
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
             sigaction(numbers[i], &new, NULL);

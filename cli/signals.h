@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Ctrl-C and its relatives: the first asks to stop at the next good place, the second ends at once. */
+/* Ctrl-C and similar signals: the first asks to stop at the next suitable point, the second kills the process. */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
 
 #include <stdbool.h>
 
-/** From here on SIGINT, SIGTERM and SIGHUP only ask. Signals that were ignored when we started (nohup) stay so. */
+/** From now on the first SIGINT, SIGTERM or SIGHUP only sets a flag. Signals that were ignored at the start (nohup)
+ *  stay ignored. */
 void signals_watch(void);
-/** Has one come? */
+/** Whether such a signal has arrived. */
 bool signals_stop(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Words to models and datasets. */
+/* Opening models and datasets by the words that users type. */
 #include "source.h"
 #include "options.h"
 #include "output.h"
@@ -29,7 +29,7 @@ bool source_is_weights(const char *word)
     return false;
 }
 
-/* A network's name with options behind it, of which one may be a file. */
+/* A network's name followed by options, whose values may be files. */
 static bool is_network_with_options(const char *word)
 {
     size_t length = strcspn(word, ":");
@@ -206,7 +206,7 @@ bool source_is_one_class(const char *task)
             return info.target == FOV_TARGET_CLASS;
         }
     }
-    return false; /* a slip: the library names it */
+    return false; /* an unknown task, which the library reports */
 }
 
 int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *data, bool by_position,
@@ -231,7 +231,7 @@ int source_name_classes(fov_model *model, const fov_dataset *data, bool spare)
     fov_dataset_info info = fov_dataset_describe(data);
     int classes = fov_model_classes(model);
     if (info.classes < 1 || classes < info.classes || (classes > info.classes && !spare)) {
-        return FOV_OK; /* training itself says what does not fit */
+        return FOV_OK; /* training itself reports the mismatch */
     }
     const char **names = take_memory((size_t)classes, sizeof *names);
     char (*numbers)[24] = take_memory((size_t)classes, sizeof *numbers);
@@ -256,7 +256,7 @@ bool source_input(const char *text, int size[3])
 {
     int64_t number[3];
     int count = options_numbers(text, 'x', 1, 16384, number, 3);
-    for (int i = 0; i < 3 && count > 0; i++) { /* "64" is 64 x 64, "48x64" height and width: channels are found */
+    for (int i = 0; i < 3 && count > 0; i++) { /* "64" is 64 x 64, "48x64" height and width: channels stay 0 */
         int at = count == 1 ? 0 : count == 2 ? i - 1 : i;
         size[i] = i == 0 && count < 3 ? 0 : (int)number[at];
     }

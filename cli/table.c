@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows are kept until all widths are known, then printed. Where there is less room than they want, texts give way first,
- * then whole columns; the last text goes on in lines below. */
+/* Rows are kept until all widths are known, then printed. Where the terminal is too narrow, columns of text are cut
+ * first, then whole columns are left out; a last column of text is continued on further lines. */
 #include "table.h"
 #include "columns.h"
 #include "output.h"
@@ -11,7 +11,7 @@ enum { GAP = 2, LEAST_TEXT = 8, LEAST_LAST = 24 /* columns of the screen */ };
 
 struct table {
     char columns[32];
-    char drops[32]; /* columns from 'a' in the order in which they are left out */
+    char drops[32]; /* columns ('a' is the first) in the order in which they are left out */
     int column_count, row_count, capacity;
     char **cells; /* [row][column]; a row of NULLs is a rule */
     bool *rule;   /* [row] */
@@ -84,7 +84,7 @@ int table_text_width(const char *text)
     return text_columns(text, strlen(text));
 }
 
-/* At most `width` columns; what was cut is marked. */
+/* Prints a cell in at most `width` columns; a cut text ends with a mark. */
 static void print_cell(const struct cli *cli, FILE *out, const char *text, int width, char side, bool last)
 {
     size_t bytes = strlen(text);
@@ -108,7 +108,8 @@ void table_print_fitted(const struct cli *cli, FILE *out, const char *text, int 
     free(clean);
 }
 
-/* A last column of texts goes on below; others are cut. */
+/* The least width of a column: a last column of text is continued below, other texts are cut, the rest keeps its
+ * width. */
 static int least_width(const struct table *table, int column, int wanted)
 {
     bool is_last = column == table->column_count - 1;
@@ -116,7 +117,7 @@ static int least_width(const struct table *table, int column, int wanted)
     return table->columns[column] != 'L' || wanted < least ? wanted : least;
 }
 
-/* Screen columns of those that are shown. -1: one that is left out. */
+/* Total width of the columns that are shown; a width of -1 marks one that is left out. */
 static int total_of(const struct table *table, const int *width)
 {
     int total = 0;
@@ -126,7 +127,7 @@ static int total_of(const struct table *table, const int *width)
     return total;
 }
 
-/* Leaves out columns until the rest can be made to fit: those of the order, then from the right, never the first. */
+/* Leaves out columns until the rest can fit: first those of table_drops, then from the right, never the first. */
 static void drop_columns(const struct table *table, int room, int *width)
 {
     for (size_t i = 0;; i++) {
@@ -144,13 +145,13 @@ static void drop_columns(const struct table *table, int room, int *width)
             column = width[c] >= 0 ? c : column;
         }
         if (column < 0) {
-            return; /* the first one alone is too wide: it is cut */
+            return; /* only the first column is left and too wide: it is cut */
         }
         width[column] = -1;
     }
 }
 
-/* The widths that the cells want, less where there is no room: the widest text first. */
+/* The widths that the cells need, reduced where there is no room, the widest text first; returns the total. */
 static int find_widths(const struct table *table, const struct cli *cli, int *width)
 {
     for (int c = 0; c < table->column_count; c++) {
@@ -181,8 +182,8 @@ static int find_widths(const struct table *table, const struct cli *cli, int *wi
     return total_of(table, width);
 }
 
-/* The bytes of `text` that go into one line of `width`: to the last place that fits where it may break, else as many as
- * fit, and one character at least. */
+/* How many bytes of `text` go into a line of `width` columns: up to the last possible line break that fits, else as
+ * many characters as fit, at least one. */
 static size_t line_bytes(const char *text, int width)
 {
     size_t end = 0;
@@ -197,7 +198,7 @@ static size_t line_bytes(const char *text, int width)
     return end;
 }
 
-/* A text in as many lines as it needs, the cursor standing at `column`. */
+/* Prints a text in as many lines as it needs; the cursor is at `column`, where the further lines begin, too. */
 static void print_lines(FILE *out, const char *text, int width, int column)
 {
     for (bool first = true; first || *text != '\0'; first = false) {

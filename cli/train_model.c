@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How fovea train comes by its model: a network by name, perhaps with weights of a file, or a model's own file; with a
- * last layer for the data's classes, preprocessing, and parameters that stay. */
+/* Opens the model of fovea train: a network by name, with weights from a file if asked for, or a model file; with a
+ * last layer for the data's classes, preprocessing, and frozen parameters. */
 #include "output.h"
 #include "preprocessing.h"
 #include "source.h"
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A network by name takes the size of the pictures where they are small and all alike; else its own, and pictures are
- * resized. */
+/* A network by name is made for the pictures' size where they all have one size of at most 64 x 64; else for its own
+ * size, to which pictures are resized. */
 static int network_options(const struct train_job *job, fov_network_options *wanted)
 {
     fov_dataset_info info = fov_dataset_describe(job->data);
@@ -30,14 +30,14 @@ static int network_options(const struct train_job *job, fov_network_options *wan
     return fov_task_network(job->data, job->task, wanted) == FOV_OK ? EXIT_OK : fail_library(job->cli);
 }
 
-/* Behind the last layer, what the task wants there. */
+/* Appends the layers that the task needs after the last layer. */
 static int finish_model(struct train_job *job)
 {
     bool done = fov_task_finish(job->model, job->data, job->task) == FOV_OK;
     return done ? EXIT_OK : fail_library(job->cli);
 }
 
-/* A last layer of its own, with an output for each of the data's classes or values, which is said. */
+/* Gives the model a new last layer, with an output for each of the data's classes or values, and prints a remark. */
 static int replace_head(struct train_job *job, int outputs, const char *of)
 {
     const char *weight = NULL;
@@ -53,7 +53,7 @@ static int replace_head(struct train_job *job, int outputs, const char *of)
     return EXIT_OK;
 }
 
-/* For classes, which get their names. */
+/* A new last layer for classes, which get the data's names. */
 static int give_head(struct train_job *job, int classes)
 {
     int code = replace_head(job, classes, classes == 1 ? "class" : "classes");
@@ -64,22 +64,22 @@ static int give_head(struct train_job *job, int classes)
     return named ? finish_model(job) : fail_library(job->cli);
 }
 
-/* For values, where the file knew classes. */
+/* A new last layer for values, where the file's model predicts classes. */
 static int fit_values(struct train_job *job, fov_meaning meaning)
 {
     int values = fov_dataset_describe(job->data).values;
     bool knows_classes = meaning == FOV_MEANING_SOFTMAX || meaning == FOV_MEANING_SIGMOID ||
                          (meaning == FOV_MEANING_LOGITS && fov_model_classes(job->model) != values);
     if (values < 1 || !knows_classes) {
-        return EXIT_OK; /* whether they are as many, training says */
+        return EXIT_OK; /* training checks whether their number fits */
     }
     int code = replace_head(job, values, values == 1 ? "value" : "values");
     return code == EXIT_OK ? finish_model(job) : code;
 }
 
-/* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
- * where the file is about something else altogether, or --classes says so, it gets a new last layer. What is neither
- * is a mistake, or a decision that only the user can take. */
+/* A model from a file has classes of its own, by name or by number. They stay where the data's classes are among them;
+ * where the two have no class in common and differ in number, or with --classes, the model gets a new last layer. Any
+ * other mismatch is a mistake, or a decision that only the user can make. */
 static int fit_classes(struct train_job *job)
 {
     fov_class_match match;
@@ -91,7 +91,7 @@ static int fit_classes(struct train_job *job)
     }
     bool is_masked = fov_dataset_describe(job->data).target == FOV_TARGET_MASK; /* a map of classes */
     if ((meaning == FOV_MEANING_MAP && !is_masked) || meaning == FOV_MEANING_VALUES || !knows_classes) {
-        return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
+        return EXIT_OK; /* it predicts no classes, whatever the number of its outputs: training reports it */
     }
     if (job->asked.classes > 0 && job->asked.classes != before) {
         return give_head(job, job->asked.classes);
@@ -134,7 +134,7 @@ static int freeze(struct train_job *job)
     return EXIT_OK;
 }
 
-/* Pictures of many sizes come to one: which, nobody should have to guess. */
+/* Prints to which size pictures of different sizes are resized. */
 static void say_size(const struct train_job *job)
 {
     fov_dataset_info info = fov_dataset_describe(job->data);
@@ -145,7 +145,7 @@ static void say_size(const struct train_job *job)
     }
 }
 
-/* What pixels become: as the options say; of a resumed run, as it was begun. */
+/* Sets the preprocessing by the options; for a resumed run, as the run was begun. */
 static int prepare_pixels(struct train_job *job)
 {
     char path[RUN_PATH];
@@ -167,7 +167,7 @@ static int prepare_pixels(struct train_job *job)
     return preprocessing_apply(job->cli, job->model, true, job->data);
 }
 
-/* --input of a model that comes from a file: the same network over pictures of that size. */
+/* --input for a model from a file: the same network for pictures of that size. */
 static int resize_file(struct train_job *job, const fov_network_options *wanted)
 {
     int channels, height, width;
@@ -186,7 +186,7 @@ static int resize_file(struct train_job *job, const fov_network_options *wanted)
                                                                                               : fail_library(job->cli);
 }
 
-/* A network by name with the weights of a file: with that file's classes, which may not be those of the data. */
+/* A network by name with the weights of a file and that file's classes, which may not be the data's. */
 static fov_model *open_weights(struct train_job *job, const fov_network_options *wanted)
 {
     fov_network_options own = *wanted;
@@ -210,14 +210,14 @@ int train_open_model(struct train_job *job)
                     "to --model");
     }
     if (job->resume && (weights != NULL || (source_is_file(word) && access(word, R_OK) != 0))) {
-        word = run_directory_file(last, &job->folder, "last.onnx"); /* the file may have gone, its network is here */
+        word = run_directory_file(last, &job->folder, "last.onnx"); /* the file may be gone; its network is in here */
         weights = NULL;
     }
     bool by_name = weights == NULL && !source_is_file(word);
     job->model = weights != NULL ? open_weights(job, &wanted) : source_model(job->cli, word, &wanted, NULL);
     if (job->model == NULL && job->asked.input == NULL && wanted.height > 0 && by_name &&
         fov_error_status(job->cli->context) == FOV_E_SHAPE) {
-        fov_error_clear(job->cli->context); /* too small for this network: pictures are made larger */
+        fov_error_clear(job->cli->context); /* too small for this network: resize pictures to its own size */
         wanted.height = wanted.width = 0;
         job->model = source_model(job->cli, word, &wanted, NULL);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options by the library's table: names with hyphens, limits, help. */
+/* The training options of the command, made from the library's table: names with hyphens, limits, help. */
 #include "train_options.h"
 #include "append.h"
 #include "options.h"
@@ -34,7 +34,7 @@ static enum option_kind kind_of(const fov_train_option_info *info)
 
 const struct cli_option *train_options(void)
 {
-    static struct cli_option table[MOST + 1]; /* made once: names must stay where they are */
+    static struct cli_option table[MOST + 1]; /* made once: it must outlive all pointers into it */
     static char names[MOST][NAME], standards[MOST][NAME];
     bool made = table[0].name != NULL;
     for (int i = 0, count = 0; !made && i < fov_train_option_count() && count < MOST; i++) {
@@ -59,7 +59,7 @@ const struct cli_option *train_options(void)
     return table;
 }
 
-/* What a file of the run has for it. */
+/* Sets an option to its value in a resumed run's config.json. */
 static void put_kept(int index, const fov_train_option_info *info, const json_t *kept, fov_train_options *options)
 {
     if (info->kind == FOV_OPTION_TEXT) {
@@ -88,8 +88,8 @@ static void put_typed(int index, const fov_train_option_info *info, const struct
     }
 }
 
-/* A run that goes on has the options of its optimiser and its schedule behind their names. What is typed now goes
- * behind them, so that the library sees that it is another one. */
+/* In a resumed run the options of optimiser and schedule follow their names in one text. An option that is typed now is
+ * appended there, so that the library notices a difference. */
 static bool add_to_kept(const struct cli *cli, const fov_train_option_info *info, const struct cli_value *value,
                         struct train_texts *texts, fov_train_options *options)
 {
@@ -130,7 +130,7 @@ void train_options_fill(const struct cli *cli, const json_t *config, const fov_t
         }
     }
     if (options->minutes > 0.0f && !option_given(cli, "epochs")) {
-        options->epochs = 0; /* time decides */
+        options->epochs = 0; /* the run ends by time */
     }
     if (config != NULL) {
         return;
@@ -144,7 +144,7 @@ void train_options_fill(const struct cli *cli, const json_t *config, const fov_t
     if (strcmp(options->optimizer, "sgd") == 0 && !option_given(cli, "momentum")) {
         options->momentum = 0.9f;
     }
-    if (options->schedule == NULL) { /* --lr names where it begins */
+    if (options->schedule == NULL) { /* which starts at --lr */
         options->schedule = "cosine";
     }
 }

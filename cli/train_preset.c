@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file, a config.json and a recipe all become lines of "key = value", which are set where nothing was typed. */
+/* Presets: a file, a config.json and a recipe are all turned into lines of "key = value", which set the options that
+ * were not typed. */
 #include "train_preset.h"
 #include "append.h"
 #include "json.h"
@@ -13,7 +14,7 @@
 
 enum { LARGEST = 1 << 20, PATH = 4096, SENTENCE = 512, MOST_LINES = 256 };
 
-/* Cuts blanks and one pair of quotes off both ends. */
+/* Removes blanks, then one pair of quotes, at both ends. */
 static char *trim(char *text)
 {
     size_t length;
@@ -29,7 +30,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* The options that lines have set, and where. */
+/* The options that lines have set, with the numbers of these lines. */
 struct named_lines {
     int count;
     struct {
@@ -38,7 +39,7 @@ struct named_lines {
     } at[MOST_LINES];
 };
 
-/* One that stands there twice, or names a file like this one, is a slip. */
+/* Refuses a key that is there twice, and "config", which would name another such file. */
 static int check_key(struct cli *cli, const char *source, int line, const char *key, struct named_lines *named)
 {
     if (strcmp(key, "config") == 0) {
@@ -57,7 +58,8 @@ static int check_key(struct cli *cli, const char *source, int line, const char *
     return EXIT_OK;
 }
 
-/* Sets what the lines say; `lines` is cut into pieces that options keep. `named` NULL: they may repeat themselves. */
+/* Sets the options of the lines. `lines` is cut into strings that the options point to. `named` NULL: keys may
+ * repeat. */
 static int set_lines(struct cli *cli, const char *source, char *lines, struct named_lines *named)
 {
     char problem[SENTENCE], clean[SENTENCE];
@@ -92,7 +94,7 @@ static int set_lines(struct cli *cli, const char *source, char *lines, struct na
 
 /* ---- JSON of a run ----------------------------------------------------------------------------------------------- */
 
-/* An object's entries that are options, as lines. */
+/* Writes the entries of an object that are options as lines; returns the used length of `out`. */
 static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t used)
 {
     const char *key;
@@ -102,7 +104,7 @@ static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t 
         char by_name[128];
         bool is_asked = strcmp(key, "threads") != 0 && strcmp(key, "config") != 0;
         if (options_find(cli->verb, key, NULL) == NULL || !is_asked) {
-            continue; /* what the run was, not what was asked for */
+            continue; /* a property of that run, not an option that was asked for */
         }
         snprintf(by_name, sizeof by_name, "%.100s_by_name", key);
         const char *names = json_string_value(json_object_get(object, by_name)), *text = json_string_value(value);
@@ -125,7 +127,7 @@ static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t 
     return used;
 }
 
-/* What fovea wrote tells much that is no option; in what somebody else wrote an unknown key is a slip. */
+/* Files that fovea wrote have many keys that are no options; in a file written by hand an unknown key is a mistake. */
 static int check_keys(struct cli *cli, const char *path, json_t *config)
 {
     const char *key;
@@ -141,7 +143,8 @@ static int check_keys(struct cli *cli, const char *path, json_t *config)
     return EXIT_OK;
 }
 
-/* args.json beside config.json has the words for model and data as they were typed. */
+/* Sets the options of a config.json, and of the args.json beside it, which has the words for model and data as
+ * typed. */
 static int set_json(struct cli *cli, const char *path, char *out)
 {
     char words[PATH], problem[SENTENCE];
@@ -204,7 +207,8 @@ static const fov_recipe *find_recipe(const char *name, fov_recipe *found)
     return NULL;
 }
 
-/* The recipe itself, or, for much data, the one that it names for that. Says which. */
+/* Replaces the recipe by the one that it names for larger data, where the data are that large, and prints which is
+ * used. */
 static void choose_by_size(struct cli *cli, fov_recipe *recipe)
 {
     fov_context *context = cli_context(cli);
@@ -213,7 +217,7 @@ static void choose_by_size(struct cli *cli, fov_recipe *recipe)
     int64_t count = data != NULL ? fov_dataset_describe(data).count : 0;
     char shown[NUMBER_SIZE];
     fov_dataset_free(data);
-    if (data == NULL) { /* what is wrong with it is said when it is to be trained on */
+    if (data == NULL) { /* the error is reported when the data are opened for training */
         fov_error_clear(context);
         return;
     }
@@ -246,7 +250,7 @@ static int set_recipe(struct cli *cli, const char *name, char *out)
                 list);
 }
 
-/* The recipe for a task that learns nothing of use by the options of classifiers; NULL: there is none. */
+/* The default recipe of a task for which the options of classifiers are useless (detect); NULL: none. */
 static const char *recipe_of_task(const struct cli *cli)
 {
     const char *task = option_text(cli, "task");
@@ -265,7 +269,7 @@ int train_preset(struct cli *cli, char **kept)
     if (file != NULL) {
         code = set_file(cli, file, *kept);
     }
-    const char *recipe = option_text(cli, "recipe"); /* which the file may name */
+    const char *recipe = option_text(cli, "recipe"); /* the file may have set it */
     recipe = recipe == NULL ? usual : recipe;
     return code == EXIT_OK && recipe != NULL ? set_recipe(cli, recipe, *kept + LARGEST) : code;
 }

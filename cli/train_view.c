@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of a training run. Rows are results and go to standard output as they come; the moving line does not. */
+/* The output of a training run. The rows of the table are results and go to standard output at once; the progress line
+ * does not. */
 #include "train_view.h"
 #include "options.h"
 #include "output.h"
@@ -40,7 +41,7 @@ static void describe_settings(struct train_view *view, const fov_train_options *
                 threads == 1 ? "" : "s", (unsigned long long)fov_context_seed(context));
 }
 
-/* The last part of a path, "photos" of "../photos/"; a source's name in front stays. */
+/* The last part of a path: "photos" for "../photos/". A word without '/' stays whole. */
 static void base_name(char *out, size_t size, const char *word)
 {
     size_t length = strlen(word), from = 0;
@@ -63,7 +64,7 @@ void train_view_begin(struct train_view *view, struct cli *cli, const struct run
     fov_summary summary = {.parameters = 0};
     const char *name = fov_model_name(model);
     if (fov_model_summary(model, NULL, &summary) != FOV_OK) {
-        fov_error_clear(cli->context); /* training says what is wrong with it */
+        fov_error_clear(cli->context); /* training will report the error */
     }
     base_name(file, sizeof file, asked->model);
     base_name(source, sizeof source, asked->data);
@@ -95,7 +96,7 @@ void train_view_plan(const fov_plan *plan, void *user)
 
 /* ---- figures ----------------------------------------------------------------------------------------------------- */
 
-/* A figure's column: "train acc" in 9 letters at least, "val acc" in 8. */
+/* The columns of figures: "train acc" at least 9 letters wide, "val acc" at least 8. */
 enum { TRAIN, VALIDATION };
 static const char *const column_kinds[] = {"train", "val"};
 static const int         column_widths[] = {9, 8};
@@ -145,7 +146,7 @@ static fov_task_info find_task(const char *name)
 
 /* ---- while it runs ----------------------------------------------------------------------------------------------- */
 
-/* Only once the first step is done: whatever fails before it leaves standard output empty. */
+/* Printed after the first step, so that a failure before it leaves standard output empty. */
 static void print_heading(struct train_view *view, const char *task)
 {
     struct cli *cli = view->cli;
@@ -157,7 +158,7 @@ static void print_heading(struct train_view *view, const char *task)
     view->info = find_task(task);
     print_wrapped(cli->out, show_clean(clean, sizeof clean, view->title), 0, 2, cli->width);
     print_wrapped(cli->out, view->settings, 0, 2, cli->width);
-    if (view->info.target != FOV_TARGET_CLASS) { /* else it is what everybody expects */
+    if (view->info.target != FOV_TARGET_CLASS) { /* classification, the usual task, is not mentioned */
         fprintf(cli->out, "task %s: %s\n", task, view->info.summary);
     }
     print_wrapped(cli->out, view->memory, 0, 2, cli->width);
@@ -196,7 +197,7 @@ static void describe_step(const struct train_view *view, char out[160], const fo
              show_count(speed, llround(at->samples_per_second)), show_seconds(left, rest));
 }
 
-/* "3/10"; of a run that ends by time, which has no number of epochs, "3". */
+/* "3/10"; "3" for a run that ends by time and so has no number of epochs. */
 static const char *epoch_text(char out[48], const fov_progress *at)
 {
     if (at->epochs > 0) {
@@ -207,7 +208,7 @@ static const char *epoch_text(char out[48], const fov_progress *at)
     return out;
 }
 
-/* As PyTorch's first tutorial prints it, and many courses after it: the mean loss of the last steps. */
+/* Prints the mean loss of the last steps, in the format of PyTorch's first tutorial and many courses. */
 static void log_step(struct train_view *view, const fov_progress *at)
 {
     struct cli *cli = view->cli;
@@ -264,7 +265,7 @@ int train_view_epoch(const fov_progress *at, void *user)
     if (at->best) {
         view->best_epoch = at->epoch;
     }
-    if (cli->json) { /* a line now, and all of them in the last one */
+    if (cli->json) { /* one line per epoch; the final object has all of them again */
         json_print(cli, json_incref(json_array_get(view->history, json_array_size(view->history) - 1)));
         output_commit(cli);
     }
@@ -283,7 +284,7 @@ int train_view_epoch(const fov_progress *at, void *user)
     return signals_stop();
 }
 
-/* Only what is really there: without cairo there are no pictures. */
+/* Lists the files that exist: without cairo there are no pictures. */
 static void print_files(struct cli *cli, const char *directory)
 {
     static const struct {
@@ -311,7 +312,7 @@ static void print_files(struct cli *cli, const char *directory)
     }
 }
 
-/* The field of a line of history.csv, which has numbers alone; "" where there are fewer. */
+/* Start of the field of that number in a line of history.csv, whose fields have no quotes; "": the line has fewer. */
 static const char *field_at(const char *line, int field)
 {
     for (; field > 0 && line != NULL; field--) {
@@ -345,7 +346,7 @@ double train_view_time(const struct train_view *view, const char *directory)
     return is_there ? seconds : view->trained;
 }
 
-/* Of the run, of this session where it went on, and of the whole command. */
+/* Prints the training time of the whole run, of this session where the run was resumed, and the time of the command. */
 static void print_time(const struct train_view *view, const char *directory)
 {
     struct cli *cli = view->cli;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea bench: how long a network takes here, where the time goes, and how near that is to what the machine can do. Its
- * parts are in bench.h. */
+/* fovea bench: times a network and its steps, and compares them with the machine's peak rates. Its parts are in
+ * bench.h. */
 #include "bench.h"
 #include "options.h"
 #include "rates.h"
@@ -71,7 +71,7 @@ static bool read_size(const char *text, struct bench_case *bench)
     return true;
 }
 
-/* Slower than was allowed is a failure, but one that has its figures printed. */
+/* --at-most: being slower than allowed is a failure, but the figures are printed before it. */
 static int judge(struct cli *cli, const json_t *comparison)
 {
     double ratio = json_number_value(json_object_get(comparison, "median")), limit = option_number(cli, "at-most");
@@ -118,7 +118,7 @@ static int report(struct cli *cli, const struct bench_case *bench, const struct 
     return code;
 }
 
-/* What cannot be compared is said before minutes are spent on measuring. */
+/* Checks --compare and its file before time is spent on measuring. */
 static int check_stored(struct cli *cli)
 {
     int code = EXIT_OK;

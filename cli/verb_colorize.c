@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea colorize: colours for a grey picture, by a network that was trained for it (task colour). */
+/* fovea colorize: colours grey pictures with a network that was trained for it (task colour). */
 #include "json.h"
 #include "options.h"
 #include "output.h"
 #include "source.h"
 #include <string.h>
 
-/* "photo.jpg" becomes "photo-colour.png", here. */
+/* The default output file: "photo-colour.png" in the working directory for "dir/photo.jpg". */
 static const char *usual_name(char out[SHOWN_SIZE], const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path, *dot = strrchr(name, '.');

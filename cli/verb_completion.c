@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea completion: what shells complete, and pages for man, written from the tables of verbs and options. The build runs
- * it and installs what it prints. */
+/* fovea completion: completion scripts for shells, and man pages, made from the tables of verbs and options. The build
+ * runs this verb and installs its output. */
 #include "man_page.h"
 #include "options.h"
 #include "output.h"
@@ -45,7 +45,7 @@ static void print_bash(FILE *out)
 
 /* ---- zsh --------------------------------------------------------------------------------------------------------- */
 
-/* Within single quotes, where [ ] and : are zsh's own. */
+/* Prints text within single quotes, escaping [ ] and :, which _arguments interprets. */
 static void print_zsh_text(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea conformance: the ONNX project's own test cases, run here, counted per operator. */
+/* fovea conformance: runs the ONNX project's test cases and counts the outcomes per operator. */
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -9,8 +9,8 @@
 
 struct entry { /* an operator's row */
     char *name;
-    int count[3];  /* cases of this operator alone: passed, failed, skipped */
-    int within[3]; /* cases in which it is one of several */
+    int count[3];  /* cases with this operator alone: passed, failed, skipped */
+    int within[3]; /* the same for cases with several operators */
 };
 
 struct tally {
@@ -76,7 +76,7 @@ static json_t *case_to_json(const fov_case *result)
     return object;
 }
 
-/** The path below the folder that was named: shorter, and the same on every machine. */
+/** The case's path relative to the folder of the command line, which does not depend on the machine. */
 static const char *short_path(const struct cli *cli, const char *path)
 {
     size_t length = strlen(cli->arguments[0]);
@@ -100,7 +100,7 @@ static void seen(void *user, const fov_case *result)
     }
 }
 
-/* ---- telling ----------------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -204,7 +204,7 @@ static int run(struct cli *cli)
             print_text(&tally, &total);
         }
         if (total.failed > 0) {
-            code = output_commit(cli); /* the report is a result, though the answer is no */
+            code = output_commit(cli); /* the report is printed although the exit code is a failure */
             code = code != EXIT_OK ? code : EXIT_INTERNAL;
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights; and from PyTorch's and
- * Keras' own files of weights. */
+/* fovea convert: between ONNX, which holds a whole model, and safetensors, which holds weights; from PyTorch's and
+ * Keras' weights files; and from Darknet's networks. */
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -15,7 +15,7 @@ static const char *suffix_of(const char *path)
     return source_has_suffix(path, ".onnx") ? "onnx" : source_has_suffix(path, ".safetensors") ? "safetensors" : NULL;
 }
 
-/* Weights as they are: no network is asked for, names, types and bits stay. */
+/* Converts weights without a network, with unchanged names, types and bits. */
 static int convert_tensors(struct cli *cli, const char *from, const char *to)
 {
     struct stat about = {.st_size = 0};
@@ -82,7 +82,7 @@ static fov_model *load_sized(struct cli *cli, const char *from, const int64_t si
     return model;
 }
 
-/* Darknet's two files. */
+/* Loads a network from Darknet's .cfg and .weights. */
 static fov_model *load_darknet(struct cli *cli, const char *cfg, const char *weights)
 {
     fov_context *context = cli_context(cli);
@@ -92,7 +92,7 @@ static fov_model *load_darknet(struct cli *cli, const char *cfg, const char *wei
     return context != NULL ? fov_model_load_darknet(context, cfg, weights) : NULL;
 }
 
-/* --nms 0.65,0.25,300: a detector's file that gives boxes. */
+/* --nms 0.65,0.25,300: appends suppression to a detector. */
 static int add_suppression(struct cli *cli, fov_model *model)
 {
     const char *text = option_text(cli, "nms");
@@ -130,7 +130,7 @@ static int run(struct cli *cli)
     } else if (source == NULL && source_is_weights(from)) {
         source = "torch";
     } else if (source == NULL && source_is_file(from)) {
-        source = "onnx"; /* told by content */
+        source = "onnx"; /* recognised by content */
     }
     if (source == NULL) {
         return fail(cli, EXIT_USAGE, "%s is no file; to write an untrained network: fovea new %s -o %s", from, from,

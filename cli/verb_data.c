@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea data: what there is to learn from. Listing and fetching are here, looking at samples in data_show.c. */
+/* fovea data: datasets. Listing and downloading are here, describing in data_check.c, showing samples in
+ * data_show.c. */
 #include "data_show.h"
 #include "data_transforms.h"
 #include "json.h"
@@ -42,7 +43,7 @@ static int list(struct cli *cli)
     table_row(table, (const char *const[]){"source", "what it is", "here"});
     table_rule(table);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        /* Only what must be fetched can be missing. */
+        /* Only datasets that must be downloaded can be missing. */
         fov_dataset *data = known[i].how != NULL ? fov_dataset_open(cli->context, known[i].source, FOV_TEST) : NULL;
         const char *where = data != NULL ? fov_dataset_describe(data).source : known[i].how == NULL ? "always" : "no";
         char here[600];
@@ -109,7 +110,7 @@ static int get(struct cli *cli, const char *name)
     fov_dataset *data = fov_dataset_open(cli->context, source, FOV_TEST);
     const char *where = data != NULL ? fov_dataset_describe(data).source : NULL;
     if (data == NULL) {
-        fov_error_clear(cli->context); /* it is fetched and verified; opening it is another matter */
+        fov_error_clear(cli->context); /* the download was verified; that it cannot be opened is no failure here */
     }
     if (cli->json) {
         json_t *object = json_object();
@@ -126,7 +127,7 @@ static int get(struct cli *cli, const char *name)
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
 
-/* What can be asked, with the number of words that must and may follow. */
+/* The actions, with the least and greatest number of words that follow. */
 static const struct action {
     const char *name, *usage;
     int least, most;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea doctor: what this machine and this build have, what is missing, and how to get it. */
+/* fovea doctor: lists what this machine and this build have, what is missing, and how to get it. */
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a build may leave out. FOVEA_PARTS is the list of what it has, " JPEG PNG CAIRO=libcairo.so.2 ": what is behind =
- * is opened by the first call that needs it (CMakeLists.txt). */
+/* The optional parts of a build. FOVEA_PARTS lists those that it has, " JPEG PNG CAIRO=libcairo.so.2 "; a library after
+ * = is loaded by the first call that needs it (CMakeLists.txt). */
 static const struct part {
     const char *name, *what, *package; /* Debian's */
 } parts[] = {
@@ -34,7 +34,7 @@ static const struct {
     {"cifar100", "its binary archive's files into $FOVEA_DATA/cifar100"},
 };
 
-/* A row: what, whether it is well, and the rest. */
+/* The rows found so far, as a table and as JSON. */
 struct findings {
     struct cli *cli;
     struct table *table;

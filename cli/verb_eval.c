@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea eval: what a trained classifier is worth on data it has not seen. */
+/* fovea eval: evaluates a trained model on a dataset, or answers from a file. */
 #include "eval_answers.h"
 #include "options.h"
 #include "output.h"

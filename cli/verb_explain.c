@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea explain: why a model answers as it does for a picture, as a page for people or as figures. */
+/* fovea explain: explains a model's answer to a picture, as an HTML page or as numbers. */
 #include "answer_json.h"
 #include "explain_visualise.h"
 #include "json.h"
@@ -20,7 +20,7 @@ struct explaining {
 
 /* ---- figures ----------------------------------------------------------------------------------------------------- */
 
-/* [height][width] of maps over pixels, [channels][height][width] of maps over the input's numbers. */
+/* [height][width] for a map with a value per pixel, [channels][height][width] for one with a value per number. */
 static json_t *json_from_map(const fov_explanation *map)
 {
     if (!map->per_number) {
@@ -44,7 +44,7 @@ static bool wants(const struct explaining *x, const char *method)
     return false;
 }
 
-/* A network without feature maps has no Grad-CAM: null. */
+/* Computes a map and sets it; null for a method that the network does not support (Grad-CAM without feature maps). */
 static int set_map(struct explaining *x, json_t *object, json_t *ways, const char *method)
 {
     fov_explanation map;
@@ -76,7 +76,7 @@ static int set_map(struct explaining *x, json_t *object, json_t *ways, const cha
     return EXIT_OK;
 }
 
-/* What is explained of a detector's picture, or of a map of classes. */
+/* Sets the explained box of a detector, or the explained region of a map. */
 static void set_subject(json_t *object, const fov_explained *state)
 {
     if (state->box_count > 0) {
@@ -164,7 +164,7 @@ static int read_sum(struct explaining *x, char layer[256])
             x->page.place[i] = (int)place[i];
         }
     } else {
-        colon = text + strlen(text); /* the whole is a name */
+        colon = text + strlen(text); /* the whole text is a layer's name */
     }
     snprintf(layer, 256, "%.*s", (int)(colon - text < 255 ? colon - text : 255), text);
     x->page.layer = layer;
@@ -185,7 +185,7 @@ static void read_how(struct explaining *x)
     };
 }
 
-/* The class by its number or its name; -1: none is asked for, -2: there is none of that name. */
+/* The class by its name or number; -1: none is asked for, -2: no class has that name. */
 static int find_class(const struct explaining *x, const char *text)
 {
     uint64_t number;
@@ -214,7 +214,7 @@ static int find_box(const struct explaining *x, int class)
     return -1;
 }
 
-/* Looks at the picture for what --class, --box or --at ask about. */
+/* Sets the picture and the answer to explain, by --class, --box or --at. */
 static int look(struct explaining *x, const fov_image *image, int class)
 {
     struct cli *cli = x->cli;
@@ -268,7 +268,7 @@ static int open_all(struct explaining *x)
     }
     x->explainer = fov_explainer_create(x->model, option_text(cli, "layer"));
     if (x->explainer != NULL && option_text(cli, "visualise") != NULL) {
-        return EXIT_OK; /* no picture is looked at */
+        return EXIT_OK; /* it needs no picture */
     }
     if (x->explainer == NULL || fov_image_load(cli->context, cli->arguments[1], 0, &image) != FOV_OK) {
         return fail_library(cli);
@@ -283,7 +283,7 @@ static int open_all(struct explaining *x)
     return data == NULL || x->data != NULL ? EXIT_OK : fail_library(cli);
 }
 
-/* A page of a picture, or a sheet of none. */
+/* Checks that there is a picture (but not with --visualise) and a place for the output. */
 static int check_ends(struct cli *cli)
 {
     bool visualises = option_text(cli, "visualise") != NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea features: what any layer makes of pictures, as an array for other programs. */
+/* fovea features: writes a layer's results for pictures as a NumPy array. */
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -16,9 +16,9 @@ struct features {
     fov_model   *model;
     fov_session *session;
     const char  *layer;
-    fov_shape    shape; /* of all; dim[0] is how many there are */
-    float       *rows, *seen; /* seen: a picture as the network gets it */
-    size_t       numbers, capacity; /* of a row; rows there is room for */
+    fov_shape    shape; /* of all rows together; dim[0]: number of rows */
+    float       *rows, *seen; /* seen: a preprocessed picture */
+    size_t       numbers, capacity; /* numbers per row; rows that are allocated */
 };
 
 static void make_room(struct features *f)
@@ -36,7 +36,7 @@ static void make_room(struct features *f)
     f->capacity = larger;
 }
 
-/* What the layer makes of a picture; the model's input is not computed but prepared. */
+/* Computes the layer's result for a picture; for the model's input, the preprocessed picture. */
 static int see(struct features *f, const fov_image *image, fov_tensor *made)
 {
     fov_graph *graph = fov_model_graph(f->model);
@@ -57,7 +57,7 @@ static int see(struct features *f, const fov_image *image, fov_tensor *made)
     return fov_session_prepare(f->session, image, f->seen, count);
 }
 
-/* One row more; `what` names the picture in a sentence. */
+/* Adds the row of a picture; `what` names the picture in error sentences. */
 static int add(struct features *f, const fov_image *image, const char *what)
 {
     char clean[SHOWN_SIZE], has[SHAPE_SIZE], had[SHAPE_SIZE];

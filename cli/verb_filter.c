@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea filter: a picture through a filter by name or a kernel of one's own, and the sum behind one of its pixels. */
+/* fovea filter: applies a filter by name, or a given kernel, to a picture; shows the sum behind one of its pixels. */
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -10,8 +10,8 @@
 
 struct filtering {
     struct cli *cli;
-    const char *name; /* NULL: the kernel is the user's */
-    float *weights;   /* [rows][columns]; NULL: no single convolution */
+    const char *name; /* NULL: a kernel was given with --kernel */
+    float *weights;   /* [rows][columns]; NULL: the filter is not a single convolution */
     int rows, columns;
     fov_border border;
     fov_image image;
@@ -23,7 +23,7 @@ static const char *const borders[] = {"reflect", "mirror", "edge", "zero", NULL}
 
 /* ---- the kernel -------------------------------------------------------------------------------------------------- */
 
-/* Rows of numbers, "1 0 -1; 2 0 -2; 1 0 -1". 0, or an exit code. */
+/* Parses rows of numbers, "1 0 -1; 2 0 -2; 1 0 -1". 0, or an exit code. */
 static int read_kernel(struct filtering *f, const char *text)
 {
     int column = 0;
@@ -72,7 +72,7 @@ static int read_kernel(struct filtering *f, const char *text)
     return EXIT_OK;
 }
 
-/* ---- what is printed --------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static int list_filters(struct cli *cli)
 {
@@ -113,7 +113,7 @@ static void print_matrix(const struct filtering *f, const char *title, const flo
     }
 }
 
-/* The products that make one pixel, and their sum beside what the engine gave. */
+/* Prints the products behind one pixel, their sum, and the number that the library computed. */
 static void explain(const struct filtering *f, int y, int x)
 {
     float patch[FOV_FILTER_MOST * FOV_FILTER_MOST];
@@ -235,7 +235,7 @@ static int filter_picture(struct filtering *f, const int64_t *place)
     return EXIT_OK;
 }
 
-/* Where --explain points to; NULL in *place where it is not given. */
+/* Reads the place of --explain; *place NULL: not given. */
 static int read_place(const struct filtering *f, int64_t at[2], const int64_t **place)
 {
     const char *text = option_text(f->cli, "explain");

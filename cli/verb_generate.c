@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea generate: pictures that a generator makes of noise, as one sheet or as a moving picture. */
+/* fovea generate: pictures that a generator makes from noise, as one sheet or as an animated GIF. */
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -26,7 +26,7 @@ static bool is_gif(const char *path)
     return length > 4 && strcasecmp(path + length - 4, ".gif") == 0;
 }
 
-/* Small pictures by a whole factor, so that there is something to see. */
+/* The factor by which small pictures are enlarged in a GIF, to be visible. */
 static int zoom_of(const struct cli *cli, const fov_image *picture)
 {
     enum { SEEN = 192 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea inspect: what a network is made of, and what running it takes. The plan is printed in inspect_plan.c. */
+/* fovea inspect: shows a network's layers, inputs and outputs, and the cost of running it. The plan is printed in
+ * inspect_plan.c. */
 #include "inspect_pixels.h"
 #include "inspect_plan.h"
 #include "json.h"
@@ -34,7 +35,7 @@ static json_t *layer_to_json(const fov_layer *layer)
     return object;
 }
 
-/* What the dimensions are, in ONNX's letters. */
+/* The meaning of the dimensions, in ONNX's letters. */
 static const char *layout_of(const fov_model *model, fov_value value, const fov_shape *shape)
 {
     static const char *const layouts[] = {"", "N", "NC", "NCL", "NCHW", "NCDHW"};
@@ -128,7 +129,7 @@ static void print_layers(struct cli *cli, const fov_summary *summary)
     table_free(table);
 }
 
-/* "  input          x [N, 3, 32, 32]"; of several, those that are not chosen are marked. */
+/* Prints "  input          x [N, 3, 32, 32]"; inputs and outputs that are not the chosen one are marked. */
 static void print_port(struct cli *cli, fov_model *model, const char *what, fov_value value, fov_value chosen,
                        const char *meaning)
 {
@@ -155,7 +156,7 @@ static void print_ports(struct cli *cli, fov_model *model)
     }
 }
 
-/* "10 classes", "a map of 2 scores for each pixel", "4 values": what comes out for a picture. */
+/* Describes the chosen output: "10 classes", "a map of 2 scores for each pixel", "4 values". */
 static void describe_output(char out[64], const fov_model *model)
 {
     fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
@@ -215,7 +216,7 @@ static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
         return fail_library(cli);
     }
     if (summary.input.rank == 4) {
-        summary.input.dim[0] = FOV_BATCH; /* any number of pictures, though the table counts one */
+        summary.input.dim[0] = FOV_BATCH; /* shown as N, though the table is for one picture */
     }
     json_t *object = cli->json ? summary_to_json(&summary, model) : NULL;
     if (object == NULL && !(cli->quiet && want_hash)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea learn: the course. The lessons and their checks are src/learn/; what is printed is in learn_show.c. */
+/* fovea learn: the course. Lessons and checks are in src/learn/, the printing in learn_show.c. */
 #include "learn_show.h"
 #include "nearest.h"
 #include "options.h"
@@ -14,12 +14,12 @@
 
 static const char *const languages[] = {"en", "zh", NULL};
 
-/* What a check answers where the file is not right yet; scripts can tell it from a failure of the command. */
+/* Exit code of a check whose file is not right yet, which scripts can tell from a failure of the command. */
 enum { EXIT_NOT_YET = 8 };
 
-/* ---- where things are --------------------------------------------------------------------------------------------- */
+/* ---- folders and progress ---------------------------------------------------------------------------------------- */
 
-/* The folder that was typed, else the lesson's own, else that of the lesson before, else "learn" here. */
+/* The folder that was typed, else the one kept for this lesson, else that of the last lesson, else "learn". */
 static void choose_directory(const struct learner *l, const struct lesson *lesson, const char *typed,
                              char out[PROGRESS_PATH])
 {
@@ -35,7 +35,7 @@ static void choose_file(const struct lesson *lesson, const char *directory, char
     snprintf(out, size, "%s/%s", directory, lesson_file(lesson, name, sizeof name));
 }
 
-/* Keeps a folder with its whole path, so that the course can go on from elsewhere. */
+/* Keeps the lesson's folder by its absolute path, so that the course can be continued from any directory. */
 static void remember(struct learner *l, const struct lesson *lesson, const char *directory)
 {
     struct lesson_progress *state = &l->progress->lesson[lesson->number];
@@ -75,7 +75,7 @@ static int make_directory(const struct learner *l, const char *path)
     }
 }
 
-/* Writes a text beside the file and renames it over: nothing is ever half. */
+/* Writes a temporary file and renames it over `path`, so that no half-written file can remain. */
 static int write_file(const struct learner *l, const char *path, const char *text)
 {
     char temporary[PROGRESS_PATH + 128];
@@ -94,7 +94,7 @@ static int write_file(const struct learner *l, const char *path, const char *tex
     return EXIT_OK;
 }
 
-/* Moves a file that is there out of the way: NAME.mine, NAME.mine2 ... `kept` says where to; "" where none was. */
+/* Renames an existing file to NAME.mine, NAME.mine2 ...; `kept` receives the new name, "" where there was no file. */
 static int set_aside(const struct learner *l, const char *path, char kept[PROGRESS_PATH + 128])
 {
     *kept = '\0';
@@ -138,7 +138,7 @@ static int write_picture(const struct learner *l, const struct lesson *lesson, c
 
 /* ---- status, list, start ------------------------------------------------------------------------------------------ */
 
-/* The current lesson; passed, the next open one behind it; at the end, what was left out. */
+/* The current lesson; where it is passed, the next one that is not; after the last, the first that is not passed. */
 static const struct lesson *next_lesson(const struct learner *l)
 {
     const struct lesson *lesson;
@@ -284,7 +284,7 @@ static int show(struct learner *l, const struct lesson *lesson, const char *type
 
 /* ---- check -------------------------------------------------------------------------------------------------------- */
 
-/* The seed that was typed; else one that nobody knows before. */
+/* The seed that was typed, else an unpredictable one. */
 static uint64_t choose_seed(const struct learner *l)
 {
     struct timespec time = {0};
@@ -301,7 +301,7 @@ static int verdict_code(enum verdict_kind kind)
     return kind == VERDICT_PASS ? EXIT_OK : kind == VERDICT_NOT_YET ? EXIT_NOT_YET : EXIT_INPUT;
 }
 
-/* Checks one lesson; the verdict is to be freed. `typed`: the learner named the folder. */
+/* Checks one lesson; the caller frees the verdict. `typed`: the learner named the folder. */
 static struct verdict *check_one(struct learner *l, const struct lesson *lesson, const char *directory, bool typed,
                                  uint64_t seed)
 {
@@ -346,7 +346,8 @@ static int check(struct learner *l, const struct lesson *lesson, const char *typ
     return output_commit(cli) == EXIT_OK ? code : EXIT_IO;
 }
 
-/* All lessons whose file is there: in the folder that was typed, or in that of each. Ticks follow from what is found. */
+/* Checks all lessons whose file exists, in the folder that was typed or in each lesson's own. Afterwards only the
+ * lessons that pass now count as passed. */
 static int check_all(struct learner *l, const char *typed)
 {
     struct cli *cli = l->cli;
@@ -501,7 +502,7 @@ static int reset(struct learner *l, const struct lesson *lesson, const char *typ
 
 static const struct action {
     const char *name;
-    int (*all)(struct learner *l); /* of no lesson in particular */
+    int (*all)(struct learner *l); /* for actions that take no lesson */
     int (*one)(struct learner *l, const struct lesson *lesson, const char *directory);
     bool directory;
 } actions[] = {
@@ -555,7 +556,8 @@ static const struct action *find_action(const struct learner *l, const char *nam
     return NULL;
 }
 
-/* The lesson that the words behind the action name: a number first, then a folder; without a number, the current one. */
+/* Runs an action with the lesson that the words after it name: a number, then a folder; without a number the current
+ * lesson. */
 static int run_action(struct learner *l, const struct action *action)
 {
     struct cli *cli = l->cli;

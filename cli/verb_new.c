@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea new: an untrained network as a file, and the list of networks. */
+/* fovea new: writes an untrained network to a file, or lists the networks. */
 #include "options.h"
 #include "json.h"
 #include "output.h"

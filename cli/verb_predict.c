@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea predict: what a model sees in pictures, from files or from a dataset. Pictures are gathered, predicted a batch at
- * a time, and shown one by one: predict_classes.c, or predict_answer.c for models of other tasks. */
+/* fovea predict: inference on pictures from files or from a dataset. Pictures are collected into batches, predicted,
+ * and shown one by one: by predict_classes.c, or by predict_answer.c for models of other tasks, which get them one at a
+ * time. */
 #include "answer_json.h"
 #include "options.h"
 #include "output.h"
@@ -12,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INDICES = 10000, BATCH = 32, BATCH_BYTES = 64 << 20 /* of decoded pictures that wait */ };
+enum { MAX_INDICES = 10000, BATCH = 32, BATCH_BYTES = 64 << 20 /* of decoded pictures that wait for their batch */ };
 
 /* A picture that waits for its batch. */
 struct waiting {
     char *file;
-    fov_image image, seen; /* seen: by the network; no pixels: not prepared yet, or nobody looks */
+    fov_image image, seen; /* seen: the preprocessed picture; no pixels: not prepared yet, or not needed */
     int64_t index; /* of a dataset's sample, with its label */
     int label;
 };
@@ -26,16 +27,16 @@ struct prediction {
     struct cli *cli;
     fov_model *model;
     struct class_view view;
-    struct answering answers; /* of what is not one class of several, and no bare numbers */
-    fov_session *looks;       /* at a picture, where there are several: --tta; else NULL */
-    bool is_seen;             /* what the network saw is drawn or saved */
+    struct answering answers; /* for answers other than one class of several or plain numbers */
+    fov_session *looks;       /* for --tta with a classifier: predicts several views of a picture; else NULL */
+    bool is_seen;             /* the preprocessed pictures are drawn or saved */
     struct waiting waiting[BATCH];
-    int count; /* that wait */
+    int count; /* of waiting pictures */
     size_t bytes;
     float *scores; /* [BATCH, view.count] */
 };
 
-/* Decoded by the library, or a copy of a sample. */
+/* Frees a picture that the library decoded, or a copy of a sample (owner NULL). */
 static void drop_image(fov_image *image)
 {
     if (image->owner == NULL) {
@@ -46,7 +47,7 @@ static void drop_image(fov_image *image)
 
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
-/* Draws and prints one picture: nothing of it is printed unless all went well. */
+/* Draws and prints one picture; nothing of it is printed after a failure. */
 static int show(struct prediction *p, struct waiting *at, const float *scores)
 {
     int code = EXIT_OK;
@@ -66,7 +67,8 @@ static int show(struct prediction *p, struct waiting *at, const float *scores)
     return code;
 }
 
-/* Rows of scores [count, view.count], each from one look at a picture or from several; one look leaves what was seen. */
+/* Fills scores [count, view.count], from one view of each picture or, with --tta, from several; with one view also
+ * .seen where it is needed. */
 static int look(struct prediction *p, struct waiting *waiting, int count)
 {
     fov_image images[BATCH] = {{.height = 0}}, seen[BATCH];
@@ -98,14 +100,15 @@ static int predict_one(struct prediction *p, struct waiting *at)
 {
     int status = look(p, at, 1);
     const char *why = p->looks != NULL ? fov_session_error(p->looks) : fov_error(p->cli->context);
-    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
+    if (status == FOV_E_NUMERIC) { /* a failure of this picture; other failures are the model's */
         char clean[SHOWN_SIZE];
         return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file), why);
     }
     return status == FOV_OK ? show(p, at, p->scores) : fail(p->cli, exit_code((fov_status)status), "%s", why);
 }
 
-/* Those that wait. One that fails does not spoil the others: then each is predicted alone. */
+/* Predicts and shows the waiting pictures. If the batch fails, each is predicted alone, so that one picture does not
+ * make the others fail. */
 static int flush(struct prediction *p)
 {
     int worst = EXIT_OK;
@@ -114,7 +117,7 @@ static int flush(struct prediction *p)
     for (int i = 0; i < p->count; i++) {
         struct waiting *at = &p->waiting[i];
         int code = together ? show(p, at, p->scores + (size_t)i * (size_t)p->view.count) : predict_one(p, at);
-        fov_error_clear(p->cli->context); /* one bad picture does not spoil the next */
+        fov_error_clear(p->cli->context); /* the next picture begins without this one's error */
         worst = worst == EXIT_OK ? code : worst;
         drop_image(&at->image);
         fov_image_free(&at->seen);
@@ -125,7 +128,7 @@ static int flush(struct prediction *p)
     return worst;
 }
 
-/* Takes over the image. */
+/* Predicts a picture now or adds it to the batch. Owns `image` from here on. */
 static int predict(struct prediction *p, const char *file, int64_t index, int label, fov_image *image)
 {
     if (p->answers.session != NULL) {
@@ -142,7 +145,7 @@ static int predict(struct prediction *p, const char *file, int64_t index, int la
     return p->count == BATCH || p->bytes >= BATCH_BYTES ? flush(p) : EXIT_OK;
 }
 
-/* ---- where pictures come from ------------------------------------------------------------------------------------ */
+/* ---- files and samples ------------------------------------------------------------------------------------------- */
 
 static int predict_files(struct prediction *p)
 {
@@ -163,7 +166,7 @@ static int predict_files(struct prediction *p)
         if (code == EXIT_OK) {
             code = predict(p, list.path[i], 0, 0, &image);
         } else if (p->count > 0) {
-            int before = flush(p); /* answers stay in the order of files */
+            int before = flush(p); /* the failure is reported in its place in the order of files */
             code = before != EXIT_OK ? before : code;
         }
         fov_error_clear(cli->context);
@@ -188,7 +191,7 @@ static int predict_samples(struct prediction *p, fov_dataset *data, const int64_
             break;
         }
         size_t size = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
-        image.pixels = take_memory(size, 1); /* waits longer than the dataset keeps it */
+        image.pixels = take_memory(size, 1); /* a copy: the dataset keeps a sample only until the next call */
         memcpy(image.pixels, pixels, size);
         snprintf(name, sizeof name, "%.200s #%lld", info.name, (long long)index[i]);
         code = predict(p, name, index[i], fov_dataset_label(data, index[i]), &image);
@@ -197,7 +200,7 @@ static int predict_samples(struct prediction *p, fov_dataset *data, const int64_
     return code != EXIT_OK ? code : rest;
 }
 
-/* Samples of data that have the form to which the model brings pictures need nothing. */
+/* Switches the model's fitting of pictures off for data whose samples already have the form that it produces. */
 static void take_samples_as_they_are(fov_model *model, const fov_dataset_info *info)
 {
     fov_preprocessing pixels = fov_model_preprocessing(model);
@@ -240,7 +243,7 @@ static int run_samples(struct prediction *p)
     return code;
 }
 
-/* What comes out for a picture, and how it is shown. */
+/* Finds out what the model's output holds and how it is shown; refuses outputs that are no row of numbers. */
 static int look_at_output(struct prediction *p)
 {
     struct answer_form form;
@@ -263,7 +266,7 @@ static int look_at_output(struct prediction *p)
                                            : "not a row of numbers for each picture");
 }
 
-/* --input NAME=FILE.npy,NAME=FILE.npy: what goes into inputs beside that of pictures. */
+/* --input NAME=FILE.npy,NAME=FILE.npy: fills the inputs other than that of pictures. */
 static int fill_inputs(struct prediction *p)
 {
     struct cli *cli = p->cli;
@@ -284,7 +287,7 @@ static int fill_inputs(struct prediction *p)
     return code;
 }
 
-/* How many classes: of a table one, all values, of a picture the first few. */
+/* How many classes are shown: --top, but by default one in a CSV table, or all values there. */
 static int choose_top(const struct prediction *p)
 {
     int64_t top = option_integer(p->cli, "top");
@@ -294,7 +297,7 @@ static int choose_top(const struct prediction *p)
     return top < p->view.count ? (int)top : p->view.count;
 }
 
-/* --tta: scores then come from a session, for a classifier as for other tasks. */
+/* --tta: scores then come from a session, also for a classifier. */
 static int open_views(struct prediction *p)
 {
     const char *views = option_text(p->cli, "tta");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea train: from words to a run folder. How its model is opened is in train_model.c, what it prints while it runs
- * in train_view.c, the folder in run_directory.c, the loop in the library. */
+/* fovea train: from the command line to a run folder. The model is opened in train_model.c, the output is in
+ * train_view.c, the folder in run_directory.c, the training loop in the library. */
 #include "append.h"
 #include "json.h"
 #include "options.h"
@@ -22,11 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_BATCH = 100, MAP_BATCH = 4 /* pictures, where each of their pixels is answered */ };
+enum { REPORT_BATCH = 100, MAP_BATCH = 4 /* default batch of tasks that answer for each pixel */ };
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
-/* What was typed, else what the run that goes on had, else the default. */
+/* A flag: as typed, else as in the resumed run's config.json under `key`, else the default. */
 static bool flag_of(const struct train_job *job, const char *name, const char *key)
 {
     const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
@@ -36,7 +36,7 @@ static bool flag_of(const struct train_job *job, const char *name, const char *k
     return json_is_true(kept) || (json_is_number(kept) && json_number_value(kept) != 0.0);
 }
 
-/* A kept number may be anything; what is beyond an int is beyond every limit, too, and refused by the library. */
+/* A number from a file, clamped to int: numbers beyond it are beyond every limit, too, and refused by the library. */
 static int whole(double number)
 {
     return number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
@@ -48,7 +48,7 @@ static const char *word_of(const struct train_job *job, const json_t *kept, cons
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
-/* The run's task: by its name, as the model has it, or as the natural one of the data. */
+/* The run's task: the one that was named, else the model's, else the default for the data's kind of target. */
 static fov_task_info task_of(const struct train_job *job)
 {
     const char *name = job->task != NULL ? job->task : fov_model_task(job->model);
@@ -101,7 +101,7 @@ static int read_run(struct train_job *job, const char *directory)
     if (code == EXIT_OK && json_is_true(json_object_get(job->config, "exact_conv"))) { /* it decides bits */
         code = options_preset(cli, "exact-conv", "yes", problem, sizeof problem);
     }
-    /* A folder that a program of its own made has no args.json: names are in config.json too. */
+    /* A run of a program that uses the library has no args.json; config.json has the names, too. */
     if (code == EXIT_OK && run_directory_has(&job->folder, "args.json")) {
         job->words = run_directory_read(cli, &job->folder, "args.json", NULL, &code);
     }
@@ -129,7 +129,7 @@ static int open_data(struct train_job *job)
     return fail_library(cli);
 }
 
-/* A slip in the network's name is said before time is spent on data. */
+/* Reports a mistyped network name before time is spent on opening the data. */
 static int check_name(struct train_job *job)
 {
     if (source_is_file(job->asked.model)) {
@@ -141,7 +141,7 @@ static int check_name(struct train_job *job)
     return code;
 }
 
-/* What was typed, else what the run that goes on held back. */
+/* How samples are held back: as typed, else as in the resumed run. */
 static fov_dataset_options held_back(const struct train_job *job)
 {
     fov_dataset_options held = source_held_back(job->cli);
@@ -153,7 +153,7 @@ static fov_dataset_options held_back(const struct train_job *job)
     return held;
 }
 
-/* The task of a network that is made for one alone; NULL: it follows from the data. */
+/* The task of a network that is of use for that task alone; NULL: the task follows from the data. */
 static const char *task_of_network(const char *word)
 {
     size_t length = strcspn(word, ":");
@@ -211,7 +211,7 @@ static void close_job(struct train_job *job)
     free(job->preset);
 }
 
-/* The data and what is held back of it, as they are typed for the next verb. */
+/* The dataset and how samples are held back, as options to type after --data. */
 static const char *words_of_data(const struct train_job *job, char *out, size_t size)
 {
     const fov_dataset_options *held = &job->asked.held;
@@ -228,7 +228,7 @@ static const char *words_of_data(const struct train_job *job, char *out, size_t 
 
 /* ---- afterwards ----------------------------------------------------------------------------------------------- */
 
-/* A picture that cannot be drawn is a pity, not a failure. */
+/* Draws curves and confusion matrix; that they cannot be drawn is a remark, not a failure. */
 static void draw(struct train_job *job, const fov_report *report, const fov_model *best)
 {
     struct cli *cli = job->cli;
@@ -246,7 +246,7 @@ static void draw(struct train_job *job, const fov_report *report, const fov_mode
     }
 }
 
-/* The page of the run, for people. */
+/* Writes report.html. */
 static void write_page(struct train_job *job)
 {
     struct cli *cli = job->cli;
@@ -259,7 +259,8 @@ static void write_page(struct train_job *job)
     }
 }
 
-/* What the best model is worth: on the samples that chose it and, once, on those for testing where they are others. */
+/* The best model's figures: on the validation samples, which chose it, and on the test samples where these are
+ * others. */
 struct worth {
     fov_report check, test;
     bool is_tested;
@@ -304,7 +305,7 @@ static void print_json(struct train_job *job, struct train_view *view, const str
     json_print(job->cli, object);
 }
 
-/* Test samples choose nothing, so they are opened when all is chosen. */
+/* Evaluates the best model. The test samples are opened only now, since they must not influence any choice. */
 static int measure(struct train_job *job, fov_model *best, struct worth *worth)
 {
     struct cli *cli = job->cli;
@@ -377,10 +378,10 @@ static int train(struct train_job *job)
     progress_clear(&view.progress);
     job->together = status != FOV_E_IO;
     if (status == FOV_OK && is_follower(job)) {
-        code = EXIT_OK; /* the folder is the first rank's */
+        code = EXIT_OK; /* rank 0 writes and prints everything */
     } else if (is_follower(job) &&
                (status == FOV_E_INTERRUPTED || strncmp(fov_error(cli->context), "rank ", 5) == 0)) {
-        code = exit_code(fov_error_status(cli->context)); /* that rank, or the first, says so itself */
+        code = exit_code(fov_error_status(cli->context)); /* that rank, or rank 0, prints the sentence */
     } else if (status == FOV_OK) {
         code = finish(job, &view);
     } else if (status == FOV_E_INTERRUPTED) {
@@ -394,7 +395,7 @@ static int train(struct train_job *job)
     return code;
 }
 
-/* ---- which rate ------------------------------------------------------------------------------------------------- */
+/* ---- finding a learning rate ------------------------------------------------------------------------------------ */
 
 static int write_rates(struct train_job *job, const fov_rate_curve *curve)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A server without models or workers, on its own thread: it answers what the event loop answers at once. */
+/* A server without models and workers, in a thread of its own: it serves only the requests that the event loop itself
+ * answers. */
 #include "watch.h"
 #include "options.h"
 #include "output.h"
@@ -33,7 +34,8 @@ static void close_watch(struct watch *watch)
     free(watch);
 }
 
-/* "/home/me/runs/train": the run "train" of the folder "/home/me/runs", beside which others may lie. */
+/* "/home/me/runs/train" is split into the watched run "train" and the folder of runs "/home/me/runs", whose other runs
+ * are shown, too. */
 static int split_path(struct watch *watch, const char *directory)
 {
     if (realpath(directory, watch->folder) == NULL) {
@@ -47,7 +49,7 @@ static int split_path(struct watch *watch, const char *directory)
     return EXIT_OK;
 }
 
-/* {"url": ...} for scripts, a sentence for people. */
+/* Prints where the server listens: {"url": ...} with --json, else a remark. */
 static int say_where(const struct watch *watch)
 {
     struct cli *cli = watch->server.cli;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranks over MPI (Message Passing Interface 3.1), as a module of its own: the command opens it only where it was started
- * by mpirun, and needs no MPI elsewhere. Next: cli/ranks.c, which opens it. */
+/* Communication between ranks by MPI (Message Passing Interface 3.1), as a loadable module: the command loads it only
+ * when mpirun has started it, and does not depend on MPI otherwise. Next: cli/ranks.c, which loads it. */
 #include "mpi_ranks.h"
 
 #include <limits.h>
@@ -38,7 +38,7 @@ int mpi_ranks_join(fov_ranks *ranks)
         return 1;
     }
     *ranks = (fov_ranks){.send = send_bytes, .receive = receive_bytes};
-    /* A lost rank is to be an error with a sentence, where MPI leaves the others alive. */
+    /* With this handler a lost rank is reported as an error, where MPI keeps the other ranks alive. */
     return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
            MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank) != MPI_SUCCESS ||
            MPI_Comm_size(MPI_COMM_WORLD, &ranks->count) != MPI_SUCCESS;

@@ -30,8 +30,7 @@ FOV_API double fov_hopfield_energy(const fov_hopfield *hopfield, const int8_t *s
  *  state did not become stable. */
 FOV_API int fov_hopfield_recall(const fov_hopfield *hopfield, int8_t *state, int sweeps, uint64_t seed);
 
-/* ---- Boltzmann machine (Hinton, Sejnowski 1983): Hopfield's net with noise, and hidden units
- * ----------------------- */
+/* ---- Boltzmann machine (Hinton, Sejnowski 1983): Hopfield's net with noise, and hidden units --------------------- */
 
 typedef struct fov_boltzmann fov_boltzmann;
 

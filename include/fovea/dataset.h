@@ -4,20 +4,17 @@
  *    "mnist"                   $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or
  *                              ../shared/data here
  *    "mnist:DIR"               the four IDX files in DIR, plain or .gz, in any of their usual spellings (DIR,
- *  DIR/mnist,
- *                              DIR/MNIST/raw are tried); with :COUNT the first COUNT training samples
+ *                              DIR/mnist, DIR/MNIST/raw are tried); with :COUNT the first COUNT training samples
  *    "cifar10[:DIR][:COUNT]"   the binary archive's files
  *    "cifar100[:DIR]"          the same, by its 100 fine labels; "cifar100-coarse[:DIR]" by the 20 coarse ones
  *    "digits[:COUNT[:SEED]]"   drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 +
  *                              10,000, or COUNT and a sixth of it. Its seed (0) is not the context's: every run is
  *                              tested on the same pictures
  *    DIR                       a folder per class with pictures, in a folder per split: DIR/train/CLASS/...,
- *                              DIR/val/CLASS/..., DIR/test/CLASS/... Split folders are recognised in upper or lower
- *  case
- *                              and by their usual names (training, valid, validation, dev, testing, eval, training_set,
+ *                              DIR/val/CLASS/..., DIR/test/CLASS/... Split folders are recognised in any case and by
+ *                              their usual names (training, valid, validation, dev, testing, eval, training_set,
  *                              test2017 ...). Where there is only DIR/CLASS/..., or the pictures of val and test are
- *  not
- *                              in class folders, a tenth of each class, always the same, is held back for testing
+ *                              not in class folders, a tenth of each class, always the same, is held back for testing
  *
  *    DIR                       pictures with masks (images, masks), with boxes (YOLO, COCO, Pascal VOC), or with other
  *                              pictures (input, target): docs/files.md says how they may lie. "masks:DIR", "yolo:DIR",

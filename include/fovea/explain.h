@@ -155,7 +155,8 @@ FOV_API FOV_MUST_CHECK int fov_explain_sum(fov_explainer *explainer, const char 
 FOV_API void               fov_pixel_sum_free(fov_pixel_sum *sum); /**< accepts a zeroed one */
 
 /** A unit of a layer. Of feature maps: a channel at a place or, `row` and `column` -1, the mean over the channel. Of a
- *  row of numbers: number `channel` (of the model's output a class, by its score before softmax or sigmoid). */
+ *  row of numbers: number `channel`, `row` and `column` -1 (of the model's output a class, by its score before softmax
+ *  or sigmoid). */
 typedef struct fov_unit {
     int channel, row, column;
 } fov_unit;

@@ -3,8 +3,8 @@
  * optimiser state included. The usual loop is in train.h.
  *
  *   fov_update(graph, loss, .optimizer = "adamw", .lr = 1e-3f);
- *   fov_plan *step = fov_plan_create(graph, &loss, 1, &(fov_plan_options){.batch = 32, .training = true, .updates =
- *  true});
+ *   fov_plan *step =
+ *       fov_plan_create(graph, &loss, 1, &(fov_plan_options){.batch = 32, .training = true, .updates = true});
  *   for (i = 1; i <= steps; i++) {
  *       fill in the inputs;
  *       if (fov_plan_run(step, i)) break;   // a label that is no class
@@ -39,9 +39,8 @@ typedef struct fov_update_options {
  *  so that a graph may have several updates, each of different parameters; several losses over the same parameters must
  *  be added up first.) `options` NULL: all defaults.
  *  fails    usage: no such optimiser or option; nothing to train, or nothing that the loss depends on; a parameter that
- *  an
- *           update or fov_assign changes already; a pattern that matches nothing. shape: loss is no scalar; .rate is no
- *           f32 scalar */
+ *           an update or fov_assign changes already; a pattern that matches nothing. shape: loss is no scalar; .rate is
+ *           no f32 scalar */
 FOV_API fov_value fov_update_opt(fov_graph *graph, fov_value loss, const fov_update_options *options);
 /** The parameters and states that the update with these .parameters changes, for fov_plan_options.update where a plan
  *  runs one of several updates: writes up to `room` of them to `list` and returns how many there are. */

@@ -337,8 +337,8 @@ FOV_API fov_value fov_tile(fov_graph *graph, fov_value x, const int64_t *repeats
 /** Broadcasts x to `shape`: repeats dimensions of size 1; a 1 in `shape` keeps x's dimension. */
 FOV_API fov_value fov_expand(fov_graph *graph, fov_value x, fov_shape shape);
 /** Picks entries of x along `axis` by `indices` (i32 or i64 of any shape, which replaces that axis in the result). A
- *  negative index counts from the end; an index out of range picks zeros. An embedding is fov_gather(g, table, words,
- *  0). */
+ *  negative index counts from the end; an index out of range picks zeros. An embedding:
+ *  fov_gather(g, table, words, 0). */
 FOV_API fov_value fov_gather(fov_graph *graph, fov_value x, fov_value indices, int axis);
 /** [N, C b b, H, W] -> [N, C, H b, W b]: each group of b b channels becomes a square of pixels (Shi et al. 2016). */
 FOV_API fov_value fov_depth_to_space(fov_graph *graph, fov_value x, int block);

@@ -4,8 +4,8 @@
  * gradients passes through the ranks in the order of the batches. So any number of ranks gives the same bits as one
  * process.
  *
- * The caller provides the communication between ranks: two functions. The command uses MPI (`mpirun -np 4 fovea train
- * ...`). */
+ * The caller provides the communication between ranks: two functions. The command uses MPI
+ * (`mpirun -np 4 fovea train ...`). */
 #ifndef FOVEA_RANKS_H
 #define FOVEA_RANKS_H
 
