@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not
+/* Answers: their memory, the colour palette, and drawing. All that programs need to show an answer and that does not
  * depend on the task. */
 #include "base/arithmetic.h"
 #include "base/text.h"
@@ -53,7 +53,7 @@ int answer_probabilities(const struct task_use *use, const struct task_output *o
 {
     struct memory *memory = use->model->context->memory;
     struct model_scores scores = use->scores;
-    if (!output->is_scores) { /* what may lie behind the logits: the output itself */
+    if (!output->is_scores) { /* the numbers are the model's output, which may be a softmax or sigmoid of the logits */
         scores.is_probable = scores.meaning != FOV_MEANING_LOGITS;
     }
     scores.independent = scores.independent || each;
@@ -86,8 +86,8 @@ void fov_answer_free(fov_answer *answer)
     *answer = (fov_answer){.task = NULL};
 }
 
-/* Glasbey's aim, colours that stay apart, kept simple: the first ones by hand, told apart with any colour vision
- * (Okabe, Ito 2008); further ones by turning the hue by the golden angle. */
+/* Colours that are easy to tell apart (Glasbey's aim), kept simple: the first ones are fixed and can be told apart with
+ * any colour vision (Okabe, Ito 2008); for further ones the hue is turned by the golden angle. */
 void fov_class_colour(int index, uint8_t rgb[3])
 {
     static const uint8_t first[][3] = {{0, 0, 0},      {230, 159, 0}, {86, 180, 233}, {0, 158, 115},
@@ -102,12 +102,12 @@ void fov_class_colour(int index, uint8_t rgb[3])
     }
     double hue = 6.0 * fmod(0.618033988749895 * index, 1.0), light = index % 2 ? 1.0 : 0.65;
     for (int c = 0; c < 3; c++) {
-        double distance = fabs(fmod(hue + 6.0 - 2.0 * c, 6.0) - 3.0) - 1.0; /* of the hue from this channel's */
+        double distance = fabs(fmod(hue + 6.0 - 2.0 * c, 6.0) - 3.0) - 1.0; /* from the hue to this channel's hue */
         rgb[c] = (uint8_t)lround(255.0 * light * (0.25 + 0.75 * fmin(fmax(distance, 0.0), 1.0)));
     }
 }
 
-/* Half of the class's colour over half of the picture. */
+/* Draws the mask, in equal parts the class's colour and the picture. */
 static void draw_mask(const fov_answer *answer, const fov_image *picture, uint8_t *out)
 {
     size_t pixels = (size_t)answer->mask.height * (size_t)answer->mask.width;
@@ -126,17 +126,17 @@ static int nearest(double at)
     return (int)floor(at + 0.5);
 }
 
-/* A box and, on its class's colour, its name and score: above it, or inside where there is no room. */
+/* Draws a box and, on its class's colour, its name and score: above the box, or inside where there is no room above. */
 static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int line)
 {
     static const uint8_t light[3] = {255, 255, 255}, dark[3] = {0, 0, 0};
     uint8_t rgb[3];
     char label[64];
     int x = nearest(box->x1), y = nearest(box->y1), height = DRAW_LETTER_HEIGHT * line;
-    fov_class_colour(1 + box->index, rgb); /* the first one is black: a mask's background */
+    fov_class_colour(1 + box->index, rgb); /* colour 0 is black: a mask's background */
     draw_frame(on, x, y, nearest(box->x2), nearest(box->y2), line, rgb);
     size_t used = text_append(label, sizeof label, 0, "%.40s", box->name);
-    if (!isnan(box->score)) { /* what is there, and was not found by anybody, has none */
+    if (!isnan(box->score)) { /* ground truth, which no detector has found, has no score */
         text_append(label, sizeof label, used, " %.0f%%", 100 * box->score);
     }
     int width = draw_text_width(label, line);
@@ -146,7 +146,7 @@ static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int
     draw_text(on, x, y, label, line, 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] > 128000 ? dark : light);
 }
 
-/* Boxes over their picture, the surest on top. */
+/* Draws boxes over their picture, the one with the highest score on top. */
 static int draw_boxes(struct fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
 {
     enum { SMALLEST_SIDE_FOR_TWO = 320, PIXELS_FOR_ONE_MORE = 500 };

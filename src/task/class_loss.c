@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses start from logits wherever the network has some: there nothing was rounded to 0 or 1 yet. */
+/* Losses are computed from logits wherever the network has some, because probabilities may have been rounded to 0 or
+ * 1. */
 #include "task/class_loss.h"
 #include <fovea/operators.h>
 
-/* The scores as [N, count]: a file may have them as [N, count, 1, 1], or one of each sample as [N]. */
+/* Reshapes scores to [N, count]: a model file may have them as [N, count, 1, 1], or a single score per sample as
+ * [N]. */
 static fov_value as_rows(fov_graph *graph, fov_value x, int count)
 {
     fov_shape shape = fov_value_shape(graph, x);
@@ -14,8 +16,8 @@ static fov_value as_rows(fov_graph *graph, fov_value x, int count)
                           : fov_reshape(graph, x, (fov_shape){.rank = 2, .dim = {FOV_BATCH, count}});
 }
 
-/* f32 [N, count]: 1 at the label's place (of a single score: where the label is 1), 0 elsewhere; smoothed, both are
- * moved towards one half. */
+/* Targets f32 [N, count]: 1 for the score of the label (with a single score: where the label is 1), 0 for the others;
+ * label smoothing moves both towards one half. */
 static fov_value add_targets(fov_graph *graph, fov_value labels, int count, float smoothing)
 {
     const struct op_emitter *emitter = fov_graph_emitter(graph);
@@ -30,7 +32,7 @@ static fov_value add_targets(fov_graph *graph, fov_value labels, int count, floa
     return op_emit3(emitter, "one_hot", labels, places, two, NULL);
 }
 
-/* Rows of weights, moved towards what smoothing says: y (1 - s) + s * even. */
+/* Smooths rows y of weights towards the uniform weight `even`: y (1 - s) + s * even. */
 static fov_value smooth(fov_graph *graph, fov_value rows, float smoothing, float even)
 {
     const float numbers[] = {1 - smoothing, smoothing * even};
@@ -53,8 +55,8 @@ static fov_value add_binary(fov_graph *graph, struct model_scores *scores, fov_v
                                : fov_bce_logits_opt(graph, scores->logits, targets, &of_logits);
 }
 
-/* Cross-entropy with rows y of weights: -sum w y' ln p / sum w y, y' the smoothed rows, w the classes' weights. Of rows
- * with a single 1 it is what softmax_cross_entropy gives for that label. */
+/* Cross-entropy with rows y of weights as targets: -sum w y' ln p / sum w y, where y' are the smoothed rows and w the
+ * class weights. For rows with a single 1 it equals softmax_cross_entropy with that label. */
 static fov_value add_soft(fov_graph *graph, fov_value logits, fov_value rows, int count,
                           const struct class_loss_options *options)
 {
@@ -85,7 +87,7 @@ struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores,
         return loss;
     }
     scores->logits = as_rows(graph, scores->logits, scores->count);
-    if (scores->is_probable) { /* softmax(log p) is p. Keras' least probability: a rounded one may be 0 */
+    if (scores->is_probable) { /* softmax(log p) is p. Clipped as in Keras, because p may have been rounded to 0 */
         scores->logits = fov_log(graph, fov_clip(graph, scores->logits, 1e-7F, 1));
         scores->is_probable = false;
     }

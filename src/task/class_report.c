@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a report says of each class, from a confusion matrix. */
+/* The per-class part of a report, from a confusion matrix. */
 #include "task/class_tally.h"
 
 struct report_owner {
@@ -14,14 +14,15 @@ static void fill_class(fov_report *report, int c)
     report->recall[c] = of.recall;
     report->f1[c] = of.f1;
     report->support[c] = of.support;
-    if (report->in_data[c]) { // what cannot occur in the data says nothing of the model
+    if (report->in_data[c]) { // the means leave out classes that cannot occur in the data
         report->macro_precision += of.precision / report->data_classes;
         report->macro_recall += of.recall / report->data_classes;
         report->macro_f1 += of.f1 / report->data_classes;
     }
 }
 
-/* All arrays in two blocks: one for the report's own numbers, and the counts taken over. */
+/* All arrays lie in two blocks: one for the report's own numbers, and the confusion matrix taken over from the
+ * tally. */
 int class_report_fill(fov_report *report, int64_t **confusion, int classes, const fov_class_match *match,
                       struct memory *memory, struct error *error)
 {

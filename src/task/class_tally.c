@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counting right and wrong. */
+/* Counts correct and wrong predictions. */
 #include "task/class_tally.h"
 #include <math.h>
 #include <string.h>
@@ -72,10 +72,10 @@ void class_probabilities(const struct model_scores *scores, const float *row, do
     }
 }
 
-/* Where probabilities are all there is, none counts as less: a rounded one may be 0. */
+/* Bounds for outputs that are probabilities, because a small one may have been rounded to 0. */
 static const double least_probable = 1e-7, least_logarithm = -100; /* Keras' and PyTorch's */
 
-/* -log softmax(logits)[label] in double; the largest logit is taken out first, so that exp cannot overflow. */
+/* -log softmax(logits)[label] in double; the largest logit is subtracted first, so that exp cannot overflow. */
 static double cross_entropy(const struct model_scores *scores, const float *row, int label)
 {
     if (scores->is_probable) {
@@ -88,7 +88,7 @@ static double cross_entropy(const struct model_scores *scores, const float *row,
     return log(sum) - ((double)row[label] - largest);
 }
 
-/* The mean over all scores of -log p where it should be 1, -log(1 - p) where it should be 0. */
+/* The mean over all scores of -log p where the target is 1, -log(1 - p) where the target is 0. */
 static double binary_cross_entropy(const struct model_scores *scores, const float *row, int label)
 {
     double sum = 0.0;
@@ -98,7 +98,7 @@ static double binary_cross_entropy(const struct model_scores *scores, const floa
         if (scores->is_probable) {
             sum -= fmax(is_true ? log(x) : log1p(-x), least_logarithm);
         } else {
-            x = is_true ? -x : x; /* log(1 + exp(x)), which cannot overflow so */
+            x = is_true ? -x : x; /* log(1 + exp(x)) in a form that cannot overflow */
             sum += fmax(x, 0.0) + log1p(exp(-fabs(x)));
         }
     }
@@ -117,7 +117,7 @@ double class_probability(const struct model_scores *scores, const float *row, in
     return scores->independent ? 1.0 / (1.0 + exp(-(double)row[label])) : exp(-cross_entropy(scores, row, label));
 }
 
-/* How many scores are ahead of the label's. Of equal scores the first counts as larger, as in class_predicted. */
+/* How many scores rank above the label's. Among equal scores the first counts as larger, as in class_predicted. */
 static int count_ahead(const struct model_scores *scores, const float *row, int label)
 {
     int ahead = 0;
@@ -127,7 +127,8 @@ static int count_ahead(const struct model_scores *scores, const float *row, int 
     return ahead;
 }
 
-/* No loss can be made of NaN, nor of an infinite probability; a logit may be -infinity where it is not the label's. */
+/* False where a score is NaN, a probability infinite, or the loss not finite. Logits of other classes than the label
+ * may be -infinity. */
 static bool is_good(const struct model_scores *scores, const float *row, double loss)
 {
     for (int c = 0; c < scores->count; c++) {

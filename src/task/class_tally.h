@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a classifier is worth: loss, accuracy, top-5, the confusion matrix, and precision, recall and F1 per class.
- * Everything is counted in integers or summed in double in the order of samples, so it is the same for any batch. */
+/* Quality of a classifier: loss, accuracy, top-5, the confusion matrix, and precision, recall and F1 per class.
+ * Everything is counted in integers or summed in double in the order of samples, so that results do not depend on the
+ * batch size. */
 #ifndef TASK_CLASS_TALLY_H
 #define TASK_CLASS_TALLY_H
 
@@ -9,11 +10,11 @@
 #include <stdint.h>
 
 struct class_tally {
-    struct model_scores scores; /**< how a row is read */
+    struct model_scores scores; /**< how to interpret a row of the output */
     int classes;
     int64_t count, correct, correct5;
-    double loss;        /**< sum of cross-entropies; of independent scores, of the mean binary one over the scores */
-    int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: not wanted */
+    double loss;        /**< sum over samples of the cross-entropy; independent scores: of the mean binary one */
+    int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: a report has taken it over */
 };
 
 int class_tally_create(struct class_tally *tally, const struct model_scores *scores, struct memory *memory,
@@ -21,30 +22,32 @@ int class_tally_create(struct class_tally *tally, const struct model_scores *sco
 void class_tally_free(struct class_tally *tally, struct memory *memory);
 void class_tally_reset(struct class_tally *tally);
 /** rows [count, scores.count]: logits, or probabilities where scores.is_probable; labels [count] in
- *  0 .. classes - 1. Returns `count`, or the first sample whose loss is not finite: it and those behind it are not
- *  counted, for no number can be made of them. */
+ *  0 .. classes - 1. Returns `count`, or the index of the first sample whose loss is not finite: that sample and the
+ *  following ones are not counted. */
 size_t class_tally_add(struct class_tally *tally, const float *rows, const int32_t *labels, size_t count);
 
-/** What the classifier says: the first of the largest; of a single score the second class from one half on. */
+/** The predicted class: the one with the largest score, among equal scores the first. With a single score for two
+ *  classes: the second class from probability 0.5 on. */
 int class_predicted(const struct model_scores *scores, const float *row);
-/** The row as probabilities [classes]: softmax of logits, a sigmoid for each independent one; of a single score, of
- *  both classes. */
+/** Converts a row of scores to probabilities [classes]: softmax of logits, or the sigmoid of each independent logit. A
+ *  single score for two classes gives the probabilities of both. */
 void class_probabilities(const struct model_scores *scores, const float *row, double *probabilities);
 
 /** The probability that a row of scores gives to a class. */
 double class_probability(const struct model_scores *scores, const float *row, int label);
 
-/** Of one class, from a confusion matrix. 0 / 0 is 0: a class never predicted, or never there, has earned nothing. */
+/** Metrics of one class, from a confusion matrix. 0 / 0 counts as 0: a class that was never predicted, or has no
+ *  samples. */
 struct class_metrics {
     double precision, recall, f1;
     int64_t support; /**< samples of the class */
 };
 struct class_metrics class_metrics_of(const int64_t *confusion, int classes, int index);
 
-/** The report's arrays per class and their means over the classes that `match` says are in the data. Takes over
- *  `confusion` where it succeeds. */
+/** Fills the report's per-class arrays, and their means over the classes that the data have according to `match`. Takes
+ *  ownership of *confusion (and sets it to NULL) where it succeeds. */
 int class_report_fill(fov_report *report, int64_t **confusion, int classes, const fov_class_match *match,
                       struct memory *memory, struct error *error);
-void class_report_free(fov_report *report); /**< accepts one without arrays */
+void class_report_free(fov_report *report); /**< accepts a report without arrays */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One class of several for each picture. The loss follows from what the output means (model/meaning.c): softmax
- * cross-entropy, or a binary one for each score on its own (class_loss.c). Counting is class_tally.c's. */
+/* Classification: one class of several for each picture. The meaning of the output (model/meaning.c) decides the loss:
+ * softmax cross-entropy, or a binary cross-entropy of each score (class_loss.c). class_tally.c counts the figures. */
 #include "data/dataset.h"
 #include "task/class_loss.h"
 #include "task/class_tally.h"
@@ -31,7 +31,7 @@ static int fit(struct task_use *use, struct error *error)
     return status;
 }
 
-/* The weights are kept as the task's own. */
+/* Computes the class weights, which use->state holds. */
 static int learn(struct task_use *use, struct error *error)
 {
     const struct options *o = (const struct options *)(const void *)use->options;
@@ -76,7 +76,8 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     ends->loss = loss.loss;
 }
 
-/* A label; of pictures that are mixed a weight for each score (of a single one: that of the second class). */
+/* Writes the label; for mixed pictures, a weight for each score (for a single score: the weight of the second
+ * class). */
 static int write_label(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                        struct error *error)
 {
@@ -98,7 +99,7 @@ static int write_label(const struct task_use *use, const struct prepared *prepar
     return FOV_OK;
 }
 
-/* The class that a row of weights is mostly of. */
+/* The class with the largest weight in a row. */
 static int heaviest(const float *row, int count)
 {
     int best = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Colour for grey pictures: the network sees a picture's grey and says the two axes of colour of each pixel (lab.h),
- * which are put together with the picture's own lightness, so that nothing of its sharpness is lost. Zhang, Isola,
- * Efros, "Colorful image colorization", ECCV 2016, section 2, with a plain regression instead of bins of colour. */
+/* Colourisation: from a grey picture the network predicts the two colour axes of each pixel (lab.h). An answer combines
+ * them with the picture's own lightness, so that it stays as sharp as the picture. Zhang, Isola, Efros, "Colorful image
+ * colorization", ECCV 2016, section 2, with a plain regression instead of colour bins. */
 #include "image/image.h"
 #include "metric/figures.h"
 #include "task/lab.h"
@@ -13,7 +13,7 @@
 enum { LOSS_MSE, LOSS_MAE, LOSS_HUBER };
 static const char *const loss_names[] = {"mse", "mae", "huber", NULL};
 enum { AXES = 2, CHANNELS = 3 };
-static const double unit = 110.0; /* of an axis: the network's numbers are about -1 to 1 */
+static const double unit = 110.0; /* divides a* and b*: the network's numbers are about -1 to 1 */
 
 struct options {
     int    loss;
@@ -40,7 +40,7 @@ static size_t pixels_of(const struct task_use *use)
     return (size_t)use->target.dim[2] * (size_t)use->target.dim[3];
 }
 
-/* The network's picture: grey, by luma, as any picture becomes that is read for one channel. */
+/* Makes the network's grey picture by luma, as for any picture that is read into one channel. */
 static void make_grey(const void *user, const uint8_t *clean, uint8_t *worse, struct transform_draw *draw)
 {
     const struct task_use *use = user;
@@ -95,7 +95,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
                                        : fov_huber(graph, made, ends->targets, (float)(o->delta / unit));
 }
 
-/* Bytes [height, width, 3] to axes [2, height, width]. */
+/* Converts RGB bytes [height, width, 3] to colour axes [2, height, width]. */
 static int write_axes(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                       struct error *error)
 {
@@ -121,11 +121,11 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
     (void)outputs;
     (void)targets;
     (void)count;
-    (void)sums; /* a root of a mean is no quotient of sums */
+    (void)sums; /* no figure is counted while training: a root of a mean is no quotient of sums */
 }
 
 enum { ERROR, GREY, MEAN, FIGURES };
-/* Sums over pixels; the error of the mean colour follows from the first two moments. */
+/* Sums over pixels. The error of the mean colour follows from .axis and .grey, the first two moments of the truth. */
 struct colour_tally {
     double square, grey, axis[AXES], count;
 };
@@ -212,7 +212,7 @@ static int tally_report(struct task_tally *tally, fov_report *report, struct err
 
 /* ---- an answer --------------------------------------------------------------------------------------------------- */
 
-/* The axis' value at a place of the picture, between the network's pixels bilinearly. */
+/* The value of a colour axis at a place (y, x) of the network's map, interpolated bilinearly between its pixels. */
 static double axis_at(const float *axis, int height, int width, double y, double x)
 {
     double down = fmin(fmax(y, 0.0), height - 1.0), across = fmin(fmax(x, 0.0), width - 1.0);
@@ -224,7 +224,7 @@ static double axis_at(const float *axis, int height, int width, double y, double
     return (1.0 - v) * above + v * below;
 }
 
-/* The picture at its own size and lightness, with the colours. */
+/* Combines the lightness of the original picture, at its size, with the predicted colours. */
 static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer,
                   struct error *error)
 {

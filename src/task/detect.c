@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Boxes around objects. The model's output has a row per place it looks at, [N, rows, 5 + classes], as YOLOX's has (see
- * zoo/yolox.c): middle and size of a box, the probability of an object, one of each class. Which row is to find which
- * object is worked out anew at each step by an operator (op/yolox_loss/assign.c), so that it is part of the plan. Next:
+/* Detection: boxes around objects. The model's output has a row for each anchor point, [N, rows, 5 + classes], as in
+ * YOLOX (see zoo/yolox.c): centre and size of a box, the probability of an object, and the probability of each class.
+ * At each step an operator (op/yolox_loss/assign.c), which is part of the plan, assigns rows to objects. Read next:
  * detect_find.c, detect_tally.c. */
 #include "task/detect.h"
 #include "data/dataset.h"
@@ -92,7 +92,7 @@ static void close_use(struct task_use *use)
     use->state = NULL;
 }
 
-/* Sides are multiples of 32. */
+/* Rounds the sides up to multiples of 32, the largest stride. */
 static void network(const struct task_use *use, fov_network_options *wanted)
 {
     (void)use;
@@ -102,7 +102,8 @@ static void network(const struct task_use *use, fov_network_options *wanted)
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
-/* log(p / (1 - p)) of the scores of a file that ends in probabilities in some way of its own. */
+/* The logits log(p / (1 - p)) of the scores p, for a model whose output holds probabilities that come from no known
+ * sigmoid. */
 static fov_value invert(fov_graph *graph, fov_value rows, int classes)
 {
     static const float one = 1;
@@ -147,7 +148,7 @@ static int write_boxes(const struct task_use *use, const struct prepared *prepar
         }
     }
     line[YOLOX_COUNT] = (float)count;
-    line[YOLOX_L1] = prepared->part_count > 1 ? 0 : 1; /* boxes of mixed pictures are cut, and less exact */
+    line[YOLOX_L1] = prepared->part_count > 1 ? 0 : 1; /* boxes of mixed pictures are clipped, hence less exact */
     for (int axis = 0; axis < 2; axis++) {
         line[DETECT_SCALE + axis] = (float)frame.scale[axis];
         line[DETECT_CORNER + axis] = (float)frame.corner[axis];
@@ -158,7 +159,7 @@ static int write_boxes(const struct task_use *use, const struct prepared *prepar
 static void sum(const struct task_use *use, const struct model_scores *scores, const float *outputs,
                 const void *targets, size_t count, double *sums)
 {
-    (void)use, (void)scores, (void)outputs, (void)targets, (void)count, (void)sums; /* no figure of single batches */
+    (void)use, (void)scores, (void)outputs, (void)targets, (void)count, (void)sums; /* no figure while training */
 }
 
 /* ---- an answer --------------------------------------------------------------------------------------------------- */
@@ -231,7 +232,7 @@ struct detect_state *detect_open(struct task_use *use, const fov_model *model, s
 {
     *use = (struct task_use){.model = model};
     int status = task_choose(use, NULL, FOV_TARGET_BOXES, error);
-    if (status == FOV_OK && use->task != &task_detect) { /* a program's own task, whose options are not these */
+    if (status == FOV_OK && use->task != &task_detect) { /* a program's own task, whose options have another type */
         status = task_choose(use, task_detect.name, FOV_TARGET_BOXES, error);
     }
     status = status == FOV_OK ? task_fit(use, error) : status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From a detector's rows to boxes: the best class of each row, scores from a threshold on, suppression of what a better
- * box of the class covers, and back to the picture as it was. */
+/* From a detector's rows to boxes: takes the best class of each row, drops scores below a threshold, suppresses boxes
+ * that overlap a better box of the same class, and converts coordinates to those of the original picture. */
 #include "task/detect.h"
 #include <stdlib.h>
 

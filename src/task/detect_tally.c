@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a detector's boxes are worth: truth and boxes of all pictures are kept, in pixels of the pictures as they were,
- * and measured together (metric/boxes.c). The loss is that of training, of each picture on its own. */
+/* Figures of a detector: keeps the true and the detected boxes of all pictures, in pixels of the original pictures, and
+ * measures them together (metric/boxes.c). The loss is that of training, for each picture alone. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "op/yolox_loss/yolox.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double least_score = 0.001; /* below, nothing changes the area under a curve much */
+static const double least_score = 0.001; /* lower scores hardly change the area under the precision-recall curve */
 
 struct detect_tally {
     fov_object *objects;
@@ -16,10 +16,10 @@ struct detect_tally {
     size_t object_count, object_capacity, detection_count, detection_capacity;
     double *rows, *lines, *object, *overlap, *room; /* of one picture, for its loss */
     struct detect_found *found;              /* [DETECT_MOST_FOUND] */
-    bool failed;                             /* for memory: figures are undefined then */
+    bool failed;                             /* out of memory: all figures are undefined */
 };
 
-/* Lines of a sample's targets. */
+/* Number of lines of a sample's targets. */
 static size_t line_count(const struct task_use *use)
 {
     return (size_t)use->target.dim[1];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Does a model fit the data: the checks that several tasks make, each with its sentence. */
+/* Checks whether a model fits the data that several tasks share, each with its error message. */
 #include "data/dataset.h"
 #include "model/range.h"
 #include "task/task.h"
@@ -24,7 +24,7 @@ int fit_pictures(struct task_use *use, struct error *error)
                          "height, width, channels]",
                          name_of(model), fov_value_name(model->graph, model->input), shape_text(&in, text));
     }
-    bool is_single = use->data == NULL && in.dim[0] == 1; /* answers can be had one by one */
+    bool is_single = use->data == NULL && in.dim[0] == 1; /* batch 1 is enough for answers */
     if (in.dim[0] != FOV_BATCH && !is_single) {
         return error_set(error, FOV_E_SHAPE,
                          "%s: its input %s has a fixed number of samples; where pictures come in batches the first "
@@ -72,7 +72,7 @@ int fit_scores(struct task_use *use, struct error *error)
 int fit_classes(struct task_use *use, int classes, struct error *error)
 {
     if (use->data == NULL) {
-        return FOV_OK; /* whatever there is to see is answered with the model's own classes */
+        return FOV_OK; /* answers use the model's own classes */
     }
     int status = classes_match(use->model, use->data, classes, use->classes_by_position, &use->match, error);
     if (status == FOV_OK && use->match.relation == FOV_CLASSES_DIFFERENT) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures out of noise: a generator learns from a critic, which learns to tell its pictures from the data's
- * (Goodfellow et al., "Generative adversarial nets", NIPS 2014). Two losses in turn: the critic's, over its parameters,
- * then the generator's, that the critic takes its pictures for real ones (section 3: the loss that does not saturate).
- * Or both by the critic's plain score, kept from running away by a penalty on its slope (Gulrajani et al., "Improved
- * training of Wasserstein GANs", NIPS 2017, algorithm 1). The network is a graph with both (zoo/gan.c); a sample's
- * target is its noise. */
+/* Generation: pictures out of noise. A generator learns from a critic, which learns to tell generated pictures from
+ * those of the data (Goodfellow et al., "Generative adversarial nets", NIPS 2014). Two losses are minimised in turn:
+ * the critic's over the critic's parameters, then the generator's over the generator's (section 3: the non-saturating
+ * loss, which is small where the critic takes generated pictures for real ones). Or, with wgan-gp, both losses are made
+ * of the critic's plain score, with a penalty on the norm of its gradient (Gulrajani et al., "Improved training of
+ * Wasserstein GANs", NIPS 2017, algorithm 1). The network is one graph with both parts (zoo/gan.c); a sample's target
+ * is its noise. */
 #include "base/file.h"
 #include "base/random.h"
 #include "graph/copy.h"
@@ -24,8 +25,8 @@ enum {
     CRITIC,
     GENERATOR,
     TURNS,
-    NOISE_OF_TRAINING = 2 << 8, /* of random numbers: apart from those of sheets */
-    SHEET = 64,                 /* pictures */
+    NOISE_OF_TRAINING = 2 << 8, /* stream of random numbers, different from that of the sheets */
+    SHEET = 64,                 /* pictures on a sheet */
     WGAN_STEPS = 5
 };
 static const char critic_parameters[] = "discriminator.", generator_parameters[] = "generator.";
@@ -85,7 +86,8 @@ static int check_sizes(const struct task_use *use, const struct generator *gener
     return FOV_OK;
 }
 
-/* The slope of each picture's own score; a batch norm mixes those of a batch. */
+/* The gradient penalty needs the gradient of each picture's score with respect to that picture alone; a batch norm
+ * makes the score depend on the other pictures of the batch. */
 static int check_slope(const struct task_use *use, struct error *error)
 {
     const fov_graph *graph = use->model->graph;
@@ -124,7 +126,7 @@ static int fit(struct task_use *use, struct error *error)
     return status;
 }
 
-/* Noise of its own for each sample and epoch. */
+/* Writes the noise of a sample, different for each sample and epoch. */
 static int write_noise(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                        struct error *error)
 {
@@ -146,13 +148,15 @@ static fov_value mean(fov_graph *graph, fov_value x)
     return fov_reduce_mean_opt(graph, x, NULL);
 }
 
-/* Mean of -log sigmoid(score), or of -log (1 - sigmoid(score)). */
+/* The loss for taking pictures for real, the mean of -log sigmoid(score); otherwise the mean of
+ * -log (1 - sigmoid(score)). */
 static fov_value taken_for(fov_graph *graph, fov_value score, bool real)
 {
     return mean(graph, fov_softplus(graph, real ? fov_neg(graph, score) : score));
 }
 
-/* A share between 0 and 1 for each sample, [N, 1, 1, 1]: how likely noise with a smaller sum is, which is uniform. */
+/* A uniformly distributed share between 0 and 1 for each sample, [N, 1, 1, 1]: the distribution function of the sum of
+ * the sample's normal noise. */
 static fov_value add_shares(fov_graph *graph, fov_value noise)
 {
     double count = (double)fov_value_shape(graph, noise).dim[1];
@@ -165,7 +169,8 @@ static fov_value add_shares(fov_graph *graph, fov_value noise)
     return fov_reshape(graph, share, (fov_shape){4, {FOV_BATCH, 1, 1, 1}});
 }
 
-/* The mean of (slope - 1)^2, of the critic's slope at a picture between a real one and a made one. */
+/* The gradient penalty: the mean of (norm - 1)^2 over the norms of the critic's gradient at a picture between a real
+ * and a generated one. */
 static fov_value add_penalty(fov_graph *graph, fov_value picture, fov_value made, fov_value score, fov_value noise)
 {
     const struct op_emitter *emitter = fov_graph_emitter(graph);
@@ -191,7 +196,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
         graph->failed = true;
         return;
     }
-    /* A copy keeps the names. */
+    /* `graph` is a copy of the model's graph that keeps the names of values. */
     fov_value noise = {names_find_value(graph, fov_value_name(model->graph, own.noise))};
     fov_value made = {names_find_value(graph, fov_value_name(model->graph, own.picture))};
     fov_value picture = {names_find_value(graph, fov_value_name(model->graph, model->input))};
@@ -281,7 +286,7 @@ static int tally_report(struct task_tally *tally, fov_report *report, struct err
 
 /* ---- a sheet per epoch ------------------------------------------------------------------------------------------- */
 
-/* The same noise each time, so that sheets show how pictures change. */
+/* Uses the same noise in each epoch, so that the sheets show how pictures change. */
 static int show(const struct task_use *use, fov_model *model, const char *directory, int64_t epoch,
                 struct error *error)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A picture for each picture: the network gets a worse one and is to give back the better. Pairs come from the data, or
- * are made from plain pictures of any dataset: with noise, in grey, or small. Values are 0 (black) to 1 (white). */
+/* Restoration: the network gets a degraded picture and learns to give back the original. Pairs come from the data, or
+ * are made from the pictures of any dataset by degrading them: noise, grey, or small. Values are 0 (black) to 1
+ * (white). */
 #include "metric/figures.h"
 #include "metric/pictures.h"
 #include "task/task.h"
@@ -38,11 +39,11 @@ static const struct options *options_of(const struct task_use *use)
     return (const struct options *)(const void *)use->options;
 }
 
-/** What degrading has to know. */
+/** Parameters of the degradation. */
 struct image_state {
     struct memory      *memory;
     struct options      options;
-    struct picture_size better, worse; /* the target's, and the input's without padding */
+    struct picture_size better, worse; /* sizes of the target, and of the input without padding */
 };
 
 /* ---- making pictures worse --------------------------------------------------------------------------------------- */
@@ -52,7 +53,7 @@ static uint8_t as_byte(double value)
     return (uint8_t)lround(fmin(fmax(value, 0.0), 255.0));
 }
 
-/* The picture in the input's channels, of one size: grey by luma. */
+/* The value of a pixel in a channel of the input, where target and input have the same size; grey by luma. */
 static uint8_t in_channels(const uint8_t *pixel, const struct image_state *state, int channel)
 {
     int from = state->better.channels;
@@ -62,7 +63,8 @@ static uint8_t in_channels(const uint8_t *pixel, const struct image_state *state
     return from == 1 ? pixel[0] : as_byte(colours_luma(pixel, from));
 }
 
-/* The mean over the block of `side` x `side` pixels at (row, column) of blocks; those at the edges may be smaller. */
+/* The mean over the block of `side` x `side` pixels with the index (row, column); blocks at the edges may be
+ * smaller. */
 static double block_mean(const struct image_state *state, const uint8_t *clean, int row, int column, int channel)
 {
     int side = (int)state->options.small, count = 0;
@@ -77,7 +79,7 @@ static double block_mean(const struct image_state *state, const uint8_t *clean, 
     return sum / count;
 }
 
-/* Two neighbours of a place among `count` blocks, and the second one's share. */
+/* The two neighbouring blocks, of `count`, between which a place lies; returns the weight of the second one. */
 static double neighbours(double place, int count, int *first, int *second)
 {
     double held = fmin(fmax(place, 0.0), count - 1.0);
@@ -86,7 +88,7 @@ static double neighbours(double place, int count, int *first, int *second)
     return held - *first;
 }
 
-/* Blocks become pixels, and, where the network wants the full size, those are drawn large again, bilinearly. */
+/* Averages blocks to pixels and, where the network's input has the full size, enlarges the result bilinearly. */
 static void make_small(const struct image_state *state, const uint8_t *clean, uint8_t *worse)
 {
     int side = (int)state->options.small, channels = state->worse.channels;
@@ -217,7 +219,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
                                        : fov_huber(graph, made, ends->targets, (float)o->delta);
 }
 
-/* [height, width, channels] of bytes to [channels, height, width] of 0 to 1. */
+/* Converts bytes [height, width, channels] to floats 0 to 1 [channels, height, width]. */
 static int write_picture(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                          struct error *error)
 {
@@ -236,14 +238,14 @@ static int write_picture(const struct task_use *use, const struct prepared *prep
 
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
-static const double most_decibels = 100; /* of pictures that are equal, so that a mean can be taken */
+static const double most_decibels = 100; /* PSNR of equal pictures, finite so that a mean can be taken */
 
 static double psnr_of(double square)
 {
     return fmin(pictures_psnr(square, 1.0), most_decibels);
 }
 
-/* What stays of a number in a picture: 0 to 1. */
+/* Clips a value to what a picture can show: 0 to 1. */
 static double shown(float value)
 {
     return fmin(fmax((double)value, 0.0), 1.0);
@@ -315,7 +317,7 @@ static void tally_reset(struct task_tally *tally)
     memset(sums->defined, 0, sizeof sums->defined);
 }
 
-/* Planes to pixels, and the loss on the way. */
+/* Converts output and truth from planes to pixels in .a and .b; returns the loss. */
 static double take_picture(const struct task_tally *tally, const float *outputs, const float *truth)
 {
     const struct image_tally *sums = tally->state;
@@ -383,7 +385,7 @@ static int tally_report(struct task_tally *tally, fov_report *report, struct err
 
 /* ---- an answer --------------------------------------------------------------------------------------------------- */
 
-/* The network's picture, in the proportions of the one it was made from. */
+/* The network's picture, resized to the aspect ratio of the picture that was given. */
 static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer,
                   struct error *error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Room for answers. */
+/* Memory for kept answers. */
 #include "task/kept.h"
 
 static bool is_within_bound(int64_t samples, int width)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sRGB's curve, its primaries, and the cube root with its straight beginning. */
+/* The transfer curve of sRGB, its primaries, and the cube root with its linear part near 0. */
 #include "task/lab.h"
 #include <math.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All losses of maps start from logits with a channel for each class: what a map has is brought to that form first. */
+/* All losses of maps are computed from logits with a channel for each class; other outputs are converted to that form
+ * first. */
 #include "task/map_loss.h"
 #include "op/common.h"
 #include <fovea/operators.h>
@@ -11,7 +12,7 @@ const char *const map_loss_names[] = {"cross-entropy", "dice", "cross-entropy+di
 
 static const double focal_gamma = 2; /* Lin et al. 2017, section 4.1 */
 
-/* What the losses are made of. */
+/* The values from which the losses are built. */
 struct map {
     fov_graph               *graph;
     const struct op_emitter *emitter;
@@ -19,9 +20,9 @@ struct map {
     fov_value logits;      /* [N, classes, H, W] */
     fov_value labels;      /* i32 [N, H, W] */
     fov_value counts;      /* f32 [N, H, W]: 1 where there is a label, else 0 */
-    fov_value weights;     /* the same times the label's weight */
-    bool      is_single;   /* two classes told apart by one channel */
-    bool      is_apart;    /* several channels, each a yes or no of its own */
+    fov_value weights;     /* f32 [N, H, W]: the weight of the label's class, 0 where there is no label */
+    bool      is_single;   /* two classes, one channel */
+    bool      is_apart;    /* several channels, each an independent binary decision */
 };
 
 static fov_value scaled(const struct map *map, fov_value x, double factor)
@@ -29,9 +30,9 @@ static fov_value scaled(const struct map *map, fov_value x, double factor)
     return op_emit_affine(map->emitter, x, factor, 0);
 }
 
-/* Logits for each class. One score x for two classes is -x/2 and x/2: their softmax is 1 - sigmoid(x) and sigmoid(x).
- * Of probabilities, logarithms, of channels apart those of p / (1 - p); Keras' least probability, for a rounded one may
- * be 0. */
+/* Logits for each class. A single score x for two classes becomes -x/2 and x/2, whose softmax is 1 - sigmoid(x) and
+ * sigmoid(x). Probabilities p become log p, or log(p / (1 - p)) for independent channels; they are clipped as in Keras,
+ * because a small one may have been rounded to 0. */
 static fov_value as_logits(const struct map *map, struct model_scores *scores)
 {
     fov_value x = scores->logits;
@@ -56,7 +57,7 @@ static fov_value as_logits(const struct map *map, struct model_scores *scores)
     return x;
 }
 
-/* A number for each label; behind the classes stands a 0, which is where -1 points. */
+/* Replaces each label by its number (NULL: 1). The table has a 0 after the classes, which index -1 refers to. */
 static fov_value by_label(const struct map *map, const char *name, const float *numbers)
 {
     fov_context *context = map->graph->context;
@@ -76,7 +77,7 @@ static fov_value by_label(const struct map *map, const char *name, const float *
     return fov_gather(map->graph, values, map->labels, 0);
 }
 
-/* A node with one option that is not at its default. */
+/* Emits a node with one option set and the others at their defaults. */
 static fov_value emit_with(const struct map *map, const char *name, const fov_value *in, int count, const char *option,
                            const void *value, size_t size)
 {
@@ -100,7 +101,7 @@ static fov_value one_hot(const struct map *map)
     return emit_with(map, "one_hot", in, 3, "axis", &over_channels, sizeof over_channels);
 }
 
-/* [N, H, W] times what is [N, C, H, W] */
+/* Multiplies x [N, C, H, W] by `pixels` [N, H, W]. */
 static fov_value times_pixels(const struct map *map, fov_value x, fov_value pixels)
 {
     fov_shape shape = fov_value_shape(map->graph, pixels);
@@ -112,7 +113,7 @@ static fov_value times_pixels(const struct map *map, fov_value x, fov_value pixe
     return fov_mul(map->graph, x, op_emit_reshape(map->emitter, pixels, &shape));
 }
 
-/* The mean of [N, H, W] over the pixels that count, each by its weight; 0 where none does. */
+/* The weighted mean of losses [N, H, W] over the pixels with a label; 0 where there are none. */
 static fov_value weighted_mean(const struct map *map, fov_value losses)
 {
     const struct reduce_options all = {.keep_dims = false};
@@ -129,13 +130,13 @@ static fov_value over_channels(const struct map *map, fov_value x)
     return op_build(map->graph, "reduce_mean", &x, 1, &channels, NULL);
 }
 
-/* Binary cross-entropy of each channel with a target t, log(1 + exp x) - x t. */
+/* Binary cross-entropy of each channel with logit x and target t, log(1 + exp x) - x t. */
 static fov_value each_channel(const struct map *map, fov_value target)
 {
     return fov_sub(map->graph, fov_softplus(map->graph, map->logits), fov_mul(map->graph, map->logits, target));
 }
 
-/* Of each class's probability. */
+/* The probability of each class. */
 static fov_value add_shares(const struct map *map)
 {
     const struct softmax_options over = {1};
@@ -149,9 +150,9 @@ static fov_value add_cross_entropy(const struct map *map, float smoothing)
         return weighted_mean(map, over_channels(map, each_channel(map, target)));
     }
     const fov_value in[] = {map->logits, map->labels};
-    const int       each_alone = 1; /* the op's list of reductions: mean, none, sum */
+    const int       each_alone = 1; /* index of "none" among the operator's reductions: mean, none, sum */
     fov_value losses = emit_with(map, "softmax_cross_entropy", in, 2, "reduction", &each_alone, sizeof each_alone);
-    if (smoothing > 0) { /* (1 - s) of the label's, s of the mean over all classes */
+    if (smoothing > 0) { /* (1 - s) times the label's loss plus s times the mean loss of all classes */
         const struct softmax_options over = {1};
         fov_value mean = over_channels(map, op_emit1(map->emitter, "log_softmax", map->logits, &over));
         losses = fov_sub(map->graph, scaled(map, losses, 1 - (double)smoothing), scaled(map, mean, (double)smoothing));
@@ -159,8 +160,8 @@ static fov_value add_cross_entropy(const struct map *map, float smoothing)
     return weighted_mean(map, losses);
 }
 
-/* The mean over pictures and classes of each one's Dice loss, so that a picture counts the same in any batch. One
- * channel stands for the second of its two classes. */
+/* The mean over pictures and classes of the Dice loss of each, so that a picture counts the same in any batch. With a
+ * single channel, only the second of the two classes counts. */
 static fov_value add_dice(const struct map *map)
 {
     fov_value share = times_pixels(map, add_shares(map), map->counts);
@@ -172,7 +173,7 @@ static fov_value add_dice(const struct map *map)
     return fov_dice_opt(map->graph, share, truth, &(fov_dice_options){.reduction = FOV_REDUCTION_MEAN});
 }
 
-/* -(1 - p)^2 log p. It may round to 1, where a power has no slope to go by. */
+/* The focal loss -(1 - p)^2 log p. p may round to 1, where the power has no usable gradient: 1 - p is kept positive. */
 static fov_value focused(const struct map *map, fov_value logarithm)
 {
     fov_value missed = op_emit_affine(map->emitter, fov_exp(map->graph, logarithm), -1, 1);
@@ -181,7 +182,7 @@ static fov_value focused(const struct map *map, fov_value logarithm)
     return scaled(map, fov_mul(map->graph, factor, logarithm), -1);
 }
 
-/* Of the label's probability; of channels apart, of what each gives to its own yes or no. */
+/* The focal loss of the label's probability; for independent channels, of the probability of each channel's target. */
 static fov_value add_focal(const struct map *map)
 {
     const struct softmax_options over = {1};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any number of classes for each picture, each a yes or no of its own: binary cross-entropy or focal loss of every
- * score alone. A score of at least the threshold is a yes. */
+/* Multi-label classification: any number of classes for each picture, each an independent binary decision. The loss is
+ * the binary cross-entropy or focal loss of each score. A class is predicted where its probability reaches the
+ * threshold. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "metric/ranking.h"
@@ -69,7 +70,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     fov_shape rows = {2, {FOV_BATCH, ends->scores.count}};
     ends->targets = task_add_targets(use, graph);
     fov_value x = fov_reshape(graph, ends->scores.logits, rows);
-    if (ends->scores.is_probable && is_focal) { /* back to logits, kept from infinity */
+    if (ends->scores.is_probable && is_focal) { /* back to logits; clipped, so that they stay finite */
         fov_value p = fov_clip(graph, x, 1e-7F, 1),
                   one = fov_constant(graph, "optimizer.one", FOV_F32, (fov_shape){0}, (float[]){1});
         x = fov_sub(graph, fov_log(graph, p), fov_log(graph, fov_clip(graph, fov_sub(graph, one, x), 1e-7F, 1)));
@@ -106,7 +107,7 @@ static double probability(const struct model_scores *scores, float score)
     return scores->is_probable ? x : x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
 }
 
-/* Right and wrong yeses. */
+/* True positives, false positives and false negatives. */
 struct label_counts {
     double hits, alarms, misses;
 };
@@ -136,7 +137,7 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 struct label_tally {
     struct label_counts *counts; /* [labels] */
     struct kept          kept;
-    struct ranked       *items; /* [samples]: room to sort in; NULL where answers are not kept */
+    struct ranked       *items; /* [samples]: workspace for sorting; NULL where answers are not kept */
 };
 
 static int tally_open(struct task_tally *tally, struct error *error)
@@ -178,14 +179,14 @@ static void tally_reset(struct task_tally *tally)
     labels->kept.count = 0;
 }
 
-/* Of one score, without smoothing. */
+/* The loss of one score, without label smoothing. */
 static double score_loss(const struct model_scores *scores, bool is_focal, float score, bool is)
 {
     double x = (double)score, p = probability(scores, score), loss;
     if (scores->is_probable) {
         loss = -fmax(is ? log(x) : log1p(-x), least_logarithm);
     } else {
-        x = is ? -x : x; /* log(1 + exp(x)), which cannot overflow so */
+        x = is ? -x : x; /* log(1 + exp(x)) in a form that cannot overflow */
         loss = fmax(x, 0.0) + log1p(exp(-fabs(x)));
     }
     double missed = is ? 1.0 - p : p;

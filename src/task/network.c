@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks that are made for a task: how many outputs they need, and what stands behind them. */
+/* New networks for a task: how many inputs and outputs they need, and which layers are appended to them. */
 #include "base/arithmetic.h"
 #include "data/dataset.h"
 #include "task/task.h"
 
-enum { LARGEST_SIDE = 512 /* pixels: beyond, a map's network takes its own size and pictures are resized */ };
+enum { LARGEST_SIDE = 512 /* pixels: a network for larger maps has its own size, and pictures are resized */ };
 
 static int choose(struct task_use *use, fov_model *model, const fov_dataset *data, const char *task)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks of a program's own: a descriptor (task.h) made from the public one (fovea/extend.h), whose functions hand each
- * sample over to the program's. An output is numbers here, whatever they mean to the program. */
+/* Tasks that a program defines: a descriptor (task.h) made from the public one (fovea/extend.h), whose functions pass
+ * each sample to the program's functions. The output is treated as plain numbers, whatever they mean to the program. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "task/task.h"
@@ -12,9 +12,9 @@
 
 enum { TEXT = 128, NAME_SIZE = 32 };
 
-/* One block of memory of the context. */
+/* A registered task, in one block of memory that the context owns. */
 struct own_task {
-    struct context_extension link; /* first: the context frees it by this */
+    struct context_extension link; /* has to be first: the context frees the block through this member */
     struct task task;
     struct task_figure figures[FOV_TASK_FIGURES + 1];
     fov_task definition;
@@ -69,14 +69,16 @@ static int write(const struct task_use *use, const struct prepared *prepared, si
     if (status == FOV_OK) {
         return FOV_OK;
     }
-    /* What is said of bad files is not said here: for those another sample may be taken, but this ends training. */
+    /* Statuses of damaged files are replaced: for those the loader may take another sample, but this error has to end
+     * training. */
     bool is_passed_on = status == FOV_E_MEMORY || status == FOV_E_NUMERIC || status == FOV_E_INTERRUPTED;
     return error_set(error, is_passed_on ? (fov_status)status : FOV_E_USAGE,
                      "task %s could not make a target of sample %zu: its function answered %d", use->task->name,
                      prepared->index, status);
 }
 
-/* Adds up the counts of some samples; answers how many have finite ones. */
+/* Adds up the counts and losses of `count` samples; returns how many of them come before the first one whose loss is
+ * not finite. */
 static size_t add(const struct task_use *use, const float *outputs, const void *targets, size_t count, double *sums,
                   double *loss)
 {
@@ -145,7 +147,7 @@ static int tally_report(struct task_tally *tally, fov_report *report, struct err
     return FOV_OK;
 }
 
-/* The output's numbers as they are. */
+/* Hands out the output's numbers unchanged. */
 static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer, struct error *error)
 {
     int status = answer_reserve(answer, use->model, use->scores.count, error);

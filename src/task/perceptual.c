@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the layers of content and style and puts the network behind a picture. */
+/* Finds the layers of content and style and applies the network to a picture within its graph. */
 #include "task/perceptual.h"
 #include "base/text.h"
 #include "graph/copy.h"
@@ -21,7 +21,7 @@ static bool is_activation(const struct node *node)
     return node->op->family == OP_ACTIVATION && node->op->as_activation != NULL;
 }
 
-/* All activations of maps, in the order of the network: by sizes, the largest first. */
+/* Chooses the layers from all activations of maps, in the order of the network; map sizes fall along it. */
 static int usual_layers(const fov_model *network, struct perceptual_layers *layers, struct error *error)
 {
     const fov_graph *graph = network->graph;
@@ -49,7 +49,7 @@ static int usual_layers(const fov_model *network, struct perceptual_layers *laye
     return FOV_OK;
 }
 
-/* Reads the next name of a list into `name`; false at its end. */
+/* Reads the next name of a list into `name`; false at the end of the list. */
 static bool next_name(const char **at, char *name, size_t size)
 {
     *at += strspn(*at, ", ");
@@ -106,7 +106,7 @@ static fov_value channel_numbers(fov_graph *graph, const float numbers[3])
     return fov_constant(graph, NULL, FOV_F32, (fov_shape){4, {1, 3, 1, 1}}, numbers);
 }
 
-/* As the network's preprocessing makes pixels of 0..1. */
+/* Applies the network's preprocessing to a picture of values 0..1. */
 static fov_value normalise(fov_graph *graph, const fov_model *network, fov_value picture)
 {
     const fov_preprocessing *p = &network->preprocessing;

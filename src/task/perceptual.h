@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a picture looks like to a trained network: some of its maps are the content, how the channels of others go
- * together (their Gram matrices) is the style. Gatys, Ecker, Bethge, "Image style transfer using convolutional neural
- * networks", CVPR 2016. Who changes a picture by this: train/style.c; who trains a network by it: image.c. */
+/* What a picture looks like to a trained network: one of the network's feature maps represents the content, and how the
+ * channels of other maps correlate (their Gram matrices) represents the style. Gatys, Ecker, Bethge, "Image style
+ * transfer using convolutional neural networks", CVPR 2016. train/style.c optimises a picture by these. */
 #ifndef TASK_PERCEPTUAL_H
 #define TASK_PERCEPTUAL_H
 
@@ -9,26 +9,28 @@
 
 enum { PERCEPTUAL_MOST = 16 /* layers of style */ };
 
-/** Which maps of a network are looked at. */
+/** Which feature maps of a network represent content and style. */
 struct perceptual_layers {
-    int content, style[PERCEPTUAL_MOST]; /**< values of its graph */
+    int content, style[PERCEPTUAL_MOST]; /**< ids of values in the network's graph */
     int style_count;
 };
-/** By name, "features.relu_2, features.relu_7"; NULL: style is the first activation of each size of maps, content the
- *  second one of the last size but one (of VGG-19 relu1_1 to relu5_1, and relu4_2: those of the paper). E_USAGE: a name
- *  that the network does not have; E_SHAPE: what is no map; a network that does not read pictures [N, 3, H, W]. */
+/** Chooses the layers by name, "features.relu_2, features.relu_7". Where `style` is NULL, the first activation of each
+ *  map size; where `content` is NULL, the second activation of the last map size but one (for VGG-19 these are relu1_1
+ *  to relu5_1, and relu4_2, as in the paper). E_USAGE: the network has no layer of that name; E_SHAPE: a layer is no
+ *  map, or the network does not read pictures [N, 3, H, W]. */
 int perceptual_choose(const fov_model *network, const char *content, const char *style,
                       struct perceptual_layers *layers, struct error *error);
 
-/** The maps, in the graph of a picture. */
+/** The chosen maps as values of the graph that perceptual_add has added them to. */
 struct perceptual_maps {
     fov_value content, style[PERCEPTUAL_MOST];
 };
-/** Adds the network as far as it is needed, its parameters fixed, behind a picture [N, 3, H, W] of 0..1. `prefix`: of
- *  names in `graph`. Failures are sticky on the graph. */
+/** Adds to `graph` the part of the network that computes the chosen maps, with fixed parameters, applied to a picture
+ *  [N, 3, H, W] of values 0..1. `prefix` precedes the names of the added nodes. Failures are sticky on the graph. */
 struct perceptual_maps perceptual_add(fov_graph *graph, const fov_model *network,
                                       const struct perceptual_layers *layers, fov_value picture, const char *prefix);
-/** [N, C, H, W] -> [N, C, C]: products of channels, summed over pixels, over C H W. */
+/** The Gram matrices of a map, [N, C, H, W] -> [N, C, C]: products of each two channels, summed over the pixels and
+ *  divided by C H W. */
 fov_value perceptual_gram(fov_graph *graph, fov_value map);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers for each picture: an age, a position, a temperature. Values stay in their own units everywhere; the loss
- * counts an error in deviations of its value over the training data, so that values of any size, and several of
- * different units, are learned alike. A new network ends in mean + deviation x what its last layer says. */
+/* Regression: numbers for each picture, such as an age, a position, a temperature. Values stay in their own units
+ * everywhere. The loss divides the error of each value by that value's standard deviation over the training data, so
+ * that values of any size, and several of different units, are learned equally well. A new network ends in mean +
+ * deviation x the output of its last layer. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "task/kept.h"
@@ -10,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_LOOKED_AT = 1024 /* samples, for mean and deviation */ };
+enum { MOST_LOOKED_AT = 1024 /* samples from which mean and deviation are estimated */ };
 enum { LOSS_MSE, LOSS_MAE, LOSS_HUBER };
 enum { SCALE_DATA, SCALE_NONE };
 static const char *const loss_names[] = {"mse", "mae", "huber", NULL}, *const scale_names[] = {"data", "none", NULL};
@@ -86,7 +87,7 @@ static void close_use(struct task_use *use)
     }
 }
 
-/* Mean and deviation of each value, over samples evenly spread; [values] each. */
+/* Mean and standard deviation of each value, [values] each, over samples evenly spread over the data. */
 static int measure(const fov_dataset *data, double *mean, double *deviation, struct error *error)
 {
     struct sample sample;
@@ -98,7 +99,7 @@ static int measure(const fov_dataset *data, double *mean, double *deviation, str
         bool is_read;
         status = fit_look(data, i * data->count / looked_at, &sample, &is_read, error);
         seen += is_read;
-        for (int v = 0; is_read && v < data->values; v++) { /* Welford's sums */
+        for (int v = 0; is_read && v < data->values; v++) { /* Welford's algorithm */
             double apart = (double)sample.numbers[v] - mean[v];
             mean[v] += apart / seen;
             deviation[v] += apart * ((double)sample.numbers[v] - mean[v]);
@@ -154,7 +155,7 @@ static int finish(const struct task_use *use, fov_model *model, struct error *er
     struct memory *memory = model->context->memory;
     int count = use->data->values;
     if (model_count_values(model, model->output) != count || count < 1) {
-        return FOV_OK; /* training says what does not fit */
+        return FOV_OK; /* task_fit reports at the start of training that the output does not fit */
     }
     if (model_end_plainly(model) != FOV_OK) {
         return (int)error->status;
@@ -225,7 +226,7 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 struct regress_tally {
-    double *square, *absolute, *mean, *variance; /* [count] each: sums; variance: of (truth - mean)^2 */
+    double *square, *absolute, *mean, *variance; /* [count] each; variance: sum of (truth - mean)^2 */
     struct kept kept;
 };
 
@@ -267,7 +268,7 @@ static void tally_reset(struct task_tally *tally)
     sums->kept.count = 0;
 }
 
-/* The loss of one value, error in the unit that training counts in. */
+/* The loss of one value; `error` is in the unit of the training loss, deviations unless scale=none. */
 static double value_loss(const struct options *o, double error)
 {
     double size = fabs(error);
@@ -309,7 +310,7 @@ static size_t tally_add(struct task_tally *tally, const float *outputs, const vo
     return count;
 }
 
-/* 1 - squared error over variance; of a truth that never changes 1 where it is met exactly, else 0
+/* R2, 1 - squared error / variance. For a constant truth: 1 where the answers equal it exactly, else 0
  * (docs/metrics.md). */
 static double explained(const struct regress_tally *sums, int v, int64_t count)
 {

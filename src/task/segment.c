@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A class for each pixel. The model's output is a map [N, classes, H, W] of scores, or [N, 1, H, W] for two classes. A
- * map as large as the picture is compared pixel by pixel; a smaller one with the middle of the mask (U-Net's valid
- * convolutions), or with every s-th pixel where the picture is s times as large. Pixels of class 255, and classes that
- * the model does not have, do not count. */
+/* Segmentation: a class for each pixel. The model's output is a map [N, classes, H, W] of scores, or [N, 1, H, W] for
+ * two classes. A map as large as the picture is compared with the mask pixel by pixel; a smaller map with every s-th
+ * pixel where the picture is s times as large, else with the centre of the mask (U-Net's valid convolutions). Pixels of
+ * class 255, and of classes that the model does not have, are ignored. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "task/class_loss.h"
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_LOOKED_AT = 256 /* masks, for balanced weights */ };
+enum { MOST_LOOKED_AT = 256 /* masks from which balanced weights are estimated */ };
 
 struct options {
     int     loss, weights;
@@ -35,7 +35,7 @@ static const struct options *options_of(const struct task_use *use)
     return (const struct options *)(const void *)use->options;
 }
 
-/* Which pixels of the mask the map answers. */
+/* Which pixels of the mask correspond to those of the map: pixel (y, x) to (top + y step, left + x step). */
 struct segment_state {
     struct memory *memory;
     int height, width, top, left, step;
@@ -99,14 +99,14 @@ static void close_use(struct task_use *use)
     }
 }
 
-/* The class of the model for one of the data; -1: it does not count. */
+/* The model's class for a class of the data; -1: its pixels are ignored. */
 static int label_of(const struct task_use *use, int class)
 {
     bool counts = class < use->match.data_classes && class != options_of(use)->ignore;
     return counts ? use->match.model_class[class] : -1;
 }
 
-/* How many pixels each class has, in masks evenly spread over the data. */
+/* Counts the pixels of each class, in masks evenly spread over the data. */
 static int count_pixels(const struct task_use *use, double *counts, struct error *error)
 {
     struct sample sample;
@@ -149,7 +149,7 @@ static int learn(struct task_use *use, struct error *error)
     return status;
 }
 
-/* Scores of whole pictures, shaped as maps, have a label each, as a classifier's have. */
+/* Scores of whole pictures that are shaped as maps of one pixel get one label per picture, as for a classifier. */
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
     const struct segment_state *state = use->state; /* NULL where a step is only measured */
@@ -190,7 +190,7 @@ static int write_mask(const struct task_use *use, const struct prepared *prepare
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* What the map says of a pixel, `stride` numbers between its scores. */
+/* The predicted class of a pixel, whose scores are `stride` numbers apart. */
 static int predicted(const struct model_scores *scores, const float *at, size_t stride)
 {
     int best = 0;
@@ -221,9 +221,9 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 struct segment_tally {
-    int64_t *confusion;   /* [classes (true)][classes (answered)] */
-    double  *share;       /* [classes]: of one pixel */
-    double  *overlap;     /* [3][classes], of one picture: sums of p t, of p, of t */
+    int64_t *confusion;   /* [classes (true)][classes (predicted)] */
+    double  *share;       /* [classes]: probabilities of one pixel */
+    double  *overlap;     /* [3][classes], for one picture: sums of p t, of p, of t (p probability, t target 0 or 1) */
 };
 
 static double sigmoid(double x)
@@ -231,8 +231,8 @@ static double sigmoid(double x)
     return x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
 }
 
-/* The probability of each class at a pixel, and the logarithm of what several logits were divided by; false where a
- * score is no number. */
+/* The probability of each class at a pixel and, for a softmax, the logarithm of its denominator (the sum of the
+ * exponentials); false where a score is NaN. */
 static bool shares_of(const struct model_scores *scores, const float *at, size_t stride, double *share,
                       double *log_total)
 {
@@ -262,7 +262,7 @@ static bool shares_of(const struct model_scores *scores, const float *at, size_t
     return isfinite(total);
 }
 
-/* -log of the label's probability, from the scores themselves where they are logits. */
+/* -log of the label's probability, computed from the scores themselves where they are logits. */
 static double surprise(const struct model_scores *scores, const float *at, size_t stride, const double *share,
                        double log_total, int label)
 {
@@ -272,11 +272,11 @@ static double surprise(const struct model_scores *scores, const float *at, size_
     if (scores->count > 1) {
         return log_total - (double)at[(size_t)label * stride];
     }
-    double x = label == 1 ? -(double)*at : (double)*at; /* log(1 + exp(x)), which cannot overflow so */
+    double x = label == 1 ? -(double)*at : (double)*at; /* log(1 + exp(x)) in a form that cannot overflow */
     return fmax(x, 0.0) + log1p(exp(-fabs(x)));
 }
 
-/* Of channels that are each a yes or no of their own: the mean of their losses. */
+/* The mean loss of channels that are each an independent binary decision. */
 static double surprise_apart(const struct model_scores *scores, const float *at, size_t stride, const double *share,
                              int label, bool is_focal)
 {
@@ -336,7 +336,8 @@ static void tally_reset(struct task_tally *tally)
     memset(counts->confusion, 0, classes * classes * sizeof(int64_t));
 }
 
-/* One picture: its pixels into the confusion, and its loss, without weights and smoothing; NaN where there is none. */
+/* Adds the pixels of one picture to the confusion matrix. Returns the picture's loss, without class weights and label
+ * smoothing; NaN where a score is NaN. */
 static double add_picture(struct segment_tally *counts, const struct model_scores *scores, enum map_loss_kind kind,
                           const float *outputs, const int32_t *labels, size_t pixels)
 {
@@ -424,8 +425,9 @@ static int tally_report(struct task_tally *tally, fov_report *report, struct err
 
 /* ---- an answer --------------------------------------------------------------------------------------------------- */
 
-/* The pixel of a map of `size` pixels in the middle of which (from `first` on, each `step`) lies pixel `at` of a
- * picture's side of `whole`, `inner` pixels of the network's input behind `pad` others. */
+/* The index of the map pixel that covers pixel `at` of a picture, along one axis. The picture has `whole` pixels, which
+ * the network's input shows as `inner` pixels after `pad` pixels of padding; the map has `size` pixels, whose centres
+ * lie at `first`, `first` + `step`, ... of the input. */
 static int place_on_map(int at, int whole, int inner, int pad, int first, int step, int size)
 {
     int place = pad + (int)(((int64_t)2 * at + 1) * inner / ((int64_t)2 * whole)) - (first - step / 2);
@@ -440,7 +442,7 @@ static int answer(const struct task_use *use, const struct task_output *output, 
     int pad = use->model->preprocessing.pad, classes = use->scores.classes;
     size_t pixels = (size_t)state->height * (size_t)state->width;
     struct model_scores scores = use->scores;
-    scores.is_probable = scores.is_probable || scores.logits.id != use->model->output.id; /* it lies behind them */
+    scores.is_probable = scores.is_probable || scores.logits.id != use->model->output.id; /* softmax or sigmoid */
     int status = answer_reserve(answer, use->model, classes, error);
     status = status == FOV_OK ? answer_picture(&answer->mask, use->model, output->height, output->width, 1, error)
                               : status;

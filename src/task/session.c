@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A model ready to answer: the task that reads its output, and plans for several numbers of pictures over the weights
- * that all sessions of the model share (model/share.c). Nothing here writes to the model or its context, so that
- * sessions in several threads need not know of each other. Values by name are in session_run.c. */
+/* A session is a model ready for inference: the task that interprets its output, and plans for several batch sizes over
+ * weights that all sessions of the model share (model/share.c). Nothing here writes to the model or its context, so
+ * that sessions in several threads need no synchronisation. Values by name are in session_run.c. */
 #include "task/session.h"
 #include "base/arithmetic.h"
 #include <math.h>
@@ -12,7 +12,7 @@ enum { MOST_TOGETHER = 64 };
 
 /* ---- made and freed ---------------------------------------------------------------------------------------------- */
 
-/* What an output is for that nobody has said anything about. */
+/* The kind of target that fits the meaning of the output, where neither caller nor model names a task. */
 static fov_target target_of(const fov_model *model)
 {
     struct model_scores scores = model_scores(model, model->output);
@@ -55,7 +55,7 @@ static int open_task(fov_session *session, const char *task, struct error *error
                   fov_value_name(model->graph, model->input));
         return FOV_OK;
     }
-    /* What a picture gives shall not depend on those beside it. */
+    /* The answer to a picture must not depend on the other pictures of its batch. */
     bool is_alone = graph_value(model->graph, model->input.id)->shape.dim[0] != FOV_BATCH ||
                     fov_model_batch_statistics(model) > 0;
     session->most = is_alone ? 1 : MOST_TOGETHER;
@@ -66,7 +66,7 @@ static int open_task(fov_session *session, const char *task, struct error *error
     return status;
 }
 
-/* The first plan shows whether the model can be computed at all. */
+/* Builds the first plan already here, so that a model that cannot be computed is refused at once. */
 static int open_plans(fov_session *session, struct error *error)
 {
     int status = session_follow(session, error);
@@ -169,7 +169,8 @@ int session_follow(fov_session *session, struct error *error)
     return session->plans != NULL ? FOV_OK : (int)error->status;
 }
 
-/* What answers are read from: the output, or the scores in front of it, of which views are added up. */
+/* The value that answers are read from: the output, or, with several views, the scores before its softmax or sigmoid,
+ * which are averaged over the views. */
 static fov_value read_value_of(const fov_session *session)
 {
     return session->views.count > 1 ? session->use.scores.logits : session->model->output;
@@ -211,20 +212,20 @@ int session_prepare(const fov_session *session, const fov_image *picture, float 
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* Pictures on their way into a plan: each is prepared by one thread. */
+/* A job of the thread pool that preprocesses pictures into a plan's input, one picture per task. */
 struct filling {
     const fov_session *session;
     const fov_image   *pictures;
     float             *to;
-    const char       **notes; /* of each picture */
-    size_t             each;  /* floats of a picture */
+    const char       **notes; /* [pictures] */
+    size_t             each;  /* floats per picture */
     atomic_bool        failed;
 };
 
 static void fill_one(void *context, size_t chunk, int worker)
 {
     struct filling *filling = context;
-    struct error    error = {.status = FOV_OK}; /* of this thread; the caller does it again to say why */
+    struct error    error = {.status = FOV_OK}; /* dropped: after a failure the caller repeats the call to report it */
     (void)worker;
     if (session_prepare(filling->session, &filling->pictures[chunk], filling->to + chunk * filling->each,
                         &filling->notes[chunk], &error) != FOV_OK) {
@@ -245,7 +246,7 @@ static int fill(fov_session *session, const fov_image *pictures, size_t count, f
     return status;
 }
 
-/* "" of one picture alone. */
+/* Names a picture in an error message; "" where there is only one. */
 static const char *which_picture(int index, int all, char text[48])
 {
     text[0] = '\0';
@@ -270,7 +271,7 @@ static int read_one(fov_session *session, fov_plan *plan, const struct task_outp
     return session->use.task->answer(&session->use, output, answer, &session->error);
 }
 
-/* A view of a prepared picture, whose channels lie one behind the other or side by side. */
+/* Makes a view of a preprocessed picture, which is channels-first or channels-last. */
 static void make_view(const fov_session *session, const struct view *view, const float *from, float *to)
 {
     struct picture_size size = session->use.prepare.size;
@@ -281,7 +282,8 @@ static void make_view(const fov_session *session, const struct view *view, const
     }
 }
 
-/* Numbers of the plan's scores, added up over the views of the pictures that lie in it; NULL and an error. */
+/* The weighted sums of the scores `made` over all views of the `count` pictures in the plan's input `pixels`, which is
+ * overwritten. The caller frees the result; NULL and an error. */
 static float *add_views(fov_session *session, fov_plan *plan, float *pixels, size_t each, int count,
                         const float *made, size_t numbers)
 {
@@ -307,7 +309,7 @@ static float *add_views(fov_session *session, fov_plan *plan, float *pixels, siz
     return sums;
 }
 
-/* `count` pictures from number `first` on, together. */
+/* Answers `count` pictures, from index `first` on, in one batch. */
 static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pictures, int first, int count, int all,
                        fov_answer *answers)
 {
@@ -345,7 +347,8 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
     return status;
 }
 
-/* The plan for the next of `left` pictures; *take: how many. Where memory does not reach, for fewer. */
+/* The plan for the next batch of the `left` remaining pictures; *take is its size. Where memory is short, tries smaller
+ * batches. */
 static fov_plan *next_plan(fov_session *session, int left, int *take)
 {
     for (;;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Values by name: any input of a model in, any value of its graph out. A plan for just these values is made once and
- * kept beside those that answer, which stay as they are. */
+/* Values by name: computes any value of a model's graph from any of the model's inputs. A plan for exactly these values
+ * is built once and kept along with the plans for answers, which it does not affect. */
 #include "base/arithmetic.h"
 #include "graph/names.h"
 #include "task/session.h"
@@ -8,7 +8,7 @@
 
 enum { MOST_RESULTS = 64 };
 
-/* The value of that name, the result of some layer; 0 and an error. */
+/* The value of that name (NULL: the chosen output), which has to be the result of a layer; 0 and an error. */
 static fov_value find_result(const fov_session *session, const char *name, struct error *error)
 {
     const struct shared_graph *share = batch_plans_share(session->plans);
@@ -39,7 +39,7 @@ static int find_results(fov_session *session, const fov_tensor *results, int cou
     return FOV_OK;
 }
 
-/* The place of a model's input; -1 and an error. */
+/* The index of the model's input of that name (NULL: the chosen one); -1 and an error. */
 static int find_input(const fov_session *session, const char *name, struct error *error)
 {
     const fov_model *model = session->model;
@@ -54,7 +54,8 @@ static int find_input(const fov_session *session, const char *name, struct error
     return -1;
 }
 
-/* Samples: those of the first input whose number is open. Each input is given once. */
+/* The batch size: that of the first given input with an open first dimension. An input that is given twice is an
+ * error. */
 static int find_batch(fov_session *session, const fov_tensor *inputs, int count, int64_t *batch)
 {
     struct error *error = &session->error;
@@ -101,7 +102,7 @@ static int fill_input(fov_session *session, fov_plan *plan, const fov_tensor *in
     fov_dtype dtype = fov_value_dtype(session->model->graph, session->model->inputs[place]);
     void *to = fov_plan_data(plan, value);
     if (to == NULL) {
-        return FOV_OK; /* nothing that was asked for depends on it */
+        return FOV_OK; /* no wanted result depends on this input */
     }
     fov_shape shape = fov_plan_shape(plan, value);
     if (input->data == NULL || input->dtype != dtype) {
@@ -116,7 +117,7 @@ static int fill_input(fov_session *session, fov_plan *plan, const fov_tensor *in
     return FOV_OK;
 }
 
-/* Every input that the plan reads is given here or was filled for good. */
+/* Checks that every input that the plan reads is given here or has a stored fill (fov_model_fill_input). */
 static int check_inputs(fov_session *session, fov_plan *plan, const fov_tensor *inputs, int count)
 {
     struct error *error = &session->error;
@@ -188,7 +189,7 @@ int fov_session_run(fov_session *session, const fov_tensor *inputs, int input_co
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
-/* Floats of a picture as the input has it; 0 and an error: it reads none. */
+/* Floats of a picture in the input; 0 and an error where the model reads no pictures. */
 static size_t picture_floats(fov_session *session)
 {
     struct picture_size size = session->use.prepare.size;

@@ -32,7 +32,8 @@ static const struct task *natural(fov_target target)
     return NULL;
 }
 
-/* The task by the name at the beginning of a text, the program's own among them; NULL: there is none. */
+/* The task whose name begins `text`, among them those that the program has registered; NULL: there is none. `name`
+ * receives the name. */
 static const struct task *find_in(const struct fov_context *context, const char *text, char name[32])
 {
     size_t length = strcspn(text, ":");
@@ -46,7 +47,7 @@ static const struct fov_context *context_of(const struct task_use *use)
     return use->model != NULL ? use->model->context : use->data != NULL ? use->data->context : NULL;
 }
 
-/* What the model was trained for, where that can be learned or measured from such data; else NULL. */
+/* The task that the model was trained for, where that task takes this kind of target; else NULL. */
 static const char *task_of_model(const fov_model *model, fov_target target)
 {
     char name[32];
@@ -147,7 +148,7 @@ struct loader_options task_loader(const struct task_use *use, const struct pipel
     struct loader_options options = {.prepare = use->prepare, .write = write_target, .user = use};
     options.prepare.preprocessing = use->model->preprocessing;
     if (use->data != NULL && use->data->fit != FOV_FIT_UNSAID &&
-        use->data->fit == options.prepare.preprocessing.fit) { /* its pictures have that form already */
+        use->data->fit == options.prepare.preprocessing.fit) { /* the data's pictures have been fitted already */
         options.prepare.preprocessing.fit = FOV_FIT_STRETCH;
         options.prepare.preprocessing.invert = FOV_INVERT_NO;
     }
