@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects found, as COCO and as Pascal VOC count them: checks, sorts, asks both. Next: boxes_coco.c, boxes_voc.c. */
+/* Metrics of detected boxes: checks and sorts objects and detections, then computes the figures of COCO and of Pascal
+ * VOC and the confusion matrix. Read next: boxes_coco.c, boxes_voc.c. */
 #include "metric/boxes.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 
 /* ---- sorting ----------------------------------------------------------------------------------------------------- */
 
-/* Where something stands among the others: class, picture, place in the list. */
+/* Sort key of an object or detection: class, picture, index in the caller's list. */
 struct box_key {
     int class;
     int64_t image, place;
@@ -33,14 +34,14 @@ static int by_number(const void *first, const void *second)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* -1: it is none of the categories. */
+/* The index of a category; -1: it is not in the list of categories. */
 static int class_of(const struct box_set *set, int64_t category)
 {
     const int64_t *found = bsearch(&category, set->categories, (size_t)set->classes, sizeof category, by_number);
     return found != NULL ? (int)(found - set->categories) : -1;
 }
 
-/* Sorts keys and notes where each class begins. */
+/* Sorts keys; from[c] becomes the index of the first key of class c. */
 static void sort_keys(struct box_key *keys, int64_t count, int classes, int64_t *from)
 {
     int class = 0;

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects and detections in the order in which they are measured: by class, then picture, then as they were listed. Next:
- * boxes.c (who sorts and asks), boxes_coco.c and boxes_voc.c (the two definitions),
- * boxes_confusion.c. */
+/* Objects and detections in the order in which they are measured: by class, then picture, then the caller's order. Read
+ * next: boxes.c (sorts and calls the others), boxes_coco.c and boxes_voc.c (the two definitions), boxes_confusion.c. */
 #ifndef METRIC_BOXES_H
 #define METRIC_BOXES_H
 
 #include "metric/figures.h"
 
-/** A class's objects and detections; of one picture they lie together, pictures by rising number. */
+/** The objects and detections of one class, sorted by picture number: those of one picture are contiguous. */
 struct box_class {
     const fov_object *objects;
     const fov_detection *detections;
-    const int64_t *places; /**< of the detections in the list that was given */
+    const int64_t *places; /**< index of each detection in the caller's list */
     int64_t object_count, detection_count;
 };
 
 struct box_set {
     fov_context *context;
     int classes;
-    const int64_t *categories; /**< [classes], rising */
+    const int64_t *categories; /**< [classes], ascending */
     fov_object *objects;       /**< sorted */
     fov_detection *detections;
-    int64_t *places;                       /**< of the detections, before they were sorted */
-    int64_t *object_from, *detection_from; /**< [classes + 1] */
+    int64_t *places;                       /**< index of each detection in the caller's list */
+    int64_t *object_from, *detection_from; /**< [classes + 1]: where each class begins */
 };
 
 struct box_class box_class_of(const struct box_set *set, int class);
-/** Objects or detections of the next picture of a class: [*object, *object_end) and [*detection, *detection_end), which
- *  are those of the picture before (all 0 at first). False: there is none. */
+/** Advances `picture` to the next picture of a class, whose objects are [.object, .object_end) and detections
+ *  [.detection, .detection_end). Zero it before the first call. Returns false after the last picture. */
 struct box_picture {
     int64_t image, object, object_end, detection, detection_end;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* COCO's evaluation of boxes (Lin et al., "Microsoft COCO", 2014, and the program of its makers, whose orders between
- * equal scores and equal overlaps decide results and are kept here): 10 thresholds of IoU, 101 of recall, four ranges of
- * area, at most 1, 10 or 100 detections of each picture and class; crowds. -1 stands where there are no objects. */
+/* COCO's evaluation of boxes (Lin et al., "Microsoft COCO", 2014, and the program of its authors, whose order among
+ * equal scores and equal overlaps affects results and is kept here): 10 thresholds of IoU, 101 of recall, four ranges
+ * of area, at most 1, 10 or 100 detections per picture and class; crowds. Figures without any objects are -1. */
 #include "metric/boxes.h"
 
 #include <math.h>
@@ -14,30 +14,30 @@ static const double iou_thresholds[IOUS] = {0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8
 static const double area_ranges[AREAS][2] = {{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}};
 static const int64_t cuts[CUTS] = {1, 10, MOST_DETECTIONS};
 
-/* A detection after matching, a bit for each threshold of IoU. */
+/* The result of matching a detection; .matched and .ignored have a bit for each threshold of IoU. */
 struct verdict {
     double score;
     int64_t image;
-    int rank; /* within its picture and class */
+    int rank; /* by score within its picture and class, from 0 */
     unsigned matched, ignored;
 };
 
-/* What one class needs; buffers are for the picture or class with the most. */
+/* Workspace for one class; each buffer is large enough for the picture or class with the most entries. */
 struct room {
-    const fov_detection **ranked; /* of a picture, by falling score */
-    const fov_object **objects;   /* of a picture, the ignored ones last */
+    const fov_detection **ranked; /* detections of a picture, by descending score */
+    const fov_object **objects;   /* objects of a picture, the ignored ones last */
     bool *ignored;                /* [objects] */
-    unsigned *taken;              /* [objects], a bit for each threshold */
-    double *overlap;              /* [ranked][objects], of objects as listed in the picture */
-    int64_t *place;               /* [objects]: of .objects in the picture */
+    unsigned *taken;              /* [objects], a bit for each threshold: matched already */
+    double *overlap;              /* [ranked][objects], objects in the order of the picture's list */
+    int64_t *place;               /* [objects]: index of .objects[i] in the picture's list */
     struct verdict *verdicts;     /* of the class, in order of pictures */
-    struct verdict *sorted;
+    struct verdict *sorted;       /* those within a cut, by descending score */
     double *precision, *recall; /* [verdicts] */
 };
 
-/* Figures of all classes. */
+/* Results for all classes. */
 struct tables {
-    double *precision; /* [class][area][cut of 100 alone][iou][recall] */
+    double *precision; /* [class][area][iou][recall], for the cut of 100 only */
     double *recall;    /* [class][area][cut][iou] */
 };
 
@@ -60,7 +60,7 @@ static int by_falling_score(const void *first, const void *second)
     if (a->score != b->score) {
         return a->score > b->score ? -1 : 1;
     }
-    return a < b ? -1 : a > b; // stable: they lie in one array
+    return a < b ? -1 : a > b; // keeps the order of the array, so that the sort is stable
 }
 
 static bool outside(double area, const double range[2])
@@ -68,7 +68,8 @@ static bool outside(double area, const double range[2])
     return area < range[0] || area > range[1];
 }
 
-/* The detections of a picture, best first, and how far they overlap each object. Answers how many count. */
+/* Sorts the detections of a picture, best first, and computes their overlaps with each object. Returns how many of them
+ * are considered, at most 100. */
 static int64_t rank_picture(const struct box_class *of, const struct box_picture *at, struct room *room)
 {
     int64_t objects = at->object_end - at->object, count = at->detection_end - at->detection;
@@ -85,7 +86,7 @@ static int64_t rank_picture(const struct box_class *of, const struct box_picture
     return count;
 }
 
-/* The object that a detection gets at one threshold; -1: none. */
+/* The object that a detection is matched to at one threshold of IoU; -1: none. */
 static int64_t match(const struct room *room, const double *overlap, int64_t objects, double threshold, unsigned bit)
 {
     double best = fmin(threshold, 1 - 1e-10);
@@ -106,7 +107,7 @@ static int64_t match(const struct room *room, const double *overlap, int64_t obj
     return found;
 }
 
-/* Verdicts over a picture's detections for one range of areas. Answers how many objects count. */
+/* Matches a picture's detections to its objects for one range of areas. Returns how many objects are not ignored. */
 static int64_t judge_picture(const struct box_class *of, const struct box_picture *at, const double range[2],
                              struct room *room, int64_t ranked, struct verdict *verdicts)
 {
@@ -155,7 +156,8 @@ static int by_score_and_picture(const void *first, const void *second)
     return a->rank < b->rank ? -1 : a->rank > b->rank;
 }
 
-/* The curve of one threshold of IoU: precision at the thresholds of recall (NULL: not wanted). Answers the last recall. */
+/* The precision-recall curve at one threshold of IoU: writes the precision at each threshold of recall to `at` (NULL:
+ * not wanted). Returns the last recall. */
 static double measure_curve(struct room *room, int64_t count, int64_t objects, unsigned bit, double *at)
 {
     double right = 0, wrong = 0;
@@ -250,7 +252,7 @@ static int room_make(struct room *room, const struct box_set *set)
     return error->status;
 }
 
-/* A mean that leaves -1 out. */
+/* A mean over values that leaves out those that are -1. */
 struct mean {
     double sum;
     int64_t count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which classes are taken for which, and for the background: boxes with a score of at least 0.25, best first, each take the
- * free object of its picture that it overlaps most, of whatever class, from IoU 0.5 on. What is left over stands in the
- * last row (boxes where nothing is) and column (objects that nothing found). */
+/* The confusion matrix of detections, with the background as an additional class. Boxes with a score of at least 0.25,
+ * best first, are each matched to the free object of their picture, of any class, that they overlap most, from IoU 0.5
+ * on. Unmatched boxes count in the last row (background detected as an object), unmatched objects in the last column
+ * (missed). */
 #include "metric/boxes.h"
 
 #include <fovea/boxes.h>
@@ -11,8 +12,8 @@ static const double least_score = 0.25, least_overlap = 0.5;
 
 /* An object or a box of one picture. */
 struct entry {
-    int64_t image, place; /* place: in the set, which decides between equals */
-    double score;         /* 0 of objects */
+    int64_t image, place; /* place: index in the set or list, which decides among equal scores */
+    double score;         /* 0 for objects */
     double corner[4];
     int class;
     bool ignored, taken;
@@ -70,7 +71,7 @@ static int64_t list_detections(const struct box_set *set, struct entry *out)
     return count;
 }
 
-/* The object of a picture's that a box gets; NULL: none. */
+/* The object, among those of one picture, that a box is matched to; NULL: none. */
 static struct entry *match(struct entry *objects, int64_t count, const struct entry *box)
 {
     struct entry *found = NULL;
@@ -100,7 +101,7 @@ static void fill(double *confusion, int classes, struct entry *objects, int64_t 
         struct entry *found = match(objects + object, end - object, &boxes[i]);
         if (found == NULL) {
             confusion[classes * row + boxes[i].class]++;
-        } else if (!found->ignored) { /* what nobody asks for may be found any number of times */
+        } else if (!found->ignored) { /* boxes on ignored objects do not count, however many there are */
             found->taken = true;
             confusion[found->class * row + boxes[i].class]++;
         }

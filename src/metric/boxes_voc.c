@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Pascal VOC's evaluation of boxes (Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010; the
  * devkit's VOCevaldet and VOCap): IoU 0.5, average precision by 11 points (2007) and by all points (2010 on), difficult
- * objects. It knows no crowds: here they are difficult objects. NaN stands where a class has no objects that count. */
+ * objects. VOC has no crowds: here they count as difficult objects. A class without objects, or with difficult ones only,
+ * has average precision NaN. */
 #include "metric/boxes.h"
 
 #include <math.h>
@@ -10,14 +11,15 @@
 
 static const double least_overlap = 0.5;
 
-/* A detection and where it is. */
+/* A detection, with the range of objects in its picture. */
 struct found {
     const fov_detection *is;
-    int64_t place;              /* in the list that was given: decides between equal scores */
-    int64_t object, object_end; /* those of its picture */
+    int64_t place;              /* index in the caller's list: decides among equal scores */
+    int64_t object, object_end; /* objects of its picture and class */
 };
 
-/* Counts and the curve of one class; numbers of detections that are neither right nor wrong are left out of it. */
+/* Counts and the precision-recall curve of one class. Detections of difficult objects are .ignored: they count as
+ * neither right nor wrong. */
 struct voc_class {
     int64_t positives, right, wrong, ignored;
     double *precision, *recall; /* after each detection */
@@ -44,7 +46,7 @@ static bool is_difficult(const fov_object *object)
     return object->difficult || object->crowd;
 }
 
-/* Judges detections by falling score; `taken` is all false. */
+/* Judges detections by descending score. `taken` has to be all false. */
 static void judge(const struct box_class *of, const struct found *found, bool *taken, struct voc_class *result)
 {
     for (int64_t i = 0; i < of->detection_count; i++) {
@@ -73,7 +75,7 @@ static void judge(const struct box_class *of, const struct found *found, bool *t
     }
 }
 
-/* Mean over eleven recalls of the best precision from there on. */
+/* The mean, over the recalls 0, 0.1, ..., 1, of the largest precision at that recall or a higher one. */
 static double eleven_points(const struct voc_class *of, int64_t count)
 {
     double sum = 0;
@@ -87,7 +89,7 @@ static double eleven_points(const struct voc_class *of, int64_t count)
     return sum / 11;
 }
 
-/* The area below the precision made non-increasing. Overwrites .precision. */
+/* The area below the precision-recall curve after precision is made non-increasing. Overwrites .precision. */
 static double all_points(struct voc_class *of, int64_t count)
 {
     double area = 0;
@@ -115,7 +117,7 @@ static void list_class(const struct box_class *of, struct found *found, struct v
     qsort(found, (size_t)count, sizeof *found, by_score);
 }
 
-/* Room for the class with the most. */
+/* Workspace, large enough for the class with the most entries. */
 struct room {
     struct found *found;
     bool *taken;

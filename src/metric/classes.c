@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One class of several: right and wrong, and how sure. Figures that need scores are left out where only the answers are
- * known. Definitions with their sources: docs/metrics.md. */
+/* Metrics of classification, one class of several: correctness and confidence. Figures that need scores are left out
+ * where only the answers are known. Definitions with their sources: docs/metrics.md. */
 #include "metric/confusion.h"
 #include "metric/figures.h"
 #include "metric/ranking.h"
@@ -26,7 +26,7 @@ static const double *scores_of(const struct answers *a, int64_t sample)
     return a->scores + sample * a->classes;
 }
 
-/* The class of the largest score, of equal ones the lowest. */
+/* The class of the largest score, among equal scores the lowest class. */
 static int largest(const double *scores, int classes)
 {
     int best = 0;
@@ -100,7 +100,7 @@ static void add_average(fov_metrics *metrics, const char *group, const struct av
     }
 }
 
-/* Agreement beyond what the two distributions of classes give by chance (Cohen 1960). */
+/* Cohen's kappa: agreement beyond the agreement that the two distributions of classes give by chance (Cohen 1960). */
 static double kappa(const double *confusion, const struct answers *a, double accuracy)
 {
     double expected = 0.0, count = (double)a->count;
@@ -146,7 +146,8 @@ static void measure_confusion(fov_metrics *metrics, const struct answers *a)
     hits /= (double)a->count;
     figures_number(metrics, "accuracy", hits);
     figures_number(metrics, "balanced_accuracy", ratio_or_undefined(recalls, there));
-    /* Each sample is one answer: what one class misses another one gets too much, so all three are the accuracy. */
+    /* Each sample has one answer, so each false negative of a class is a false positive of another one: micro
+     * precision, recall and F1 all equal the accuracy. */
     add_average(metrics, "micro", &(struct average){hits, hits, hits, 1.0});
     add_average(metrics, "macro", &plain);
     add_average(metrics, "macro_over_present", &present);
@@ -156,8 +157,8 @@ static void measure_confusion(fov_metrics *metrics, const struct answers *a)
 
 /* ---- from the scores --------------------------------------------------------------------------------------------- */
 
-/* Among equal scores the higher class first, as scikit-learn's top_k_accuracy_score has it, or the lower one first, as
- * the answer itself is chosen: then top 1 is the accuracy. */
+/* Top-k accuracy. Among equal scores the higher class ranks first, as in scikit-learn's top_k_accuracy_score, or, with
+ * `lower_first`, the lower one, as where the answer is chosen: then top 1 equals the accuracy. */
 static double share_in_top(const struct answers *a, int k, bool lower_first)
 {
     int64_t found = 0;
@@ -176,7 +177,7 @@ static double share_in_top(const struct answers *a, int k, bool lower_first)
     return (double)found / (double)a->count;
 }
 
-/* Mean of -log p(truth), p held within [e, 1 - e], e = 2^-52, then divided by the row's sum. */
+/* The mean of -log p(truth), where p is clipped to [e, 1 - e], e = 2^-52, and then divided by the row's sum. */
 static double log_loss(const struct answers *a)
 {
     double sum = 0.0;
@@ -217,7 +218,7 @@ static void measure_calibration(fov_metrics *metrics, const struct answers *a)
     figures_number(metrics, "ece_15", error);
 }
 
-/* Each class against the rest. */
+/* Areas under the ROC and the precision-recall curve of each class against the rest. */
 static void measure_ranking(fov_metrics *metrics, const struct answers *a)
 {
     struct memory *memory = metrics->context->memory;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from a confusion matrix: precision, recall and F1 of each class. */
+/* Precision, recall and F1 of each class, from a confusion matrix. */
 #ifndef METRIC_CONFUSION_H
 #define METRIC_CONFUSION_H
 
 #include <stdint.h>
 
-/** Of one class. 0 / 0 is 0: a class never predicted, or never there, has earned nothing. */
+/** Counts and metrics of one class. 0 / 0 counts as 0: a class that was never predicted, or has no samples. */
 struct class_counts {
     int64_t hits, predicted, support; /**< support: samples of the class */
     double  precision, recall, f1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of figures, and the quotients that all kinds share. */
+/* The list of figures, and the quotients that all kinds of metrics share. */
 #include "metric/figures.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any number of labels at once: each label is a question of its own, answered yes where its score reaches the
- * threshold. A sample without true and predicted labels scores 0, not 1. */
+/* Metrics of multi-label classification: each label is an independent binary decision, positive where its score reaches
+ * the threshold. A sample that has neither true nor predicted labels scores 0, not 1. */
 #include "metric/figures.h"
 #include "metric/ranking.h"
 
@@ -19,7 +19,7 @@ struct labels {
     double         threshold;
 };
 
-/* True and false, yes and no. */
+/* True and false positives, false and true negatives. */
 struct counts {
     double tp, fp, fn, tn;
 };
@@ -79,7 +79,7 @@ static void add_group(fov_metrics *metrics, const char *group, const double sums
     }
 }
 
-/* By sample: the mean over samples of each one's figures; and whether all of its labels are right. */
+/* Averages over samples: of the figures of each sample, and of whether all of its labels are right. */
 static void measure_samples(fov_metrics *metrics, const struct labels *l)
 {
     double sums[MEASURES] = {0}, whole = 0.0, wrong = 0.0;

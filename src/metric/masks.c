@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A class for each pixel. Counts are added over all pictures first and divided then, so a large picture weighs as much
- * as its pixels. Classes that are neither in the truth nor in the answers are undefined and left out of means. */
+/* Metrics of segmentation, a class for each pixel. Counts are summed over all pictures before they are divided, so that
+ * each pixel has the same weight. Figures of classes that occur neither in the truth nor in the answers are undefined
+ * and left out of means. */
 #include "metric/confusion.h"
 #include "metric/figures.h"
 

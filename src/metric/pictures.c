@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two pictures: mean squared error, peak signal-to-noise ratio, and structural similarity (Wang, Bovik, Sheikh &
- * Simoncelli, "Image quality assessment: from error visibility to structural similarity", 2004): means, variances and
- * covariance in a Gaussian window of 11 x 11 pixels, over whole windows only, averaged over channels. */
+/* Similarity of two pictures: mean squared error, peak signal-to-noise ratio, and structural similarity (Wang, Bovik,
+ * Sheikh & Simoncelli, "Image quality assessment: from error visibility to structural similarity", 2004). The latter
+ * uses means, variances and covariance in a Gaussian window of 11 x 11 pixels and averages over all windows that lie
+ * within the picture, and over channels. */
 #include "metric/pictures.h"
 #include "metric/figures.h"
 
@@ -22,7 +23,7 @@ static void fill_window(double weight[WINDOW])
     }
 }
 
-/* What the window averages at a pixel: a, b, a^2, b^2, ab. */
+/* The terms at a pixel that a window averages: a, b, a^2, b^2, ab. */
 static void moments_at(const struct picture_pair *p, int64_t y, int64_t x, int64_t channel, double moment[MOMENTS])
 {
     int64_t at = (y * p->width + x) * p->channels + channel;
@@ -31,7 +32,7 @@ static void moments_at(const struct picture_pair *p, int64_t y, int64_t x, int64
     moment[0] = a, moment[1] = b, moment[2] = a * a, moment[3] = b * b, moment[4] = a * b;
 }
 
-/* Averages down the columns of WINDOW rows from `top` on: [width][MOMENTS]. */
+/* Weighted averages, down each column, of the terms in WINDOW rows from `top` on: [width][MOMENTS]. */
 static void average_rows(const struct picture_pair *p, const double weight[WINDOW], int64_t top, int64_t channel,
                          double *row)
 {
@@ -52,7 +53,7 @@ static void average_rows(const struct picture_pair *p, const double weight[WINDO
     }
 }
 
-/* `normal`: what variances are multiplied by; 1, or n / (n - 1) for those of a sample. */
+/* `normal` is the factor of the variances: 1, or n / (n - 1) for sample variances. */
 static double similarity(const double m[MOMENTS], double range, double normal)
 {
     double c1 = 0.01 * range * (0.01 * range), c2 = 0.03 * range * (0.03 * range);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How alike two pictures are, number by number: for who measures many of them and has the memory already. */
+/* Similarity of two pictures, each measure as a function of its own that allocates no memory: for callers that measure
+ * many pictures. */
 #ifndef METRIC_PICTURES_H
 #define METRIC_PICTURES_H
 
@@ -8,16 +9,16 @@
 struct picture_pair {
     int64_t       height, width, channels;
     const double *a, *b; /**< [height, width, channels] */
-    double        range; /**< the distance of black and white */
+    double        range; /**< difference of white and black */
 };
 
 double pictures_square_error(const struct picture_pair *pair); /**< mean over all values */
-double pictures_psnr(double square_error, double range);       /**< decibels; infinite where there is no error */
+double pictures_psnr(double square_error, double range);       /**< decibels; infinite where the error is 0 */
 
-/** Doubles of working memory that pictures_similarity takes. */
+/** Size in doubles of the workspace `room` of pictures_similarity. */
 int64_t pictures_room(const struct picture_pair *pair);
-/** Mean structural similarity: with variances as the paper has them, and with those of a sample. NaN for pictures smaller
- *  than the window. */
+/** Mean structural similarity: ssim[0] with variances as in the paper, ssim[1] with sample variances (n - 1). NaN for
+ *  pictures smaller than the window of 11 x 11 pixels. */
 void pictures_similarity(const struct picture_pair *pair, double *room, double ssim[2]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Areas under the ROC and the precision-recall curve: one walk over sorted scores, a step per distinct score. */
+/* Areas under the ROC and the precision-recall curve: one pass over sorted scores, with a step per distinct score. */
 #include "metric/ranking.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ void ranking_sort(struct ranked *items, int64_t count)
     qsort(items, (size_t)count, sizeof *items, by_falling_score);
 }
 
-/* The end of the step that begins at `first`: behind the last of equal scores. Counts its positives. */
+/* The end of the step that begins at `first`, the index after the last equal score. *positives: those in the step. */
 static int64_t end_of_step(const struct ranked *items, int64_t count, int64_t first, int64_t *positives)
 {
     int64_t end = first;
@@ -30,7 +30,7 @@ static int64_t end_of_step(const struct ranked *items, int64_t count, int64_t fi
 
 double ranking_roc_area(const struct ranked *items, int64_t count)
 {
-    double  ordered = 0.0; /* pairs in order: whole and half numbers, exact in double up to 2^53 */
+    double  ordered = 0.0; /* correctly ordered pairs: multiples of one half, exact in double up to 2^52 */
     int64_t positives = 0, negatives = 0, here;
 
     for (int64_t first = 0, end; first < count; first = end) {

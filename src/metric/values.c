@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers: how far answers are from the truth, and how much of its variance they explain. Means are taken first, in a
- * pass of their own, so that values near a million lose nothing. */
+/* Metrics of regression: how far answers are from the truth, and how much of its variance they explain. Means are
+ * computed in a first pass of their own, so that large values near each other lose no precision. */
 #include "metric/figures.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 
 /* One output's sums over all samples. */
 struct sums {
-    double square, absolute, largest; /* of y - p */
+    double square, absolute, largest; /* of y - p, truth minus answer; .largest: maximum of |y - p| */
     double variance;                  /* sum of (y - mean)^2 */
 };
 
@@ -41,8 +41,8 @@ static bool is_constant(int64_t count, int64_t outputs, const double *truth)
     return true;
 }
 
-/* 1 - squared error / variance. A truth that is constant: 1 where it is met exactly, else 0; of one sample nothing can
- * be said. */
+/* R2, 1 - squared error / variance. For a constant truth: 1 where the answers equal it exactly, else 0. NaN for a
+ * single sample. */
 static double r2(const struct sums *sums, int64_t count, bool constant)
 {
     if (count < 2) {
@@ -97,7 +97,7 @@ static void measure(fov_metrics *metrics, int64_t count, int outputs, const doub
     figures_number(metrics, "rmse", sqrt(square));
     figures_number(metrics, "rmse_mean_of_outputs", roots);
     figures_number(metrics, "r2", explained);
-    /* All outputs constant: there is no variance to weigh by, and they are met or not. */
+    /* Where the truth of all outputs is constant, there is no variance to weight by: 1 if all R2 are 1, else 0. */
     figures_number(metrics, "r2_variance_weighted", weight > 0.0 ? weighted / weight : floor(explained));
     figures_number(metrics, "max_error", largest);
 }
