@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Pascal VOC's evaluation of boxes (Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010; the
  * devkit's VOCevaldet and VOCap): IoU 0.5, average precision by 11 points (2007) and by all points (2010 on), difficult
- * objects. VOC has no crowds: here they count as difficult objects. A class without objects, or with difficult ones only,
- * has average precision NaN. */
+ * objects. VOC has no crowds: here they count as difficult objects. A class without objects, or with difficult ones
+ * only, has average precision NaN. */
 #include "metric/boxes.h"
 
 #include <math.h>

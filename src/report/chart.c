@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* In units of the SVG, which are CSS pixels on a narrow telephone. */
+/* In units of the SVG, which equal CSS pixels on a narrow phone. */
 enum { WIDTH = 360, HEIGHT = 220, LEFT = 60, RIGHT = 10, TOP = 8, BOTTOM = 36, COLOURS = 6 };
 
 static void keep_digits(char *text)
@@ -17,7 +17,7 @@ static void keep_digits(char *text)
     }
 }
 
-/* What stands at a mark: six digits. */
+/* The label of a mark: the value in six digits, with a decimal point in any locale. */
 static const char *label(char out[32], double value)
 {
     snprintf(out, 32, "%.6g", value);
@@ -25,7 +25,7 @@ static const char *label(char out[32], double value)
     return out;
 }
 
-/* A place in at most three decimals that every browser reads, whatever the program's locale is. */
+/* Formats a coordinate with at most three decimals, in a form that is valid SVG whatever the program's locale is. */
 static const char *plain(char out[32], double value)
 {
     return label(out, round(value * 1000.0) / 1000.0);
@@ -56,7 +56,7 @@ static struct limits find_limits(const struct chart *chart)
     double room = l.high_y > l.low_y ? 0.06 * (l.high_y - l.low_y) : 0.05 * (fabs(l.high_y) + 0.01);
     l.low_y = l.low_y >= 0.0 && l.low_y - room < 0.0 ? 0.0 : l.low_y - room;
     l.high_y = chart->percent && l.high_y <= 1.0 && l.high_y + room > 1.0 ? 1.0 : l.high_y + room;
-    if (l.high_x <= l.low_x) { /* one point stands in the middle */
+    if (l.high_x <= l.low_x) { /* a single point is drawn in the middle */
         l.low_x -= 1.0;
         l.high_x += 1.0;
     }

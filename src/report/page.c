@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The page's frame, its style sheet, and pictures as data. */
+/* The frame of a page, its style sheet, and embedded pictures. */
 #include "report/page.h"
 #include "image/image.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Colours are those of plot.h: two hues that people with any colour vision tell apart, and four more of the same set
- * (Okabe, Ito 2008). Nothing is said by colour alone. */
+/* The colours are those of plot.h, two hues that can be told apart with any colour vision, and four more of the same
+ * set (Okabe, Ito 2008). No information is conveyed by colour alone. */
 static const char style[] =
     ":root{color-scheme:light dark;--paper:#fff;--ink:#1c1e21;--faint:#5f666e;--line:#e1e4e8;--soft:#f5f6f8;"
     "--c0:#d55e00;--c1:#0072b2;--c2:#009e73;--c3:#a6588a;--c4:#b58900;--c5:#3b8fbf;--heat:0,114,178}"
@@ -124,7 +124,7 @@ void page_figures_end(struct text *html)
     text_add(html, "</dl>\n");
 }
 
-/* RFC 4648, section 4. */
+/* Base 64 as in RFC 4648, section 4. */
 static void add_base64(struct text *html, const uint8_t *bytes, size_t size)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -152,6 +152,6 @@ int page_picture(struct text *html, const uint8_t *pixels, int height, int width
     text_add(html, "\" src=\"data:image/png;base64,");
     add_base64(html, bytes, size);
     text_add(html, "\">");
-    free(bytes); /* the PNG library's own */
+    free(bytes); /* allocated by the PNG library */
     return FOV_OK;
 }

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages for people: one HTML file with everything in it, that needs neither server nor script nor network, in light and
- * dark, on a telephone and on a wide screen. Here are its pieces; what stands on a page is said in src/review. */
+/* HTML pages: each is a single self-contained file that needs neither server nor script nor network and adapts to light
+ * and dark mode and to narrow and wide screens. These are the building blocks; src/review composes the pages. */
 #ifndef REPORT_PAGE_H
 #define REPORT_PAGE_H
 
 #include "base/text.h"
 #include <stdint.h>
 
-/** Everything up to the page's first section. */
+/** Adds everything up to the page's first section. */
 void page_begin(struct text *html, const char *title, const char *subtitle);
 void page_end(struct text *html);
 
 void page_section(struct text *html, const char *title, const char *explanation); /**< "" : none */
 void page_section_end(struct text *html);
 
-/** Adds text with & < > and quotes escaped, control characters and invalid UTF-8 made visible. */
+/** Adds text with & < > and quotes escaped; control characters and invalid UTF-8 are shown as escapes. */
 void page_text(struct text *html, const char *text);
 
-/** Figures in large type side by side. */
+/** Begins a row of figures in large type; page_figure adds each. */
 void page_figures(struct text *html);
 void page_figure(struct text *html, const char *name, const char *value);
 void page_figures_end(struct text *html);
 
-/** A picture inside the page, as PNG: 8-bit [height, width, channels], shown `shown` CSS pixels wide. E_UNSUPPORTED
- *  without PNG. */
+/** Embeds a picture in the page as PNG: 8-bit [height, width, channels], displayed `shown` CSS pixels wide.
+ *  `description` becomes the alternative text. E_UNSUPPORTED in a build without PNG. */
 int page_picture(struct text *html, const uint8_t *pixels, int height, int width, int channels, int shown,
                  const char *description, struct error *error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pen over cairo, which is opened by the first drawing (base/library.h). */
+/* The pen draws with cairo, which is loaded at run time by the first drawing (base/library.h). */
 #include "report/plot.h"
 #include "base/file.h"
 #include "base/library.h"
@@ -30,9 +30,9 @@ double plot_tick(double low, double high, int count)
 #include <cairo-svg.h>
 #include <cairo.h>
 
-enum { PNG_SCALE = 2 }; /* dots per point: sharp on today's screens */
+enum { PNG_SCALE = 2 }; /* pixels per point: sharp on today's screens */
 
-/* What is called of cairo, which is opened when something is first drawn. */
+/* The functions of cairo in use, filled when the library is loaded. */
 struct cairo {
     void (*arc)(cairo_t *, double, double, double, double, double);
     cairo_t *(*create)(cairo_surface_t *);
@@ -180,7 +180,7 @@ void plot_picture(struct plot *plot, double x, double y, double width, const uin
 {
     cairo_surface_t *surface = plot->cairo.image_surface_create(CAIRO_FORMAT_RGB24, columns, rows);
     unsigned char *to =
-        plot->cairo.image_surface_get_data(surface); /* NULL: no memory, and what is drawn fails with it */
+        plot->cairo.image_surface_get_data(surface); /* NULL: out of memory; drawing the surface then fails */
     int stride = plot->cairo.image_surface_get_stride(surface);
     for (int r = 0; to != NULL && r < rows; r++) {
         for (int c = 0; c < columns; c++, pixels += 3) {
@@ -198,7 +198,7 @@ void plot_picture(struct plot *plot, double x, double y, double width, const uin
     plot->cairo.surface_destroy(surface);
 }
 
-/* Does the pen's font have every character? Glyph 0 stands for those that a font lacks. */
+/* Whether the pen's font has every character of the text. Glyph 0 stands for a character that the font lacks. */
 static bool has_glyphs(struct plot *plot, const char *text)
 {
     cairo_glyph_t *glyphs = NULL;
@@ -220,9 +220,9 @@ static bool is_ascii(const char *text)
     return *text == '\0';
 }
 
-/* Cairo takes a text's glyphs from one font. Names of classes and files are in any script, so where the usual font lacks
- * a character, fonts that have Chinese on some system are tried; a family that is not installed is answered by the usual
- * one, and where none has all of it, it draws what it has. */
+/* Cairo takes all glyphs of a text from one font. Names of classes and files may be in any script, so where the default
+ * font lacks a character, this tries fonts that include Chinese on common systems. Cairo replaces a family that is not
+ * installed by the default font; where no font has all characters, the default font draws those that it has. */
 static void choose_font(struct plot *plot, double size, bool bold, const char *text)
 {
     static const char *const families[] = {
@@ -260,7 +260,7 @@ void plot_text(struct plot *plot, double x, double y, int align, double size, st
     plot->cairo.restore(plot->pen);
 }
 
-/* Cairo hands over the file piece by piece. */
+/* The destination of a drawing, to which cairo writes the file in pieces. */
 struct sink {
     struct file_writer writer;
     struct error *error;
@@ -311,7 +311,7 @@ static int draw_one(const struct cairo *cairo, double width, double height,
 static int open_cairo(struct cairo *cairo, struct error *error)
 {
     if (error->status != FOV_OK) {
-        return (int)error->status; /* an earlier failure that nobody has looked at */
+        return (int)error->status; /* an earlier failure that the caller has not handled */
     }
     int status = library_open(FOVEA_CAIRO_FILE, "cairo", cairo_functions, cairo, error);
     if (status != FOV_OK) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A contact sheet of samples: pictures with what they are to be learned as, masks as a tint, boxes with the names of
- * their classes, a second picture beside the first; and each sample beside what augmentation makes of it. Everything
- * is drawn as it comes out of a pipeline of transforms, so the sheet shows what training sees. Read next: plot.h,
- * transform/pipeline.h. */
+/* A contact sheet of samples: pictures with their targets, masks as a tint, boxes with the names of their classes, a
+ * second picture next to the first; and next to each sample its augmented versions. Everything is drawn from the output
+ * of a pipeline of transforms, so that the sheet shows what training sees. Read next: plot.h, transform/pipeline.h. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "data/dataset.h"
@@ -26,9 +25,9 @@ enum {
 
 /* One picture on the sheet. */
 struct cell {
-    uint8_t *pixels; /* RGB [height, width], then those of a second picture */
+    uint8_t *pixels; /* RGB [height, width, 3], then [other_height, other_width, 3] of a second picture */
     int height, width, other_height, other_width;
-    struct pipeline_box *boxes; /* in its pixels */
+    struct pipeline_box *boxes; /* in pixels of the cell */
     size_t box_count;
     char caption[TEXT];
 };
@@ -40,12 +39,12 @@ struct sheet {
     size_t count;
     int across;                     /* cells in a row */
     double cell_width, cell_height; /* points */
-    bool has_class[256];            /* classes of masks that are there */
+    bool has_class[256];            /* classes that occur in the masks */
 };
 
 /* ---- colours ----------------------------------------------------------------------------------------------------- */
 
-/* Hues a golden angle apart: neighbours in number are far apart in colour. */
+/* Hues of successive classes are a golden angle apart, so that neighbouring indices have very different colours. */
 static struct plot_color class_color(int label)
 {
     double hue = fmod(0.58 + 0.61803398875 * label, 1.0) * 6, part[3];
@@ -56,7 +55,7 @@ static struct plot_color class_color(int label)
     return (struct plot_color){0.1 + 0.8 * part[0], 0.1 + 0.8 * part[1], 0.1 + 0.8 * part[2]};
 }
 
-/* The classes of a mask over its picture; what is ignored is grey. */
+/* Tints a picture with the colours of its mask's classes; ignored pixels (255) become grey. */
 static void tint(struct sheet *sheet, uint8_t *rgb, const uint8_t *mask, size_t area)
 {
     for (size_t i = 0; i < area; i++) {
@@ -71,18 +70,18 @@ static void tint(struct sheet *sheet, uint8_t *rgb, const uint8_t *mask, size_t 
 
 /* ---- cells ------------------------------------------------------------------------------------------------------- */
 
-/* What one sample is drawn with. */
+/* The buffers for reading a sample and making its cells. */
 struct maker {
     struct sheet *sheet;
     struct sample sample, partner;
     struct pipeline_room room;
     struct shown {
-        uint8_t *rgb, *other; /* in colours */
+        uint8_t *rgb, *other; /* first and second picture as RGB */
         size_t rgb_capacity, other_capacity;
-        struct pipeline_box *boxes; /* the sample's, on their way */
+        struct pipeline_box *boxes; /* the sample's boxes, input of the pipeline */
         size_t box_capacity;
-    } own, mixed; /* of the sample, of those that are mixed with it */
-    uint8_t *mask; /* on its way */
+    } own, mixed; /* the sample itself, and a sample that is mixed with it */
+    uint8_t *mask; /* output of the pipeline */
     size_t mask_capacity;
 };
 
@@ -111,7 +110,7 @@ static int in_colours(struct maker *maker, const struct picture *picture, uint8_
     return status;
 }
 
-/* Twice as many pixels as points, at most: sharp where there are enough. */
+/* The size of a picture in a cell: reduced to at most two pixels per point, never enlarged. */
 static void fit(int height, int width, int *fitted_height, int *fitted_width)
 {
     int larger = height > width ? height : width;
@@ -120,7 +119,7 @@ static void fit(int height, int width, int *fitted_height, int *fitted_width)
     *fitted_width = (int)fmax(1, floor(width * factor + 0.5));
 }
 
-/* A sample as a pipeline takes it, in colours. */
+/* Fills a job of the pipeline with a sample, converted to RGB. */
 static int give(struct maker *maker, const struct sample *sample, struct shown *shown, struct pipeline_job *job,
                 struct error *error)
 {
@@ -166,7 +165,7 @@ static int give_partner(void *user, uint64_t index, int part, struct pipeline_jo
     return status ? status : give(maker, &maker->partner, &maker->mixed, job, error);
 }
 
-/* The pipeline, and the boxes that come out of it into the cell. */
+/* Runs the pipeline and copies the boxes that it returns to the cell. */
 static int apply(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
                  const struct pipeline_job *job, struct cell *cell, struct error *error)
 {
@@ -186,7 +185,7 @@ static int apply(struct maker *maker, const struct pipeline *pipeline, const str
     return status;
 }
 
-/* What a pipeline makes of the sample; with a second picture that one is to the right of it. */
+/* Adds a cell with the pipeline's output for the sample; a second picture is drawn to the right of the first. */
 static int make_cell(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
                      struct error *error)
 {
@@ -225,7 +224,7 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
     return status;
 }
 
-/* What stands above a sample. */
+/* Writes the caption above a sample: its index and its target. */
 static void caption(const struct sheet *sheet, const struct sample *sample, size_t index, char out[TEXT])
 {
     const struct fov_dataset *data = sheet->dataset;
@@ -254,7 +253,7 @@ static void caption(const struct sheet *sheet, const struct sample *sample, size
     }
 }
 
-/* The cells of one sample: as it is, then augmented. */
+/* Adds the cells of one sample: the unchanged sample, then its augmented versions. */
 static int add_sample(struct maker *maker, const struct pipeline *still, const struct pipeline *augment, size_t index,
                       struct error *error)
 {
@@ -279,7 +278,7 @@ static int add_sample(struct maker *maker, const struct pipeline *still, const s
 
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
-/* A picture's frame of boxes, each with its name. */
+/* Draws the boxes of a picture, each with the name of its class where there is room. */
 static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struct cell *cell, double x, double y,
                        double scale)
 {
@@ -298,7 +297,7 @@ static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struc
         char name[TEXT];
         text_append(name, sizeof name, 0, "%.40s", sheet->dataset->class_names[box->label]);
         double width = plot_text_width(plot, LETTERS - 3, false, name) + 4, line = LETTERS;
-        if (width <= right - left + 24) { // what is smaller has its colour
+        if (width <= right - left + 24) { // smaller boxes are identified by colour only
             plot_box(plot, left, top, width, line, color);
             bool is_light = 0.3 * color.red + 0.6 * color.green + 0.1 * color.blue > 0.55;
             plot_text(plot, left + 2, top + line / 2, -1, LETTERS - 3, is_light ? PLOT_INK : PLOT_PAPER, false, false,
