@@ -171,7 +171,7 @@ int model_check_finite(fov_model *model, const char *path)
     const fov_graph *graph = model->graph;
     struct error    *error = &model->context->error;
     struct naming    odd = {.used = 0}, tiny = {.used = 0};
-    bool             heard = model->context->strict || model->context->log != NULL; /* else nobody would see it */
+    bool             heard = model->context->strict || model->context->log != NULL; /* else there is no way to report */
     for (size_t id = 1; heard && id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
         size_t              odd_count = 0, tiny_count = 0;

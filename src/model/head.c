@@ -393,7 +393,7 @@ int fov_model_freeze(fov_model *model, const char *pattern, bool frozen)
     for (size_t v = 1; v < graph->value_count; v++) {
         struct value *value = graph_value(graph, (int)v);
         bool found = value->kind == VALUE_PARAMETER && value->dtype == FOV_F32 && matches(pattern, value->name);
-        /* Statistics are never learned: freeing them would make weights of them. */
+        /* Statistics are never learned: unfreezing them would make them weights. */
         if (found && !is_statistic(graph, (int)v)) {
             value->frozen = frozen;
             count++;

@@ -75,7 +75,7 @@ static int check_own(const fov_model *model, fov_value value)
 {
     struct error *error = &model->context->error;
     if (model->graph->failed) {
-        return graph_refuse(model->graph); /* the builder call that failed has said why */
+        return graph_refuse(model->graph); /* the builder call that failed has set the error */
     }
     if (value.id == 0) {
         return error_set(error, FOV_E_USAGE, "a model's input and output must be values");

@@ -103,7 +103,8 @@ static void draw_matrix(struct plot *plot, const void *what)
     draw_names(plot, m);
 }
 
-/* Width for names beside and below: the longest name at 7 points a letter, a guess, since no font is open yet. */
+/* Estimated width of the names left of and below the matrix: the longest name at 7 points a letter; no font is open
+ * yet to measure it. */
 static double room_for_names(const struct matrix *m)
 {
     size_t longest = 0;
