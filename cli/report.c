@@ -168,8 +168,7 @@ static const char *short_name(char out[64], const char *name, int columns)
 }
 
 /* Cells as in a table, with different styles for the diagonal and for zeros. A last column counts predictions of
- * classes
-   that the data does not have. */
+   classes that the data does not have. */
 void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model)
 {
     char number[NUMBER_SIZE], name[64];

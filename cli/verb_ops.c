@@ -88,7 +88,7 @@ static int list(struct cli *cli)
     return EXIT_OK;
 }
 
-/* Labels of one width, text behind them broken at the terminal's. */
+/* Prints a label padded to a fixed width, then the text, wrapped at the terminal's width. */
 static void print_field(struct cli *cli, const char *label, const char *text)
 {
     if (text == NULL || *text == '\0') {
@@ -152,7 +152,7 @@ static void print_one(struct cli *cli, const fov_operator_info *op)
     table_free(table);
 }
 
-/* docs/operators.md. A bar would end a cell of a table, so cells have theirs escaped. */
+/* From here on: docs/operators.md. A bar would end a cell of a Markdown table, so bars in cells are escaped. */
 static void write_cell(struct cli *cli, const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -33,7 +33,7 @@ static int run(struct cli *cli)
     const fov_run_report_options options = {.data = option_text(cli, "data"), .samples = samples > 0 ? samples : -1};
     const char *html = page_path(cli, path);
     const char *typed = options.data;
-    if (typed != NULL && strcmp(typed, "none") != 0) { /* what was asked for is not passed over, as a run's own data is */
+    if (typed != NULL && strcmp(typed, "none") != 0) { /* must open, while the report may skip a run's own data */
         fov_dataset *data = fov_dataset_open(context, typed, FOV_TEST);
         if (data == NULL) {
             return fail_library(cli);

@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* "runs/train/best.onnx" is served as "best", a second one of that name as "best-2". */
+/* Serves "runs/train/best.onnx" under the name "best", a second file of that name as "best-2". */
 static void name_model(struct server *server, int index)
 {
     const char *word = server->words[index], *base = strrchr(word, '/') != NULL ? strrchr(word, '/') + 1 : word;
@@ -32,7 +32,7 @@ static void name_model(struct server *server, int index)
     }
 }
 
-/* What the page must know of a model before it asks. */
+/* The facts about a model that the page needs before its first request. */
 static json_t *describe(const struct server *server, int index)
 {
     fov_model *model = server->workers[WORKER_ANSWER].models[index];
@@ -53,7 +53,7 @@ static json_t *describe(const struct server *server, int index)
     return one;
 }
 
-/* A classifier of photographs, whose features others can be told apart by. */
+/* Whether the model is a classifier of photographs, whose features can tell other classes apart, too. */
 static bool can_be_taught(const fov_model *model)
 {
     enum { PHOTOGRAPH = 64 /* pixels a side */ };
@@ -64,7 +64,7 @@ static bool can_be_taught(const fov_model *model)
            (meaning == FOV_MEANING_LOGITS || meaning == FOV_MEANING_SOFTMAX);
 }
 
-/* Models are opened once before anybody asks, so that one that cannot be is said at once. */
+/* Opens all models before the server listens, so that a file that cannot be opened is reported at the start. */
 static int open_models(struct server *server)
 {
     struct cli *cli = server->cli;
@@ -94,7 +94,7 @@ static int open_models(struct server *server)
     return code;
 }
 
-/* A random token where others than this machine can ask. */
+/* Draws a random token if other machines can send requests. */
 static int open_guard(struct server *server)
 {
     const char *listen = option_text(server->cli, "listen");
@@ -114,7 +114,7 @@ static int open_guard(struct server *server)
     return EXIT_OK;
 }
 
-/* The worker that answers has the verb's own context; the others make theirs, without repeating its remarks. */
+/* The worker "answer" uses the verb's own context; the others make their own and do not repeat its remarks. */
 static void open_workers(struct server *server)
 {
     static const char *const names[WORKERS] = {"answer", "study", "teach"};

@@ -18,13 +18,13 @@ struct styling {
     int64_t every;
     struct progress progress;
     json_t *history;
-    int code; /* why a picture between could not be written */
+    int code; /* exit code of an intermediate picture that could not be written */
     double loss;
 };
 
 /* ---- the network --------------------------------------------------------------------------------------------------- */
 
-/* Weights that people have: in the folder where they are, or where data are kept. */
+/* Looks for common files of trained weights, in the current folder, then in $FOVEA_DATA. */
 static bool find_weights(char path[PATH_SIZE])
 {
     static const char *const names[] = {"squeezenet1_1.onnx", "squeezenet1_1.safetensors", "squeezenet1_1.pth",
@@ -63,7 +63,7 @@ static fov_model *open_network(struct cli *cli, int *code)
 
 /* ---- while it runs ------------------------------------------------------------------------------------------------- */
 
-/* "paint.png" at step 50: "paint-0050.png". */
+/* Saves the intermediate picture: for "paint.png" at step 50, "paint-0050.png". */
 static void save_step(struct styling *s, const fov_style_progress *at)
 {
     char path[PATH_SIZE];

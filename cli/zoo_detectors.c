@@ -12,8 +12,8 @@ enum { RUNS = 3 };
 
 struct cost {
     int64_t parameters;
-    double gflops; /* as YOLOX counts them: two for each multiply-add, and four for each number a normalisation makes */
-    double seconds; /* of a picture, the best of several */
+    double gflops; /* as YOLOX counts: 2 per multiply-add, 4 per number that a normalisation writes */
+    double seconds; /* per picture, the best of several runs */
 };
 
 static double count_gflops(const fov_summary *summary)

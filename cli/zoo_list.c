@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks as their descriptors have them, with the counts of the graphs that they build. No weights are drawn. */
+/* Networks as their descriptors describe them, with counts of the graphs that they build. No weights are drawn. */
 #include "zoo_list.h"
 #include "append.h"
 #include "json.h"
@@ -7,7 +7,7 @@
 #include "table.h"
 #include <string.h>
 
-/* What the graph of a network comes to. */
+/* Parameters and operations of a network's graph. */
 static int measure(struct cli *cli, const char *name, fov_summary *summary, int *auxiliaries)
 {
     fov_context *context = cli_context(cli);
@@ -15,7 +15,7 @@ static int measure(struct cli *cli, const char *name, fov_summary *summary, int 
     int code = model != NULL && fov_model_summary(model, NULL, summary) == FOV_OK ? EXIT_OK : fail_library(cli);
     if (code == EXIT_OK) {
         *auxiliaries = fov_model_output_count(model) - 1;
-        summary->layers = NULL; /* they are the model's */
+        summary->layers = NULL; /* the model owns them */
     }
     fov_model_free(model);
     return code;
@@ -152,7 +152,7 @@ static void print_options(struct cli *cli, const fov_network_info *info)
         }
         snprintf(name, sizeof name, "  --%s", info->option[i].name);
         for (char *at = name; *at != '\0'; at++) {
-            *at = *at == '_' ? '-' : *at; /* as options are typed; the library takes either */
+            *at = *at == '_' ? '-' : *at; /* as options are typed; the library accepts both */
         }
         table_row(table, (const char *const[]){name, values, info->option[i].doc});
     }

@@ -5,11 +5,11 @@
 
 #include "cli.h"
 
-/** Prints all of them, a row or a JSON object each. 0, or an exit code after the sentence. */
+/** Prints all networks, a row or a JSON object each. Returns 0, or an exit code after a sentence. */
 int zoo_list(struct cli *cli);
-/** Prints the detectors, with what each costs on this machine. */
+/** Prints the detectors, with the cost of each on this machine. */
 int zoo_detectors(struct cli *cli);
-/** Prints one, with its options. */
+/** Prints one network with its options. */
 int zoo_describe(struct cli *cli, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is connected, for how long, and what evhttp itself says to them. Its own refusals (a first line that is none, a
- * head or a body beyond the limits) are pages of HTML; here they become the sentence in JSON that all refusals are. */
+/* Who is connected and for how long. Also rewrites evhttp's own refusals (an invalid request line, a head or a body
+ * beyond the limits): evhttp sends pages of HTML; the client gets a sentence in JSON, like every other refusal. */
 #include "cli/output.h"
 #include "cli/serve/loop.h"
 #include <stdlib.h>
@@ -20,8 +20,9 @@ static const char *sentence_of(int code)
     }
 }
 
-/* libevent 2.1 offers no other place: evhttp_set_errorcb came with 2.2. What is written while no request of the
- * connection is being answered is evhttp's own; its page is whole when its last tag is there. */
+/* Replaces evhttp's HTML in the output buffer. libevent 2.1 offers no other place: evhttp_set_errorcb came with 2.2.
+ * Output written while no request of the connection is being answered is evhttp's own; its page is complete when it
+ * ends with the closing tag. */
 static void on_written(struct evbuffer *out, const struct evbuffer_cb_info *info, void *user)
 {
     static const char line[] = "HTTP/1.x ", end[] = "</HTML>\n";
@@ -37,7 +38,7 @@ static void on_written(struct evbuffer *out, const struct evbuffer_cb_info *info
     }
     int code = atoi(head + sizeof line - 1);
     struct job job = {.next = NULL};
-    connection->busy = true; /* what follows is ours */
+    connection->busy = true; /* keeps this callback away from the text written below */
     job_fail(&job, code >= 400 && code <= 599 ? code : 400, "%s", sentence_of(code));
     evbuffer_drain(out, size);
     evbuffer_add_printf(out,
@@ -62,7 +63,7 @@ struct bufferevent *connection_open(struct event_base *base, void *user)
         loop->connections[loop->connection_count++] = connection;
     }
     if (loop->connection_count == SERVE_CONNECTIONS) {
-        evconnlistener_disable(loop->listener); /* the others wait in the system's queue */
+        evconnlistener_disable(loop->listener); /* further connections wait in the system's queue */
     }
     return events;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* "NAME:PORT", where the port may go without saying if it is 80. */
+/* Whether `host` is "NAME:PORT"; port 80 may be left out. */
 static bool is_host(const char *host, const char *name, int port)
 {
     size_t length = strlen(name);
@@ -20,7 +20,8 @@ static bool is_local(const struct guard *guard)
     return strcmp(guard->address, "127.0.0.1") == 0;
 }
 
-/* Where any address is listened on, the token alone decides. */
+/* Whether the header Host names this server. A server that listens on any address accepts every name: there the
+ * token alone decides. */
 static bool knows_host(const struct guard *guard, const char *host)
 {
     if (is_local(guard)) {
@@ -30,7 +31,7 @@ static bool knows_host(const struct guard *guard, const char *host)
            is_host(host, guard->address, guard->port);
 }
 
-/* All of it is looked at, however much is equal. */
+/* Always compares all characters, so that the time does not tell how many are right. */
 static bool same_token(const char *token, const char *given)
 {
     unsigned char differs = strlen(given) != GUARD_TOKEN - 1;
@@ -73,7 +74,7 @@ static int hex_digit(char c)
                                   : -1;
 }
 
-/* Up to the next '&'; false: broken, or too long. */
+/* Decodes `from` up to the next '&'. False if an escape is invalid or the result does not fit. */
 static bool decode(const char *from, char *out, size_t size)
 {
     size_t used = 0;

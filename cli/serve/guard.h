@@ -11,24 +11,25 @@
 enum { GUARD_TOKEN = 33, GUARD_ADDRESS = 80 };
 
 struct guard {
-    char address[GUARD_ADDRESS]; /**< what is listened on: "127.0.0.1" */
+    char address[GUARD_ADDRESS]; /**< the server listens on it: "127.0.0.1" */
     int port;
-    char token[GUARD_TOKEN]; /**< 32 hexadecimal digits that each call of the API must bring; "": none is asked for */
+    char token[GUARD_TOKEN]; /**< 32 hexadecimal digits that every call of the API must send; "": no token needed */
 };
 
-/** What a request says of itself; NULL where it says nothing. */
+/** A request's path and headers; NULL: the request has no such header. */
 struct guard_request {
     const char *path, *host, *origin, *site; /**< headers Host, Origin and Sec-Fetch-Site */
     const char *token;                       /**< header X-Fovea-Token */
     bool changes;                            /**< a POST */
 };
 
-/** 0: it may go on; else an HTTP status, with one sentence in *why. */
+/** Returns 0 if the request is allowed, else an HTTP status and one sentence in *why. */
 int guard_check(const struct guard *guard, const struct guard_request *request, const char **why);
 
-/** A value of a query string ("a=1&b=two%20words"), decoded; false: it is not there, or does not fit. */
+/** Decodes a key's value in a query string ("a=1&b=two%20words"). False if it is missing or does not fit. */
 bool guard_query(const char *query, const char *key, char *out, size_t size);
-/** Whether a name from outside can be a file's in one folder: no '/' or control character, no '.' in front. */
+/** Whether a name from outside is safe as a file name inside one folder: no '/' or control character, no leading
+ *  '.'. */
 bool guard_is_name(const char *name);
 
 #endif

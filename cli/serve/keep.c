@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Folders and files of Teach. Everything is written to a new name and moved into its place, so that a kill leaves whole
- * pictures. */
+/* Folders and files of Teach. Every picture is written under a temporary name and renamed, so that a kill leaves only
+ * complete files. */
 #include "cli/serve/keep.h"
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* By content, as pictures are told everywhere. */
+/* The file name suffix for the format, recognised by content as everywhere in the library. */
 static const char *suffix_of(const unsigned char *bytes, size_t size)
 {
     return size > 2 && bytes[0] == 0xff && bytes[1] == 0xd8 ? "jpg"
@@ -49,12 +49,12 @@ static int is_shown(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* A picture that is there. */
+/* A picture found on disk. */
 struct kept {
     char class[256], file[256];
 };
 
-/* By number, which counts over all classes: in the order in which they came. */
+/* Orders by number, which counts over all classes: the order in which the pictures came. */
 static int by_number(const void *a, const void *b)
 {
     const struct kept *one = a, *other = b;
@@ -62,7 +62,7 @@ static int by_number(const void *a, const void *b)
     return order != 0 ? order : strcmp(one->class, other->class);
 }
 
-/* Adds the files of a class. */
+/* Appends the files of a class to the list. */
 static struct kept *add_class(const char *folder, const char *class, struct kept *list, size_t *count)
 {
     char path[KEEP_PATH];

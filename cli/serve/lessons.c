@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The course of `fovea learn`, to be read on the page: titles, texts and drawings from the lessons' own tables. What a
- * learner writes stays in the learner's files and is checked by the command alone: the server runs nobody's code. */
+/* The course of `fovea learn`, for reading on the page: titles, texts and drawings from the lessons' own tables. The
+ * learner's code stays in the learner's files, and only the command checks it: the server never runs it. */
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/serve/routes.h"
@@ -17,7 +17,7 @@ static const char *state_of(const struct progress_file *progress, int number)
     return progress->lesson[number].passed ? "passed" : progress->lesson[number].started ? "started" : "open";
 }
 
-/* That of "?lang=zh", else English. */
+/* The language that "?lang=zh" names, else English. */
 static enum language language_of(const struct job *job)
 {
     char word[8];

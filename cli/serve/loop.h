@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The event loop from inside: what its files share. server.c begins and ends it and reads requests; connections.c knows
- * who is connected, reply.c sends, stream.c sends on and on. One thread runs all of it but loop_take_back. */
+/* The inside of the event loop, shared by its files. server.c starts and ends it and reads requests; connections.c
+ * tracks connections, reply.c sends replies, stream.c sends event streams. One thread runs everything except
+ * loop_take_back. */
 #ifndef CLI_SERVE_LOOP_H
 #define CLI_SERVE_LOOP_H
 
@@ -13,21 +14,21 @@
 
 enum { STREAMS = 32, HEAD_BYTES = 16384 /* of a request, before its body */, SIGNALS = 3 };
 
-/** A connection: evhttp says neither when one comes nor when one goes, so each is looked at once a second. */
+/** A connection. evhttp reports neither the beginning nor the end of one, so connections_sweep looks once a second. */
 struct connection {
     struct loop *loop;
     struct bufferevent *events;
-    struct evbuffer_cb_entry *watcher; /**< of what is written to it */
-    double since;                      /**< the last answer, or its beginning */
-    bool busy;                         /**< a request of it is being answered */
+    struct evbuffer_cb_entry *watcher; /**< callback on its output buffer */
+    double since;                      /**< time of the last answer, or of the connection's beginning */
+    bool busy;                         /**< one of its requests is being answered */
 };
 
-/** Who watches a run. */
+/** A client that watches a run. */
 struct stream {
-    struct evhttp_request *request; /**< NULL: nobody */
+    struct evhttp_request *request; /**< NULL: the place is free */
     char run[SERVE_NAME];
     size_t rows; /**< sent so far */
-    int quiet;   /**< seconds since something was sent */
+    int quiet;   /**< seconds since the last data were sent */
 };
 
 struct loop {
@@ -38,41 +39,41 @@ struct loop {
     struct event *wake, *tick, *signals[SIGNALS];
     int pipe[2];
     pthread_mutex_t lock;
-    struct job *finished; /**< under the lock, as the next one */
-    bool told_to_stop;    /**< by another thread */
+    struct job *finished; /**< list, guarded by the lock, as is the next field */
+    bool told_to_stop;    /**< set by another thread */
     struct connection *connections[SERVE_CONNECTIONS];
     int connection_count;
     struct stream streams[STREAMS];
     bool stops;
     double stopping_since;        /**< seconds */
     int open;                     /**< requests that are being answered */
-    uint64_t replies[6], refused; /**< by the first digit of the code; those refused by the guard */
+    uint64_t replies[6], refused; /**< counts: replies by the first digit of the status; requests the guard refused */
 };
 
 /* ---- connections.c ----------------------------------------------------------------------------------------------- */
 
-/** evhttp's asking for the buffers of a new connection; `user` is the loop. */
+/** Callback with which evhttp asks for the bufferevent of a new connection; `user` is the loop. */
 struct bufferevent *connection_open(struct event_base *base, void *user);
 struct connection *connection_of(struct loop *loop, struct evhttp_request *request);
-/** Lets go of those that evhttp has closed, and hangs up on those that take too long to say what they want. */
+/** Removes connections that evhttp has closed, and closes those that take too long to send a request. */
 void connections_sweep(struct loop *loop);
 void connections_free(struct loop *loop);
 
 /* ---- reply.c ----------------------------------------------------------------------------------------------------- */
 
 void reply_headers(struct evhttp_request *request, const char *type, bool is_report);
-/** Before the last of a reply is handed to evhttp: counts the request as answered when all of it was written. */
+/** Call before the last part of a reply goes to evhttp: counts the request as answered once everything is written. */
 void reply_count(struct loop *loop, struct evhttp_request *request);
-/** Takes the reply's body. */
+/** Sends the reply; owns its body from here on. */
 void reply_send(struct loop *loop, struct evhttp_request *request, struct reply *reply);
 void reply_sentence(struct loop *loop, struct evhttp_request *request, int code, const char *sentence);
 void reply_file(struct loop *loop, struct evhttp_request *request, const struct page_file *file);
 
 /* ---- stream.c ---------------------------------------------------------------------------------------------------- */
 
-/** Answers with the run's rows as server-sent events, now and as they come. */
+/** Sends the run's rows as server-sent events: the present ones now, later ones as they come. */
 void stream_begin(struct loop *loop, struct evhttp_request *request, const char *run);
-/** What came since the last second; all end where the loop stops. */
+/** Once a second: sends the rows that are new, and ends all streams if the loop is stopping. */
 void streams_tick(struct loop *loop);
 
 #endif

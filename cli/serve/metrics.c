@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /metrics: what is counted, as Prometheus reads it. */
+/* GET /metrics: the server's counters in Prometheus' text format. */
 #include "cli/output.h"
 #include "cli/serve/loop.h"
 #include "cli/serve/routes.h"

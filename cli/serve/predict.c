@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /api/predict: the object that `fovea predict --json` prints, less the file's name, and to the last bit: each
- * picture goes through the network by itself. Of an archive's pictures there is one such object each, with the file's
- * name; they go through the network as `fovea predict` sends several files. ?mask=1 adds the mask of a map of classes,
- * ?top=N says how many classes. */
+/* POST /api/predict: returns the object that `fovea predict --json` prints, without the file's name, and equal to the
+ * last bit: each picture goes through the network by itself. For an archive it returns one such object per picture,
+ * with the file's name; those pictures are grouped as `fovea predict` groups several files. ?mask=1 adds the mask of a
+ * map of classes, ?top=N sets how many classes are listed. */
 #include "cli/answer_json.h"
 #include "cli/output.h"
 #include "cli/serve/serve.h"
@@ -14,10 +14,10 @@ enum {
     TOP = 5,
     FORM_SCORES = 1,
     FORM_SESSION,
-    ARCHIVE_GROUP = 32,         /* as fovea predict has it; so is the next one */
-    GROUP_BYTES = 64 << 20,     /* of decoded pictures that go through a network together */
-    ARCHIVE_PICTURES = 256,     /* of one request */
-    ARCHIVE_BYTES = 64 << 20    /* of its files, unpacked */
+    ARCHIVE_GROUP = 32,         /* pictures at most per group; this and the next equal those of fovea predict */
+    GROUP_BYTES = 64 << 20,     /* a group of decoded pictures is run at this size */
+    ARCHIVE_PICTURES = 256,     /* at most, per request */
+    ARCHIVE_BYTES = 64 << 20    /* unpacked, at most */
 };
 
 int predict_open(struct worker *worker, int index)
@@ -38,27 +38,27 @@ int predict_open(struct worker *worker, int index)
     return worker->sessions[index] != NULL ? EXIT_OK : fail_library(cli);
 }
 
-/* A picture on its way through a network, and what came of it. */
+/* A picture on its way through a network, and the result. */
 struct item {
     struct job *job;
     fov_image image;
-    double decoded; /* seconds, when */
-    json_t *answer; /* NULL: none, and why */
+    double decoded; /* time in seconds */
+    json_t *answer; /* NULL: failed; status and problem say why */
     fov_status status;
     char problem[600];
-    char file[512]; /* of an archive; "": it is the whole body */
+    char file[512]; /* its name in an archive; "": the picture is the whole body */
 };
 
-/* Those that go together. */
+/* Pictures that go through a network together. */
 struct group {
     struct worker *worker;
     int model;
     struct item items[SERVE_BATCH];
     int count;
     size_t bytes;
-    double begun;                   /* seconds, when */
-    double decoding, computing;     /* seconds so far, of an archive */
-    bool together;                  /* what is no row of scores, too: --batch */
+    double begun;                   /* time in seconds */
+    double decoding, computing;     /* seconds spent so far, for an archive */
+    bool together;                  /* --batch: also batches outputs that are not a row of scores */
     void (*deliver)(struct item *item, void *user);
     void *user;
 };
@@ -94,7 +94,7 @@ static void answer_rows(struct group *g, fov_model *model)
         images[i] = g->items[i].image;
     }
     bool all = g->count > 1 && fov_predict_images(model, images, g->count, scores, form.count) == FOV_OK;
-    fov_error_clear(context); /* one that fails does not spoil the others: then each goes by itself */
+    fov_error_clear(context); /* after a failed batch each picture runs by itself: one cannot spoil the others */
     for (int i = 0; i < g->count; i++) {
         struct item *item = &g->items[i];
         float *row = scores + (size_t)i * (size_t)form.count;
@@ -150,7 +150,7 @@ static void answer_tasks(struct group *g, fov_session *session)
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-/* Answers those that wait, and hands them over in their order. */
+/* Runs the waiting pictures and delivers the answers in order. */
 static void flush(struct group *g)
 {
     struct worker *worker = g->worker;
@@ -178,7 +178,7 @@ static void flush(struct group *g)
     g->bytes = 0;
 }
 
-/* The place of the next picture. */
+/* The slot of the next picture. */
 static struct item *next_item(struct group *g, struct job *job)
 {
     struct item *item = &g->items[g->count];
@@ -214,7 +214,7 @@ static void reply_one(struct item *item, void *user)
     job_reply(job, json_incref(item->answer), 9);
 }
 
-/* One that cannot be decoded has its reply already. */
+/* Adds a request's picture. If it cannot be decoded, job_picture has set the reply already. */
 static void add_one(struct group *g, struct job *job)
 {
     struct item *item = next_item(g, job);
@@ -231,7 +231,7 @@ struct archive_answers {
     json_t *list;
     int pictures;
     size_t bytes;
-    const char *refusal; /* of the whole request; NULL: none */
+    const char *refusal; /* why the whole request is refused; NULL: it is not */
 };
 
 static void add_answer(struct item *item, void *user)
@@ -247,7 +247,7 @@ static void add_answer(struct item *item, void *user)
     json_add(a->list, object);
 }
 
-/* What file managers leave in archives, and no person sees. */
+/* Hidden files that file managers leave in archives. */
 static bool is_hidden(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -280,7 +280,7 @@ static int take_file(void *user, const fov_archived *file)
     g->decoding += server_now() - begun;
     if (file->problem == NULL && code == 0) {
         take_item(g, item, ARCHIVE_GROUP);
-    } else { /* answers stay in the order of the files */
+    } else { /* flush first, so that answers keep the order of the files */
         struct item bad = *item;
         flush(g);
         add_answer(&bad, a);
@@ -314,7 +314,7 @@ static void answer_archive(struct group *g, struct job *job)
                  1e3 * (g->begun - job->arrived), 1e3 * g->decoding, 1e3 * g->computing);
         job_reply(job, object, 9);
     }
-    for (int i = 0; i < g->count; i++) { /* of an archive that was refused in its middle */
+    for (int i = 0; i < g->count; i++) { /* pictures left when an archive was refused half-way */
         fov_image_free(&g->items[i].image);
     }
     g->count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What may stand behind the ? of a path: one table of keys and their values, by which a request is refused before anybody
- * works on it, and from which the OpenAPI document is written. Values that only a model can judge (its layers, its
- * classes) are judged by who reads them. */
+/* The query string of a path: one table of keys and their values. Requests are checked against it before any work, and
+ * the OpenAPI document is written from it. Values that need a model to be checked (its layers, its classes) are checked
+ * where they are read. */
 #include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -13,8 +13,8 @@ enum form { NUMBER, WORD, METHODS, NAME };
 static const struct key {
     const char *name;
     enum form form;
-    int minimum, maximum;  /* of a number */
-    const char *words[3];  /* of a word */
+    int minimum, maximum;  /* for NUMBER */
+    const char *words[3];  /* for WORD: the words allowed */
 } keys[] = {
     {"model", NAME, 0, 0, {NULL}},
     {"class", NAME, 0, 0, {NULL}},
@@ -40,7 +40,7 @@ static const struct key *find(const char *name, size_t length)
     return NULL;
 }
 
-/* Does the route know the key? Its list: "model,top,mask". */
+/* Whether the route takes the key. route->query lists its keys: "model,top,mask". */
 static bool is_known(const struct route *route, const char *name, size_t length)
 {
     for (const char *at = route->query; *at != '\0';) {
@@ -105,7 +105,7 @@ static bool is_word(const struct key *key, const char *value)
     return is_one;
 }
 
-/* False and a sentence where the value is none of the key's. */
+/* False, with a sentence in `problem`, if the key does not allow the value. */
 static bool check_value(const struct key *key, const char *value, char *problem, size_t size)
 {
     uint64_t number;

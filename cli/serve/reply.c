@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is sent back, with the headers that guard the page. */
+/* Sends replies, with the headers that protect the page. */
 #include "cli/output.h"
 #include "cli/serve/loop.h"
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static const char page_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
-/* A run's page has its style within it, and pictures as data; it runs nothing. */
+/* A run's report contains its style and its pictures (data: URLs), and no scripts. */
 static const char report_policy[] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                                     "form-action 'none'; frame-ancestors 'none'";
 
@@ -44,7 +44,7 @@ static void on_sent(struct evhttp_request *request, void *user)
 void reply_count(struct loop *loop, struct evhttp_request *request)
 {
     if (evhttp_request_get_connection(request) == NULL) {
-        loop->open--; /* the asker has gone; evhttp frees the request */
+        loop->open--; /* the client has gone; evhttp frees the request */
     } else {
         evhttp_request_set_on_complete_cb(request, on_sent, loop);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of routes, those that are answered at once, and the document that describes all of them. */
+/* The table of routes, the routes that the event loop answers at once, and the OpenAPI document of all routes. */
 #include "cli/serve/routes.h"
 #include "cli/output.h"
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Run folders, as the trainer leaves and grows them: their names, the rows of history.csv, their settings and pages.
- * Only folders right below the one that was given are looked at. The run of a training in this process is there before
- * its first row is. */
+/* Run folders of finished and running trainings: their names, the rows of history.csv, their settings and reports. Only
+ * folders directly below the given one count. The run of a training in this process is listed before it has its first
+ * row. */
 #include "cli/output.h"
 #include "cli/serve/serve.h"
 #include <ctype.h>
@@ -30,7 +30,7 @@ static bool is_file(const char *path)
     return stat(path, &about) == 0 && S_ISREG(about.st_mode) && about.st_size < MOST_FILE;
 }
 
-/* Cells of one line, as numbers where they are some: ends them in place. */
+/* The cells of one CSV line; those that are numbers become JSON numbers. Modifies the line. */
 static json_t *cells_of(char *line)
 {
     json_t *row = json_array();
@@ -70,7 +70,7 @@ json_t *runs_read(const struct server *server, const char *name, size_t from)
     for (size_t at = 0; file != NULL && fgets(line, sizeof line, file) != NULL; at++) {
         if (at == 0) {
             json_set(object, "columns", cells_of(line));
-        } else if (at > from && strchr(line, '\n') != NULL) { /* a last line without its end is still being written */
+        } else if (at > from && strchr(line, '\n') != NULL) { /* a line without '\n' is still being written */
             json_add(rows, cells_of(line));
         }
     }

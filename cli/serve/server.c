@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The event loop: sockets and HTTP by libevent's evhttp. It reads requests and sends replies; what computes is done by
- * workers (work.c), which say through a pipe that a job is finished. Bodies are raw bytes: there is no form and no
- * multipart to be parsed. Limits: bytes of head and body, connections, seconds that a request may take to arrive, jobs
- * that wait. Next: loop.h. */
+/* The event loop: sockets and HTTP by libevent's evhttp. It reads requests and sends replies; workers (work.c) do the
+ * computing and report through a pipe that a job is finished. Bodies are raw bytes: no forms and no multipart to parse.
+ * Limits: bytes of head and body, connections, seconds that a request may take to arrive, waiting jobs. Read next:
+ * loop.h. */
 #include "cli/output.h"
 #include "cli/serve/loop.h"
 #include "cli/serve/routes.h"
@@ -20,8 +20,8 @@
 
 enum {
     IDLE_SECONDS = 30,
-    LAST_SECONDS = 30, /* that what runs may take when the server is told to stop */
-    LAST_OF_TRAINING = 2
+    LAST_SECONDS = 30,   /* open requests may take so long after the server is told to stop */
+    LAST_OF_TRAINING = 2 /* the same under fovea train --serve */
 };
 
 double server_now(void)
@@ -33,7 +33,7 @@ double server_now(void)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-/* What stands in the path behind the route's, decoded; "" where that is no name. */
+/* Decodes what follows the route's path in the request's path; "" if that is not a usable name. */
 static void name_behind(const struct route *route, const char *path, char name[SERVE_NAME])
 {
     size_t length = strlen(route->path), size = 0;
@@ -150,7 +150,7 @@ static void on_request(struct evhttp_request *request, void *user)
 
 /* ---- workers and time -------------------------------------------------------------------------------------------- */
 
-/* What runs is finished; nothing new is begun. */
+/* Open requests are finished; new ones are refused. */
 static void begin_to_stop(struct loop *loop)
 {
     const struct timeval soon = {0, 50000};
@@ -161,7 +161,7 @@ static void begin_to_stop(struct loop *loop)
     event_add(loop->tick, &soon);
 }
 
-/* On a worker's thread. */
+/* Runs on a worker's thread. */
 static void on_finished(struct server *server, struct job *job)
 {
     struct loop *loop = server->loop;
@@ -215,7 +215,7 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     (void)number;
     (void)what;
     if (loop->stops) {
-        event_base_loopbreak(loop->base); /* the second one does not wait */
+        event_base_loopbreak(loop->base); /* a second signal does not wait for open requests */
     } else {
         begin_to_stop(loop);
     }
@@ -269,7 +269,7 @@ static int open_loop(struct loop *loop)
     }
     evhttp_set_bevcb(loop->http, connection_open, loop);
     evhttp_set_gencb(loop->http, on_request, loop);
-    evhttp_set_allowed_methods(loop->http, 0xffff); /* on_request refuses, in JSON */
+    evhttp_set_allowed_methods(loop->http, 0xffff); /* on_request refuses the others, in JSON */
     evhttp_set_max_headers_size(loop->http, HEAD_BYTES);
     evhttp_set_max_body_size(loop->http, SERVE_BODY);
     evhttp_set_timeout(loop->http, IDLE_SECONDS);
@@ -306,13 +306,13 @@ void server_close(struct server *server)
         event_free(loop->tick);
     }
     if (loop->http != NULL) {
-        evhttp_free(loop->http); /* and the listener that is bound to it */
+        evhttp_free(loop->http); /* frees the listener, too */
     }
     connections_free(loop);
     if (loop->base != NULL) {
         event_base_free(loop->base);
     }
-    for (struct job *job = loop->finished; job != NULL;) { /* whose askers are gone */
+    for (struct job *job = loop->finished; job != NULL;) { /* nobody waits for these replies any more */
         struct job *next = job->next;
         job_free(job);
         job = next;

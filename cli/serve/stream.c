@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs that are watched: their rows as server-sent events, once a second, and of the training that goes on in this
- * process (fovea train --serve) its steps. Events: "rows" (columns and new rows of history.csv), "steps" (points of the
- * loss, and where the training stands), "end" (the training in this process has ended). */
+/* Streams of server-sent events, once a second: the rows of a watched run, and the steps of the training in this
+ * process (fovea train --serve). Events: "rows" (columns and new rows of history.csv), "steps" (points of the loss, and
+ * the training's progress), "end" (the training in this process has ended). */
 #include "cli/serve/loop.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { PING = 15 /* seconds after which a silent stream says that it is there */ };
+enum { PING = 15 /* seconds after which a silent stream sends a comment, to keep the connection */ };
 
 static bool is_live(const struct loop *loop, const struct stream *stream)
 {
@@ -14,7 +14,7 @@ static bool is_live(const struct loop *loop, const struct stream *stream)
     return watched != NULL && strcmp(watched->name, stream->run) == 0;
 }
 
-/* Takes the object. */
+/* Owns the object from here on. */
 static void add_event(struct evbuffer *out, const char *name, json_t *object)
 {
     char *text = json_dumps(object, JSON_REAL_PRECISION(9));
@@ -36,7 +36,7 @@ static void add_rows(struct loop *loop, struct stream *stream, struct evbuffer *
     }
 }
 
-/* `steps` or NULL; its owner keeps it. */
+/* `steps` may be NULL and stays the caller's. */
 static void send_news(struct loop *loop, struct stream *stream, json_t *steps, bool ends)
 {
     struct evbuffer *out = evbuffer_new();

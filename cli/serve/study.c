@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What takes longer than an answer, about a picture or the network: POST /api/explain (maps of what mattered, and what
- * the network saw), /api/layer (feature maps), /api/sum (one number taken apart); GET /api/network (layers, their sizes
- * and times), /api/drawing (the same as a picture) and /api/filters. The study worker has models of its own, as
- * explanations add nodes to a graph. */
+/* Requests that take longer than a prediction, about a picture or the network: POST /api/explain (maps of what
+ * mattered, and the picture as the network saw it), /api/layer (feature maps), /api/sum (the terms of one number); GET
+ * /api/network (layers, their sizes and times), /api/drawing (the layers as SVG) and /api/filters. The study worker has
+ * its own models, because explanations add nodes to a graph. */
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/serve/serve.h"
@@ -14,7 +14,7 @@ enum { MOST_MAPS = 64, SHORT_DIGITS = 6 };
 
 /* ---- the explainer ----------------------------------------------------------------------------------------------- */
 
-/* The class by number or name; -1: the highest score; -2: there is none such. */
+/* The class that ?class= asks for by name or number; -1: the one with the highest score; -2: no such class. */
 static int asked_class(struct job *job, const fov_model *model)
 {
     char text[SERVE_NAME];
@@ -30,7 +30,7 @@ static int asked_class(struct job *job, const fov_model *model)
     return options_natural(text, &number) && number < INT32_MAX ? (int)number : -2;
 }
 
-/* The model's explainer, looking at the job's picture; NULL after a reply. */
+/* Returns the model's explainer after fov_explainer_look at the job's picture; NULL after setting a reply. */
 static fov_explainer *look(struct job *job)
 {
     struct worker *worker = job->worker;
@@ -81,7 +81,8 @@ static bool in_list(const char *list, const char *name)
     return false;
 }
 
-/* False after a reply. A network without feature maps has null for them. */
+/* Adds a method's map to the object; null if the network does not support the method (it has no feature maps). False
+ * after setting a reply. */
 static bool set_map(struct job *job, fov_explainer *explainer, json_t *object, const char *method)
 {
     fov_context *context = job->worker->cli.context;
@@ -143,7 +144,7 @@ static void asked_layer(const struct job *job, char out[SERVE_NAME])
     }
 }
 
-/* Feature maps, each scaled by itself to 0..255. */
+/* Feature maps, each scaled separately to 0..255. */
 void layer_work(struct job *job)
 {
     char layer[SERVE_NAME];
@@ -221,7 +222,7 @@ void sum_work(struct job *job)
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
-/* Milliseconds by the node that each step is called after; the least of three runs. */
+/* Milliseconds per node name (steps of one name are added); of three runs, each step's shortest time. */
 static json_t *times_of(fov_model *model)
 {
     enum { RUNS = 3 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Teach: pictures of 2 to 20 classes that a person shows, and a classifier made of a trained network's features: its
- * last layer is new and learns, the rest stays. Everything is kept in memory until it is asked for. Every fifth picture
- * of a class is held back, to see how well it works. The teach worker does all of it in turn; what the event loop reads
- * is under the lock. */
+/* Teach: a person shows pictures of 2 to 20 classes, and a classifier learns them from a trained network's features:
+ * its last layer is replaced and trained, the others are frozen. Pictures and model stay in memory (and on disk with
+ * --keep). Every fifth picture of a class is held back for validation. The teach worker handles the requests one after
+ * another; the lock guards what the event loop reads. */
 #include "cli/output.h"
 #include "cli/serve/keep.h"
 #include "cli/serve/serve.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { CLASSES = 20, NAME = 64, SAMPLES = 4000, EPOCHS = 6, MOST_EPOCHS = SERVE_EPOCHS, HELD = 5, TOP = 20 };
-static const size_t most_bytes = (size_t)1 << 30; /* of decoded pictures */
+static const size_t most_bytes = (size_t)1 << 30; /* decoded pictures; no more are taken beyond this size */
 
 struct taught {
     int class;
@@ -38,10 +38,10 @@ struct teach {
     struct curve_point curve[MOST_EPOCHS];
     int curve_count;
     int64_t confusion[CLASSES * CLASSES];
-    int confusion_classes; /* 0: nothing was held back */
+    int confusion_classes; /* 0: no picture was held back */
     double accuracy;
     char problem[512];
-    fov_model *model; /* the worker's alone */
+    fov_model *model; /* used by the worker only */
 };
 
 struct teach *teach_create(struct server *server)
@@ -149,7 +149,7 @@ static int class_of(struct teach *teach, const char *name)
     return teach->class_count++;
 }
 
-/* Takes the image over; false, and the image is the caller's: there are too many classes or pictures. */
+/* Owns the image from here on. False: too many classes or pictures; the image stays the caller's. */
 static bool take_picture(struct teach *teach, const char *name, const fov_image *image)
 {
     bool room = teach->sample_count < SAMPLES && teach->bytes <= most_bytes;
@@ -235,7 +235,7 @@ void teach_clear_work(struct job *job)
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
-/* Those that are learned, or those that are held back. */
+/* The pictures for training, or those held back. */
 struct part {
     const struct teach *teach;
     int index[SAMPLES];
@@ -311,7 +311,7 @@ static int on_epoch(const fov_progress *progress, void *user)
     return 0;
 }
 
-/* The trained network with a new last layer; all else stays as it is. */
+/* The trained network with a new last layer; all other layers are frozen. */
 static fov_model *open_student(struct teach *teach, struct cli *cli)
 {
     const char *weight = NULL, *names[CLASSES];
@@ -353,7 +353,8 @@ static void judge(struct teach *teach, fov_dataset *held)
     fov_report_free(&report);
 }
 
-/* In a run folder where pictures are kept: one that was killed goes on, where nothing else has changed. */
+/* With --keep it trains in a run folder: a killed or stopped training resumes if its settings and pictures are the
+ * same. */
 static int run_training(struct teach *teach, struct cli *cli, fov_dataset *data, fov_dataset *held, int epochs)
 {
     const char *keep = teach->server->keep;
@@ -374,7 +375,7 @@ static int run_training(struct teach *teach, struct cli *cli, fov_dataset *data,
     }
     int status = fov_train_opt(teach->model, data, &options);
     if (options.resume && status != FOV_OK &&
-        status != FOV_E_INTERRUPTED) { /* other pictures, or another number of passes */
+        status != FOV_E_INTERRUPTED) { /* the pictures or the number of epochs are different now */
         remark(teach->server->cli, "teaching begins anew: %s", fov_error(cli->context));
         fov_error_clear(cli->context);
         fov_model_free(teach->model);

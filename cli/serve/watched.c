@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The training that goes on in this process: one thread says each step, another asks once a second. Kept are means of
- * the loss over a second each, or over more where a training takes long, so that they never outgrow a fixed room. */
+/* The training in this process: the training thread reports each step, the event loop reads once a second. It keeps the
+ * mean loss of each second; in a long training, of longer times, so that a fixed number of points is enough. */
 #include "cli/serve/serve.h"
 
 void watched_begin(struct watched *watched)
@@ -23,7 +23,7 @@ void watched_step(struct watched *watched, const fov_progress *at)
     pthread_mutex_unlock(&watched->lock);
 }
 
-/* Of two points that follow each other one, where both were: half as many. */
+/* Replaces every two neighbouring points by one: half as many remain. */
 static void merge(struct watched *watched)
 {
     for (int i = 0; i < WATCHED_POINTS / 2; i++) {

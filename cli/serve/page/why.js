@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Why: what the network saw, maps of what mattered over it, feature maps of any layer, and the sum behind one of their
-// numbers.
+// Why: the picture as the network saw it, with maps of what mattered; feature maps of any layer, and the sum that gives
+// one of their numbers.
 import { askJson, bytesOf, make, paint, query, say, short, showError } from './common.js';
 import { text } from './texts.js';
 
@@ -24,7 +24,7 @@ async function build() {
   }
   canvas = make('canvas', { role: 'img', 'aria-label': text('seenAlt') });
   heat = make('canvas', { 'aria-hidden': 'true' });
-  frame = make('canvas', { 'aria-hidden': 'true' }); // of a receptive field
+  frame = make('canvas', { 'aria-hidden': 'true' }); // outlines a receptive field
   strength = make('input', { type: 'range', min: 0, max: 100, value: 75, oninput: () => { heat.style.opacity = strength.value / 100; } });
   about = make('p', { class: 'small' });
   const group = make('div', { class: 'group', role: 'group', 'aria-label': text('why') },
@@ -68,7 +68,8 @@ async function explain() {
   say(about.textContent);
 }
 
-// Warm for, cold against; maps over the input's numbers are summed over channels.
+// Warm colours speak for the class, cold ones against it; a map with a value for each input number is summed over
+// channels.
 function drawHeat(map) {
   const { height, width } = explained;
   const image = new ImageData(width, height);
@@ -171,7 +172,7 @@ function showSum(out, sum) {
       make('small', {}, text('channel', { i: sum.first_channel + c })), matrix(sum.patch[c], text('patch')), make('span', {}, '×'), matrix(sum.kernel[c], text('kernel')), make('span', {}, '= ' + short(part(c))))),
     sum.patch.length > shown ? make('p', { class: 'small' }, text('further', { n: sum.patch.length - shown, value: short(rest) })) : '',
     make('p', {}, make('strong', {}, text('equals', { bias: short(sum.bias), sum: +sum.sum.toPrecision(6), result: +sum.result.toPrecision(6) }))));
-  // its receptive field, on what the network saw
+  // outlines its receptive field on the picture that the network saw
   const { seen } = explained;
   frame.width = seen.width;
   frame.height = seen.height;
