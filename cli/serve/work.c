@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers: threads that take jobs in turn, each with its own context and models, and what all jobs need: the model and
- * the picture that they are about, and replies. */
+/* Workers: threads that take jobs in turn, each with its own context and models; and the helpers of all jobs: find the
+ * model, decode the picture, reply. */
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/preprocessing.h"
@@ -36,7 +36,7 @@ void job_fail(struct job *job, int code, const char *format, ...)
     job_reply(job, object, 9);
 }
 
-/* What the library refuses is the asker's fault where it is about the picture or the question. */
+/* The HTTP status of a library error: 4xx if the picture or the question caused it, else 5xx. */
 static int status_code(fov_status status)
 {
     static const int codes[] = {
@@ -123,7 +123,7 @@ fov_model *job_model(struct job *job, int *index)
     return *model;
 }
 
-/* What `curl -F` and a page's form send: the file with text around it. */
+/* Whether the body is multipart/form-data, as `curl -F` and HTML forms send it, with text around the file. */
 static bool is_form(const void *bytes, size_t size)
 {
     enum { HEAD = 512 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The page: tabs, the chosen model, the language. Each tab is a module that fills its panel when it is first shown and
-// again when the model or the language changes. Read next: try.js.
+// The page: tabs, the chosen model, the language. Each tab is a module that fills its panel the first time it is shown,
+// and again after the model or the language has changed. Read next: try.js.
 import { askJson, make, showError } from './common.js';
 import { text, locale, toggleLanguage } from './texts.js';
 import * as tryTab from './try.js';
@@ -14,7 +14,7 @@ const tabs = { try: tryTab, why: whyTab, network: networkTab, teach: teachTab, r
 let names = Object.keys(tabs);
 const shown = new Set();
 
-// What tabs know of each other: the model, and the picture that was given last.
+// State that the tabs share: the model, and the last picture given.
 export const state = { models: [], model: null, picture: null, pictureName: '', training: null };
 
 const panel = name => document.getElementById(name);
@@ -68,7 +68,7 @@ function watchKeys(event) {
   event.preventDefault();
 }
 
-// Beside a training (fovea train --serve) there is no model to ask.
+// fovea train --serve serves no model: only the tabs Runs and Learn are shown.
 function watchOnly() {
   for (const name of names) if (name !== 'runs' && name !== 'learn') tab(name).hidden = true;
   names = ['runs', 'learn'];

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A drawing board: white strokes on black, as handwritten digits are stored, by mouse, finger, pen or keyboard. Each time
-// the pen goes up the picture is handed on as PNG.
+// A drawing board: white strokes on black, as in data sets of handwritten digits, by mouse, finger, pen or keyboard. At
+// the end of each stroke it passes the picture on as PNG.
 import { fileOf, make } from './common.js';
 import { text } from './texts.js';
 
 const SIDE = 280;
-// Examples as strokes in a square of 100.
+// Example digits: strokes in a square of 100 by 100.
 const examples = {
   3: [[[30, 22], [52, 16], [68, 26], [64, 42], [46, 49], [66, 56], [71, 72], [56, 84], [32, 79]]],
   7: [[[28, 22], [72, 22], [46, 84]]],

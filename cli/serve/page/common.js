@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What all tabs share: making elements, asking the server, pictures, charts. Next: app.js.
+// Shared by all tabs: making elements, asking the server, pictures, charts. Read next: app.js.
 import { text } from './texts.js';
 
 export function make(tag, attributes = {}, ...children) {
@@ -62,7 +62,7 @@ export function showError(place, problem) {
 
 export function bytesOf(base64) { return Uint8Array.from(atob(base64), c => c.charCodeAt(0)); }
 
-// Raw pixels with 1, 3 or 4 channels onto a canvas of their size.
+// Draws raw pixels with 1, 3 or 4 channels on a canvas, which gets their size.
 export function paint(canvas, pixels, height, width, channels) {
   canvas.width = width;
   canvas.height = height;
@@ -74,7 +74,7 @@ export function paint(canvas, pixels, height, width, channels) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
-// The colours of classes, as the library has them (fov_class_colour).
+// The colours of classes, the same as the library's fov_class_colour.
 const first = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0], [204, 121, 167]];
 export function classColour(index) {
   if (index < first.length) return first[index];
@@ -88,12 +88,12 @@ export function chooseFiles(multiple, take) {
   input.click();
 }
 
-// A canvas as a file, at once: toBlob waits until a browser has nothing else to do, for up to a second.
+// A canvas as a file, synchronously: toBlob waits until the browser is idle, for up to a second.
 export function fileOf(canvas, type, quality) {
   return new Blob([bytesOf(canvas.toDataURL(type, quality).split(',')[1])], { type });
 }
 
-// A picture made small enough for teaching: JPEG, its longer side at most `side`.
+// Scales a picture down for teaching: JPEG, its longer side at most `side` pixels.
 export async function shrink(blob, side) {
   const picture = await createImageBitmap(blob);
   const scale = Math.min(1, side / Math.max(picture.width, picture.height));
@@ -104,7 +104,7 @@ export async function shrink(blob, side) {
 
 // ---- charts ---------------------------------------------------------------------------------------------------------
 
-// Lines: [{name, x: [], y: []}], each told apart by colour and by dashes.
+// lines: [{name, x: [], y: []}]; each has its own colour and dashes.
 const dashes = ['', '6 3', '2 3', '8 3 2 3', '1 2', '10 4'];
 export function chart(title, lines, shares) {
   const width = 460, height = 240, left = 56, right = 10, top = 8, bottom = 26;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Learn: a convolution by hand, a small network whose decision can be watched while it learns (both run in the page), and
-// the course of `fovea learn` to be read.
+// Learn: a convolution by hand, a small network that shows its decision while it learns (both run in the browser), and
+// the course of `fovea learn` for reading.
 import { ask, askJson, make, short, showError } from './common.js';
 import { locale, text } from './texts.js';
 
@@ -35,7 +35,7 @@ async function showCourse(place) {
   show(lessons[0]);
 }
 
-// Paragraphs are as wide as the page; drawings in letters, tables and lists stay as they are.
+// Joins the lines of paragraphs, so that they fill the page; ASCII drawings, tables and lists stay preformatted.
 function prose(words) {
   return words.split('\n\n').map(block => (/^( |[-*] |\||\d+\. )|\S  +\S/m.test(block) ? make('pre', { class: 'text', tabIndex: 0 }, block)
     : make('p', {}, block.replace(/([^\x00-\x7f])\n(?=[^\x00-\x7f])/g, '$1').replace(/\n/g, ' '))));
@@ -104,7 +104,7 @@ const sets = {
   own: () => [],
 };
 
-// Two layers of tanh and a sigmoid, by Adam on the whole set: y = sigmoid(v . tanh(U tanh(W x + b) + c) + d).
+// Two layers of tanh and a sigmoid, trained by Adam on the whole set: y = sigmoid(v . tanh(U tanh(W x + b) + c) + d).
 class Small {
   constructor(hidden) {
     const random = (n, size) => Float64Array.from({ length: n }, () => (Math.random() * 2 - 1) * size);
@@ -168,7 +168,7 @@ function playground() {
       image.data.set([40 + 190 * p, 110 + 40 * p, 190 - 150 * p, 255], 4 * (y * 120 + x));
     }
     pen.putImageData(image, 0, 0);
-    for (const [x, y, t] of points) { // classes differ in form, too
+    for (const [x, y, t] of points) { // classes differ in shape, too
       pen.fillStyle = t ? '#fff' : '#000';
       pen.strokeStyle = t ? '#000' : '#fff';
       pen.lineWidth = 0.7;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Network: the architecture as a drawing, a row per layer with its sizes and the time it takes here, the filters of a
-// convolution by its name.
+// Network: the architecture as a drawing, a row per layer with its sizes and its time on this machine, and the filters
+// of a convolution when its name is clicked.
 import { ask, askJson, bytesOf, count, make, paint, query, short, showError } from './common.js';
 import { text } from './texts.js';
 
@@ -49,7 +49,7 @@ function fill(card, filters, network) {
     make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('layers') }, make('table', {}, make('thead', {}, make('tr', {}, head)), make('tbody', {}, rows))));
 }
 
-// As `fovea inspect --svg` draws it; a build without cairo has none.
+// The drawing of `fovea inspect --svg`; a build without cairo has none.
 async function showDrawing(place) {
   const response = await ask('/api/drawing?' + query({ model: state.model.name }));
   if (!response.ok) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs: curves of training runs side by side, followed while they go on; of the training that this server belongs to
-// (fovea train --serve) its steps, too.
+// Runs: curves of training runs side by side, updated while they train; for the training in the server's own process
+// (fovea train --serve) also its steps.
 import { ask, askJson, chart, count, make, percent, say, short, showError, token } from './common.js';
 import { text } from './texts.js';
 
@@ -27,7 +27,7 @@ async function build() {
     showError(root, problem);
     return;
   }
-  if (signal.aborted) return; // another tab meanwhile
+  if (signal.aborted) return; // the user has left the tab meanwhile
   root.replaceChildren(make('h1', {}, text('runsTitle')), make('p', { class: 'lead' }, text('runsLead', { folder: list.folder })));
   if (list.runs.length === 0) {
     root.append(make('p', { class: 'card empty' }, text('noRuns', { folder: list.folder })));
@@ -44,7 +44,7 @@ async function build() {
   for (const name of chosen) follow(name, charts, signal);
 }
 
-// Rows as they come, over a stream that the tab's leaving ends.
+// Reads the run's stream of new rows until the signal aborts it, when the tab is left.
 async function follow(name, charts, signal) {
   try {
     runs.set(name, await askJson('/api/runs/' + encodeURIComponent(name)));
@@ -67,7 +67,7 @@ async function follow(name, charts, signal) {
   }
 }
 
-// One event. Of rows and of points the first message has all, the later ones what is new.
+// Applies one event. The first message of rows or points holds all of them, later ones only the new ones.
 function take(run, event, parts) {
   const [, kind, body] = /^event: (\w+)\ndata: (.*)$/.exec(event) || [];
   if (kind === 'end') {
@@ -112,7 +112,8 @@ function draw(place) {
     make('p', { class: 'row' }, shown.filter(run => run.report).map(run => make('button', { type: 'button', class: 'quiet', onclick: () => openReport(run.name) }, text('named', { name: text('openReport'), value: run.name })))));
 }
 
-// A page of its own has the style within it that this page's policy forbids; only without a token can it be had by address.
+// The report opens in its own window, because this page's content policy forbids its inline style. With a token it is
+// fetched with the header and saved instead, because a plain address cannot carry the header.
 async function openReport(name) {
   const path = '/api/runs/report/' + encodeURIComponent(name);
   if (!token) {

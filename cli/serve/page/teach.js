@@ -3,7 +3,7 @@
 import { ask, askJson, chart, chooseFiles, fileOf, make, percent, query, say, showError, shrink } from './common.js';
 import { text } from './texts.js';
 
-const SIDE = 320; // pixels of what is sent
+const SIDE = 320; // longer side, in pixels, of the pictures sent
 let root, classes, status, timer, grid;
 
 export function open(panel) {

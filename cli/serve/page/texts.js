@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every text of the page, in English and Chinese. `text(key, values)` fills in {name}.
+// All texts of the page, in English and Chinese. text(key, values) replaces each {name} by values.name.
 const table = {
   skip: ['Skip to content', '跳到正文'],
   tabs: ['Tabs', '标签页'],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Try: a picture by file, drop, paste, camera or pen, and what the model says of it. Several files become a table.
+// Try: a picture by file, drop, paste, camera or pen, and the model's answer. Several files become a table.
 import { ask, askJson, bytesOf, chooseFiles, classColour, fileOf, icon, make, percent, query, say, short, showError } from './common.js';
 import { text } from './texts.js';
 import { drawingBoard } from './board.js';
@@ -148,7 +148,7 @@ function showAnswer(answer, name) {
   else if (list.length) say(text('said', { name: list[0].name, value: list[0].label }));
 }
 
-// A mask in its classes' colours, or boxes, over the picture.
+// Draws a mask in its classes' colours, or boxes, over the picture.
 function drawOver({ picture, over }, answer) {
   over.width = picture.naturalWidth;
   over.height = picture.naturalHeight;
