@@ -11,8 +11,8 @@
 
 enum { CHANNELS = 4, NUMBERS = 96 /* bytes of a text of CHANNELS numbers */ };
 
-/* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". `shorter` is that for inputs of
- * `input` pixels, and is scaled in proportion for other inputs. */
+/* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". `shorter` holds for inputs of
+ * `input` pixels and is scaled in proportion for other inputs. */
 static const struct preset {
     const char *name;
     fov_preprocessing pixels;

@@ -144,7 +144,7 @@ void train_options_fill(const struct cli *cli, const json_t *config, const fov_t
     if (strcmp(options->optimizer, "sgd") == 0 && !option_given(cli, "momentum")) {
         options->momentum = 0.9f;
     }
-    if (options->schedule == NULL) { /* which starts at --lr */
+    if (options->schedule == NULL) { /* cosine starts at --lr */
         options->schedule = "cosine";
     }
 }

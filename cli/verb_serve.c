@@ -128,7 +128,7 @@ static void open_workers(struct server *server)
     }
 }
 
-/* {"url": ...} for scripts, a sentence for people. */
+/* Prints the server's address, {"url": ...} with --json, else in a sentence; with --open also starts a browser. */
 static int say_where(const struct server *server)
 {
     struct cli *cli = server->cli;
@@ -150,7 +150,7 @@ static int say_where(const struct server *server)
     return code;
 }
 
-/* Listens, says where, and answers until a signal ends it. */
+/* Listens, prints the address, and answers until a signal stops the server. */
 static int answer(struct server *server)
 {
     int code = server_open(server);

@@ -98,7 +98,7 @@ static int read_run(struct train_job *job, const char *directory)
     }
     char problem[256];
     int code = run_directory_read_config(cli, &job->folder, &job->config, &job->seed);
-    if (code == EXIT_OK && json_is_true(json_object_get(job->config, "exact_conv"))) { /* it decides bits */
+    if (code == EXIT_OK && json_is_true(json_object_get(job->config, "exact_conv"))) { /* changes results */
         code = options_preset(cli, "exact-conv", "yes", problem, sizeof problem);
     }
     /* A run of a program that uses the library has no args.json; config.json has the names, too. */
@@ -116,7 +116,7 @@ static int open_data(struct train_job *job)
                      ? fov_dataset_open_opt(cli->context, job->asked.data, FOV_VALIDATION, &job->asked.held)
                      : NULL;
     if (job->check != NULL) {
-        /* "digits" is digits, whatever lies here under that name */
+        /* "digits" means the dataset digits, even if a file of that name exists here */
         job->asked.data_is_file = strcmp(fov_dataset_describe(job->data).name, job->asked.data) != 0;
         return EXIT_OK;
     }
@@ -228,7 +228,7 @@ static const char *words_of_data(const struct train_job *job, char *out, size_t 
 
 /* ---- afterwards ----------------------------------------------------------------------------------------------- */
 
-/* Draws curves and confusion matrix; that they cannot be drawn is a remark, not a failure. */
+/* Draws curves and confusion matrix; a failure to draw them is only a remark. */
 static void draw(struct train_job *job, const fov_report *report, const fov_model *best)
 {
     struct cli *cli = job->cli;

@@ -45,7 +45,7 @@ static int measure(struct cli *cli, const char *name, struct cost *cost)
         double begin = progress_clock();
         fov_plan_run(plan, 0);
         double took = progress_clock() - begin;
-        cost->seconds = run < 2 || took < cost->seconds ? took : cost->seconds; /* the first one warms up */
+        cost->seconds = run < 2 || took < cost->seconds ? took : cost->seconds; /* run 0 warms up */
     }
     int code = plan != NULL ? EXIT_OK : fail_library(cli);
     fov_plan_free(plan);
