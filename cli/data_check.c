@@ -37,8 +37,7 @@ static const char *const target_texts[] = {[FOV_TARGET_NONE] = "none",
                                            [FOV_TARGET_PICTURE] = "another picture"};
 static const char *const severities[] = {"note", "warning", "error"};
 
-/* ---- looking ------------------------------------------------------------------------------------------------------
-   */
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
 
 static int show_checking(void *user, int64_t done, int64_t total)
 {
@@ -72,8 +71,7 @@ static bool open_splits(struct description *d)
     return true;
 }
 
-/* ---- findings -----------------------------------------------------------------------------------------------------
-   */
+/* ---- findings ---------------------------------------------------------------------------------------------------- */
 
 /* How many findings there are of each kind, in the order of the first of each. */
 struct kinds {
@@ -165,8 +163,7 @@ static void findings_to_json(json_t *object, const fov_check *check)
     json_set_integer(object, "notes", check->notes);
 }
 
-/* ---- the description ----------------------------------------------------------------------------------------------
-   */
+/* ---- the description --------------------------------------------------------------------------------------------- */
 
 static void print_counts(const struct description *d)
 {

@@ -19,7 +19,7 @@ struct train_view {
     int best_epoch;
     fov_task_info info;  /**< of the run's task; set when the head is printed */
     double minutes;      /**< limit of a run by time; 0: the run ends by epochs */
-    int64_t log_every;   /**< print the loss every so many steps; 0: never */
+    int64_t log_every;   /**< print the loss once per this many steps; 0: never */
     double logged;       /**< sum of losses since it was last printed */
     char memory[MEMORY_TEXT], recomputed[MEMORY_TEXT];
     json_t *plan;        /**< the same facts about memory, for --json */

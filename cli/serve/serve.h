@@ -102,7 +102,7 @@ struct server {
     char names[SERVE_MODELS][SERVE_NAME];
     int model_count;
     const char *runs;     /**< folder of runs */
-    int batch;            /**< at most so many waiting pictures go through the network together; 1: each by itself */
+    int batch;            /**< how many waiting pictures may go through the network together; 1: each by itself */
     const char *keep;     /**< folder for Teach's pictures and run; NULL: nothing is written */
     const char *backbone; /**< file of the model that Teach starts from; NULL: none */
     char *about;          /**< body of /api/models, made when the server starts */

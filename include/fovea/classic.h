@@ -11,8 +11,7 @@
 extern "C" {
 #endif
 
-/* ---- Hopfield (1982): an associative memory, recalled from a damaged pattern
- * --------------------------------------- */
+/* ---- Hopfield (1982): an associative memory, recalled from a damaged pattern ------------------------------------- */
 
 typedef struct fov_hopfield fov_hopfield;
 
@@ -20,7 +19,7 @@ typedef struct fov_hopfield fov_hopfield;
  *  NULL and an error on the context: units outside 2 .. 20,000, no memory. Free before the context. */
 FOV_API fov_hopfield *fov_hopfield_create(fov_context *context, int units);
 FOV_API void          fov_hopfield_free(fov_hopfield *hopfield); /**< accepts NULL */
-FOV_API int64_t       fov_hopfield_weights(const fov_hopfield *hopfield);
+FOV_API int64_t       fov_hopfield_weights(const fov_hopfield *hopfield); /**< how many: units (units - 1) / 2 */
 /** Hebb's rule: w_ij += p_i p_j / units. */
 FOV_API void fov_hopfield_store(fov_hopfield *hopfield, const int8_t *pattern);
 /** E = -1/2 sum of w_ij s_i s_j; no update of a unit ever raises it. */
@@ -56,13 +55,12 @@ FOV_API double fov_boltzmann_anneal(const fov_boltzmann *machine, uint8_t *state
 FOV_API FOV_MUST_CHECK int fov_boltzmann_enumerate(const fov_boltzmann *machine, double *probabilities);
 /** The gradient of the mean log probability of data [count][visible], where the first `visible` units are visible and
  *  the others hidden: <s_i s_j> with the visible units clamped to the data minus <s_i s_j> of the free machine. weights
- *  [units][units], biases [units]. sweeps 0: by enumeration, units <= 20; else means over so many Gibbs sweeps, after
- *  as many burn-in sweeps. */
+ *  [units][units], biases [units]. sweeps 0: by enumeration, units <= 20; else means over this many Gibbs sweeps,
+ *  after as many burn-in sweeps. */
 FOV_API FOV_MUST_CHECK int fov_boltzmann_gradient(const fov_boltzmann *machine, const uint8_t *data, int64_t count,
                                                   int visible, int sweeps, uint64_t seed, double *weights, double *biases);
 
-/* ---- restricted Boltzmann machine (Smolensky 1986; Hinton 2002)
- * ----------------------------------------------------- */
+/* ---- restricted Boltzmann machine (Smolensky 1986; Hinton 2002) -------------------------------------------------- */
 
 typedef struct fov_rbm fov_rbm;
 
@@ -106,8 +104,7 @@ FOV_API FOV_MUST_CHECK int fov_rbm_log_partition(const fov_rbm *rbm, double *res
 FOV_API FOV_MUST_CHECK int fov_rbm_gradient(const fov_rbm *rbm, const float *data, int64_t count, double *weight,
                                             double *visible_bias, double *hidden_bias);
 
-/* ---- deep belief network (Hinton, Osindero, Teh 2006)
- * --------------------------------------------------------------- */
+/* ---- deep belief network (Hinton, Osindero, Teh 2006) ------------------------------------------------------------ */
 
 /** Trains a stack greedily, from the first RBM up: each on the hidden probabilities of the one below. rbms[i] must have
  *  as many visible units as rbms[i - 1] has hidden ones (E_SHAPE). */

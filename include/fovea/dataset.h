@@ -107,7 +107,7 @@ FOV_API fov_dataset     *fov_dataset_open(fov_context *context, const char *sour
  *  the samples held back. E_USAGE where the data has a validation split of its own. */
 typedef struct fov_dataset_options {
     double      val_split; /**< a fraction, of each class where there are classes; 0: 0.1 of data without any split */
-    int64_t     val_last;  /**< so many samples, the last in order of name, digits in names compared as numbers */
+    int64_t     val_last;  /**< a number of samples, the last in order of name, digits in names compared as numbers */
     const char *val_list;  /**< a file with a name per line: paths, or ends of paths, with or without suffix */
 } fov_dataset_options;
 /** fov_dataset_open with options; NULL: all defaults. */

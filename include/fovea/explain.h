@@ -164,7 +164,7 @@ typedef struct fov_unit {
 typedef struct fov_visualise_options {
     int   steps;  /**< 0: 128 */
     float rate;   /**< size of a step, root mean square, as a fraction of the range from black to white; 0: 0.02 */
-    int   jitter; /**< in each step the picture is shifted by up to so many pixels and zoomed by up to 10 %; 0: a
+    int   jitter; /**< in each step the picture is shifted by up to this many pixels and zoomed by up to 10 %; 0: a
                        28th of the shorter side, -1: not at all */
     float decay;  /**< fraction by which each step moves pixels back towards grey; 0: 0.002, below 0: none */
     float blur;   /**< standard deviation of the blur after every fourth step, pixels; 0: 0.35, below 0: none */

@@ -50,7 +50,7 @@ typedef struct fov_operator {
     const char *summary; /**< one sentence; NULL: none */
     const char *domain;  /**< "custom": the domain of its nodes in ONNX files; their type is the operator's name */
     int         inputs, outputs;  /**< 1 to 16 each */
-    int         optional_inputs;  /**< 0; else so many inputs, the last ones, may be left out */
+    int         optional_inputs;  /**< 0; else how many inputs, the last ones, may be left out */
     const fov_operator_option *options; /**< [option_count], up to 16 */
     int         option_count;
     /** Required: computes the outputs' shapes from the inputs'. A dimension of FOV_BATCH is not yet known and must be

@@ -13,7 +13,7 @@ extern "C" {
 typedef struct fov_generate_options {
     int      count; /**< 64: pictures */
     uint64_t seed;  /**< 0: seed of the noise; picture i of a seed does not depend on count or threads */
-    int      walk;  /**< 0: independent noise for each picture; else so many pictures lead from one noise vector to the
+    int      walk;  /**< 0: independent noise for each picture; else how many pictures lead from one noise vector to the
                          next, on the arc between them, the last ones back to the first */
 } fov_generate_options;
 

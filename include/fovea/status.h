@@ -28,7 +28,7 @@ typedef enum fov_status {
     FOV_E_INPUT       = 4, /**< the content of a file or dataset is invalid */
     FOV_E_IO          = 5, /**< the system refused to read or write */
     FOV_E_MEMORY      = 6, /**< out of memory, or over the limit that was set */
-    FOV_E_NUMERIC     = 7, /**< a loss or gradient is not finite */
+    FOV_E_NUMERIC     = 7, /**< a computed number (loss, weight, score) is not finite */
     FOV_E_UNSUPPORTED = 8, /**< well formed, but this build cannot do it */
     FOV_E_INTERRUPTED = 9  /**< stopped on request, after leaving a clean state */
 } fov_status;

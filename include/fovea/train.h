@@ -92,8 +92,8 @@ typedef struct fov_train_options {
     const fov_ranks *ranks;
     float       clip_value; /**< 0: no limit; else the largest magnitude of an element of a gradient */
     float       clip_norm;  /**< 0: no limit; else the largest norm of all gradients together, after clip_value */
-    int         lookahead;  /**< 0: off; else every so many updates a slow copy of the weights moves towards them, and
-                                 the weights restart from it */
+    int         lookahead;  /**< 0: off; else after each such number of updates a slow copy of the weights moves
+                                 towards them, and the weights restart from it */
     float       lookahead_share; /**< 0.5: fraction of the way that the slow copy moves */
     /** 0: .lookahead_share is constant. Else it falls from 1 to this value with the cube of the finished fraction of
      *  the run; running statistics are averaged, too, and the run ends with the slow copy (Jordan, "94% on CIFAR-10 in
@@ -152,7 +152,7 @@ typedef struct fov_train_options {
     bool        resume;
     bool        overwrite; /**< false */
     bool        tensorboard;      /**< false; true: writes directory/events.out.tfevents.fovea for TensorBoard */
-    int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also one every so many steps */
+    int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also one each time this many steps are done */
     /** Called once before the first step, after all memory for training has been allocated, with the plan for a whole
      *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */
     void (*on_plan)(const fov_plan *plan, void *user);
