@@ -492,7 +492,8 @@ FOV_API fov_value fov_stop_gradient(fov_graph *graph, fov_value x);
 #define fov_pad(graph, x, ...) fov_pad_opt((graph), (x), &(fov_pad_options){__VA_ARGS__})
 #define fov_top_k(graph, x, indices, ...) fov_top_k_opt((graph), (x), &(fov_top_k_options){__VA_ARGS__}, (indices))
 #endif
-/** The operators above with their remaining options at the defaults. */
+/** The operators above with their remaining options at the defaults. A rate, alpha, delta or beta of 0 means the
+ *  default here, too: fov_dropout(g, x, 0) drops with probability 0.5. */
 static inline fov_value fov_batch_norm(fov_graph *graph, fov_value x)
 {
     return fov_batch_norm_opt(graph, x, NULL);
