@@ -173,6 +173,19 @@ static int open_plans(struct training *t)
     return status;
 }
 
+/* Few samples make short trainings, which a warm-up chosen for many samples may outlast. */
+static void warn_of_warmup(const struct training *t)
+{
+    const struct schedule_plan *rate = &t->settings.rate;
+    bool ends_by_time = t->settings.given.minutes > 0.0f;
+    if (!ends_by_time && rate->warmup / rate->steps_per_epoch >= rate->epochs) {
+        context_log(t->context, FOV_LOG_WARNING,
+                    "the rate rises over %" PRId64 " steps (warmup), and this training has %" PRId64
+                    ": it never reaches %g",
+                    rate->warmup, rate->epochs * rate->steps_per_epoch, rate->lr);
+    }
+}
+
 int training_open(struct training *t, const fov_train_options *options)
 {
     t->count = (int64_t)t->data->count;
@@ -197,6 +210,9 @@ int training_open(struct training *t, const fov_train_options *options)
     status = status == FOV_OK ? open_validation(t) : status;
     status = status == FOV_OK ? name_columns(t) : status;
     status = status == FOV_OK ? open_plans(t) : status;
+    if (status == FOV_OK) {
+        warn_of_warmup(t);
+    }
     t->folder = (struct run_folder){.directory = t->settings.given.directory,
                                     .settings = &t->settings,
                                     .identity = {.seed = t->context->seed,

@@ -72,7 +72,7 @@ static const fov_recipe recipes[] = {
      "lr = 0.001, *=0.1x, head=1x\n"
      "no_decay = norms-and-biases\n"
      "schedule = cosine\n"
-     "warmup = 100\n"
+     "warmup = 20\n"
      "clip_norm = 1\n"
      "augment = imagenet\n"
      "label_smoothing = 0.1\n",

@@ -164,10 +164,44 @@ static void refusals(void **state)
     }
 }
 
+static void count_of_warmup(void *user, fov_log_level level, const char *message)
+{
+    *(int *)user += level == FOV_LOG_WARNING && strstr(message, "it never reaches 0.05") != NULL;
+}
+
+/* How often two epochs of three steps are warned of this warm-up. */
+static int warned(fov_train_options options)
+{
+    int count = 0;
+    fov_context *context =
+        fov_context_create(&(fov_context_options){.threads = 1, .log = count_of_warmup, .log_user = &count});
+    fov_dataset *digits = fov_dataset_open(context, "digits:24", FOV_TRAIN);
+    fov_model *model = fov_model_network(context, "mlp", NULL);
+    options.epochs = 2;
+    options.batch = 8;
+    options.lr = 0.05f;
+    assert_fine(context, fov_train_opt(model, digits, &options) == FOV_OK);
+    fov_model_free(model);
+    fov_dataset_free(digits);
+    fov_context_free(context);
+    return count;
+}
+
+static void a_warmup_that_outlasts_the_training_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(warned((fov_train_options){.warmup = 0}), 0);
+    assert_int_equal(warned((fov_train_options){.warmup = 5}), 0);
+    assert_int_equal(warned((fov_train_options){.warmup = 6}), 1);
+    assert_int_equal(warned((fov_train_options){.warmup = 100}), 1);
+    assert_int_equal(warned((fov_train_options){.warmup = 100, .minutes = 1.0f}), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(rates_are_those_of_the_reference),
                                        cmocka_unit_test(each_has_a_course), cmocka_unit_test(rates),
-                                       cmocka_unit_test(defaults), cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(defaults), cmocka_unit_test(refusals),
+                                       cmocka_unit_test(a_warmup_that_outlasts_the_training_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
