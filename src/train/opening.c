@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a run ready: options with their defaults, the task, the step and its plans, samples, validation. In this order,
- * since the plans take what memory is left. */
+/* Sets up a run: options and their defaults, the task, the training step, samples, validation, and last the plans,
+ * whose rematerialisation depends on how much memory is left. */
 #include "train/training.h"
 #include "base/file.h"
 #include "train/whiten.h"
@@ -10,7 +10,7 @@
 
 enum { VALIDATION_LEAST = 16, VALIDATION_MOST = 100 };
 
-/* As many pictures at once as in training: what is made of them then takes less memory than a training step. */
+/* Validation uses the batch size of training, within limits: it then takes less memory than a training step. */
 static int validation_batch(const struct training *t)
 {
     int64_t batch = t->settings.batch;
@@ -28,7 +28,7 @@ static int open_augmentation(struct training *t)
     return t->augment != NULL ? FOV_OK : (int)t->error->status;
 }
 
-/* What is trained: the model, or its copy for another size. */
+/* The model to train: the caller's, or its copy for another picture size. */
 static fov_model *trained(const struct training *t)
 {
     return t->resized != NULL ? t->resized : t->model;
@@ -48,7 +48,7 @@ static int open_size(struct training *t)
     return status;
 }
 
-/* The task, and whether model and data fit it. */
+/* Chooses the task and checks that model and data fit it. */
 static int open_task(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -70,22 +70,23 @@ static int open_task(struct training *t)
     }
     task_text(&t->use, t->settings.task_text);
     t->settings.task_name = task_is_standard(&t->use) ? t->use.task->name : NULL;
-    fov_model_set_task(t->model, t->settings.task_text); /* goes into its file */
+    fov_model_set_task(t->model, t->settings.task_text); /* is saved with the model */
     if (t->use.match.text != NULL && *t->use.match.text != '\0') {
         context_log(t->context, FOV_LOG_INFO, "%s", t->use.match.text);
     }
     return FOV_OK;
 }
 
-/* Where samples are decoded from files a thread of its own does so ahead of time; what lies in memory is prepared by
- * all threads when it is needed. */
+/* Number of loader threads. By default one thread decodes samples from files ahead of time; samples in memory are
+ * prepared by all threads when they are needed. */
 static int loader_threads(const struct training *t)
 {
     int asked = t->settings.given.loader_threads;
     return asked != 0 ? (asked > 0 ? asked : 0) : t->data->pixels == NULL ? 1 : 0;
 }
 
-/* What it is trained with goes into its file: pictures from elsewhere are to be brought to the form of these. */
+/* States the preprocessing that is used in training, which is saved with the model: other pictures must be brought to
+ * the form of the training pictures (data->fit, data->invert). */
 static void state_preprocessing(struct training *t)
 {
     fov_preprocessing *p = &t->model->preprocessing;
@@ -135,7 +136,7 @@ static int open_validation(struct training *t)
     return evaluator_create(&t->validation, &what, t->settings.given.validate, &options, t->error);
 }
 
-/* epoch, time, losses, the task's figures, rate: the order in which people read them. */
+/* Names the history's columns in the order in which people read them: epoch, time, losses, figures, rate. */
 static int name_columns(struct training *t)
 {
     struct history *history = &t->state.history;
@@ -200,7 +201,7 @@ int training_open(struct training *t, const fov_train_options *options)
     status = status == FOV_OK ? open_size(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
     if (status == FOV_OK && options->whiten != NULL && strcmp(options->whiten, "none") != 0) {
-        t->model->preprocessing_assumed = false; /* it is in the weights from here on */
+        t->model->preprocessing_assumed = false; /* the whitened weights depend on it */
         status = whiten(trained(t), &t->use, options->whiten, options->resume, t->error);
     }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The recipes. What was measured with them stands in docs/training.md. */
+/* The recipes. docs/training.md has the results measured with them. */
 #include <fovea/train.h>
 #include <stddef.h>
 
