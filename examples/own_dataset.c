@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A dataset of one's own: a function draws squares and discs, fovea trains on them. Nothing lies in files; any sample is
- * made when it is wanted, on several threads at once, from its number alone. */
+/* A dataset of one's own: a function draws squares and discs, fovea trains on them. There are no files: each sample is
+ * made on demand, on several threads at once, from its number alone. */
 #include <fovea/fovea.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { SIDE = 16 };
 
-/* A number from 0 to `most`, the same for the same sample. */
+/* A pseudo-random number from 0 to `most`, a function of `sample` and `which`. */
 static int random_number(int64_t sample, int which, int most)
 {
     uint64_t mixed = ((uint64_t)sample * 8 + (uint64_t)which + 1) * 0x9e3779b97f4a7c15U;
@@ -35,7 +35,7 @@ static int draw(void *user, int64_t index, fov_sample *sample)
     return FOV_OK;
 }
 
-/* fovea has copied the sample. */
+/* Frees a sample's pixels, of which fovea has made a copy. */
 static void drop(void *user, fov_sample *sample)
 {
     (void)user;
@@ -60,7 +60,7 @@ static fov_dataset *make(fov_context *ctx, int64_t count, int64_t *first)
 
 int main(void)
 {
-    static int64_t for_training = 0, for_testing = 1000000; /* other numbers, other samples */
+    static int64_t for_training = 0, for_testing = 1000000; /* first numbers of the two sets */
     fov_context   *ctx = fov_context_create(NULL);
     fov_dataset   *train = make(ctx, 2000, &for_training), *test = make(ctx, 500, &for_testing);
     fov_model     *model = fov_model_network(ctx, "lenet5", &(fov_network_options){.classes = 2, .height = SIDE,

@@ -16,14 +16,14 @@ int main(void)
     fov_model   *model = fov_model_create(ctx);
     fov_graph   *graph = fov_model_graph(model);
 
-    /* The network, and beside it what it should say and how far off it is. */
+    /* The network, an input for the right answers, and the loss. */
     fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 1));
     fov_value hidden = fov_tanh(graph, fov_dense(graph, x, .units = HIDDEN));
     fov_value y = fov_dense(graph, hidden, .units = 1, .name = "y");
     fov_value wanted = fov_input(graph, .name = "wanted", .shape = FOV_SHAPE(FOV_BATCH, 1));
     fov_value loss = fov_mse(graph, y, wanted);
 
-    /* What moves the weights, each time the plan runs. */
+    /* The optimiser: each run of the plan updates the weights. */
     fov_value rate = fov_update(graph, loss, .optimizer = "adamw", .lr = 0.01f, .clip_norm = 1);
     fov_plan *step = fov_plan_create(graph, &loss, 1,
                                      &(fov_plan_options){.batch = BATCH, .training = true, .updates = true});
@@ -51,7 +51,7 @@ int main(void)
         }
     }
 
-    /* Used, and saved, as any other model: what the loop needed beside it stays behind. */
+    /* The network is used and saved as any other model; the loss and the optimiser do not become part of its file. */
     float        at[3] = {-0.5f, 0.0f, 0.5f};
     fov_tensor   in = {.name = "x", .shape = {2, {3, 1}}, .data = at}, out = {.name = "y"};
     fov_session *session = fov_session_create(model, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An operator of one's own: y = x / (1 + |x|)^p, with a definition, a fast form, a gradient made of nodes that are there
- * already, and an option. Checked against its definition, differentiated, and used in a network. */
+/* An operator of one's own: y = x / (1 + |x|)^p, with a definition, a fast form, a gradient built from existing
+ * operators, and an option. Checked against its definition, differentiated, and used in a network. */
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void define(const fov_operator_call *call, const double *const *in, doubl
     }
 }
 
-/* The same in pieces of 4096 elements, each on one of the context's threads. */
+/* The fast form, in pieces of 4096 elements, each on one of the context's threads. */
 struct work {
     const float *x;
     float *y;

@@ -50,12 +50,12 @@ static int check_model(fov_explainer *e, struct error *error)
     return model_check_single_input(model, e->scores.logits, true, "an explanation");
 }
 
-/* The input beside the model's, which earlier explainers of the same model have left there, too. */
+/* Adds the seed to the model's graph, or finds the one that an earlier explainer of the same model has added. */
 static int add_seed(fov_explainer *e, struct error *error)
 {
     fov_graph *graph = e->model->graph;
     char name[48];
-    snprintf(name, sizeof name, "explain.seed.%d", e->scores.logits.id); /* each output has one */
+    snprintf(name, sizeof name, "explain.seed.%d", e->scores.logits.id); /* a seed for each output */
     e->seed = fov_find(graph, name);
     if (e->seed.id == 0) {
         const fov_input_options seed = {.name = name, .shape = fov_value_shape(graph, e->scores.logits)};
@@ -178,7 +178,7 @@ const char *fov_explainer_layer(const fov_explainer *e)
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/* Nodes of the score and its gradients, once for each layer. */
+/* Adds the nodes of the score and its gradients, once for each layer. */
 static int add_gradients(fov_explainer *e, struct error *error)
 {
     fov_graph *graph = e->model->graph;
@@ -199,7 +199,7 @@ static int add_gradients(fov_explainer *e, struct error *error)
     return FOV_OK;
 }
 
-/* Feature maps of another layer are weighed from here on. */
+/* Changes the layer whose feature maps are weighted; plans for the old one are dropped. */
 static void change_layer(fov_explainer *e, fov_value layer)
 {
     if (layer.id == e->layer.id) {
@@ -320,7 +320,7 @@ void explain_to_plain(const fov_explainer *e, const float *from, float *plain)
     }
 }
 
-/* Normalisation taken back: what the network saw, as pixels. */
+/* Takes the normalisation back: .seen becomes the network's input as 8-bit pixels. */
 static void show_input(fov_explainer *e)
 {
     const struct model_picture *p = &e->picture;
@@ -339,7 +339,7 @@ static void show_input(fov_explainer *e)
     }
 }
 
-/* A box comes from one of several maps: Grad-CAM asks the one that this box comes from. */
+/* A detector's boxes come from maps of several sizes: chooses the layer for Grad-CAM from which this box comes. */
 static void choose_layer_of_box(fov_explainer *e)
 {
     size_t places[2];
@@ -403,7 +403,7 @@ int fov_explainer_look_at(fov_explainer *e, const fov_image *picture, int row, i
     return status;
 }
 
-/* The box that is explained, in pixels of the input. */
+/* Fills in the boxes, and the frame of the explained one in pixels of the input. */
 static void copy_box(const fov_explainer *e, fov_explained *state)
 {
     state->box_count = e->box_count;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Which layer a detector's box comes from. Its rows are put together from maps of different sizes, so the last layer of
- * the network would say nothing of most boxes: asked for is the last convolution that everything behind a box's scores
- * has passed. Parts of values are followed back through what puts numbers side by side, cuts or turns them. Read next:
- * layer.c (the layer of everything else). */
+/* The layer that a detector's box comes from. The output's rows are concatenated from maps of different sizes, so the
+ * last layer of the network would say nothing of most boxes: wanted is the last convolution through which all paths
+ * from the input to a box's scores lead. Ranges of values are traced back through concatenations, slices and
+ * transpositions. Read next: layer.c (the default layer of other models). */
 #include "explain/explain.h"
 #include <string.h>
 
-/* The numbers of a value, one sample's, that what is asked about depends on: both ends included. */
+/* The range of a value's numbers, in one sample, on which the scores in question depend: both ends included. */
 struct part {
     bool any;
     int64_t low[FOV_MAX_RANK], high[FOV_MAX_RANK];
@@ -103,7 +103,7 @@ static void back_through_transpose(struct flow *flow, const struct node *node, c
     reach(flow, node->in[0], &part);
 }
 
-/* Of other operators all numbers of an input count, but where each is made of those at its own place. */
+/* Elementwise operators depend on the same range of each input, other operators on all of it. */
 static void back_through(struct flow *flow, const struct node *node, const struct part *out)
 {
     const fov_shape *to = &graph_value(flow->graph, node->out[0])->shape;
@@ -123,7 +123,7 @@ static void back_through(struct flow *flow, const struct node *node, const struc
     }
 }
 
-/* From a part of the scores back to everything it depends on, but not through node `closed` (-1: through all). */
+/* Marks everything on which a part of the scores depends, without passing through node `closed` (-1: through all). */
 static void follow_back(struct flow *flow, const struct part *scores, int closed)
 {
     const fov_graph *graph = flow->graph;
@@ -154,7 +154,7 @@ static void follow_back(struct flow *flow, const struct part *scores, int closed
     }
 }
 
-/* The part of the logits between two numbers of a row that lies along `axis`. */
+/* The smallest part of the logits that contains these places (indices in one sample). */
 static struct part part_of_scores(const fov_explainer *e, const size_t *places, int count)
 {
     fov_shape shape = fov_value_shape(e->model->graph, e->scores.logits);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Grad-CAM: each feature map of a late layer by the mean of the score's gradient over it, summed, what speaks against
- * cut off, enlarged to the picture (equations 1 and 2). Selvaraju et al., "Grad-CAM: visual explanations from deep
- * networks via gradient-based localization", ICCV 2017. */
+/* Grad-CAM: the feature maps of a late layer are summed, each weighted by the mean of the score's gradient over it;
+ * negative sums, which speak against the answer, become 0, and the result is enlarged to the picture (equations 1 and
+ * 2). Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based localization", ICCV
+ * 2017. */
 #include "explain/explain.h"
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Integrated gradients: the gradient of the score, averaged along the straight way from a baseline to the picture,
- * times the way. The numbers add up to what the score gained (completeness), which says whether there were enough
- * points. Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equations 1 and 3. The
- * average is the trapezoid rule's over equal parts, halved until the sum is right: points of before stay in it. */
+/* Integrated gradients: the gradient of the score, averaged along the straight path from a baseline to the picture,
+ * times the difference of the two. The numbers add up to what the score gained (completeness), which says whether there
+ * were enough points. Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equations 1 and 3.
+ * The average is the trapezoid rule's over equal parts; the parts are halved until the sum is right, and earlier points
+ * are used again. */
 #include "explain/explain.h"
 #include <math.h>
 #include <string.h>
@@ -10,13 +11,13 @@
 enum { FIRST_STEPS = 32, MOST_STEPS = 1024 };
 static const double good_enough = 0.005; /* of the difference of the two scores */
 
-/* Points of the way, as shares of it. */
+/* Equally spaced points of the path, as fractions of it. */
 struct points {
     double first, apart;
     int count;
 };
 
-/* Adds the gradients at these points. */
+/* Adds `weight` times the gradients at these points to `sum`. */
 static int walk(struct explain_job *job, struct points points, double weight, double *sum)
 {
     fov_explainer *e = job->explainer;
@@ -45,7 +46,7 @@ static int walk(struct explain_job *job, struct points points, double weight, do
     return status;
 }
 
-/* The numbers, and by how much they miss the gain. */
+/* Computes the attributions; returns by how much their sum misses the score's gain. */
 static double finish(const struct explain_job *job, int steps, const double *sum, float *values)
 {
     const fov_explainer *e = job->explainer;
@@ -71,7 +72,7 @@ static int integrate(struct explain_job *job, double *sum, float *values)
         if (!doubles || steps >= MOST_STEPS || missed <= good_enough * gain) {
             break;
         }
-        status = walk(job, (struct points){0.5 / steps, 1.0 / steps, steps}, 1.0, sum); /* the middles */
+        status = walk(job, (struct points){0.5 / steps, 1.0 / steps, steps}, 1.0, sum); /* the parts' midpoints */
         steps *= 2;
     }
     return status;

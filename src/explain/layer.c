@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Layers: found by name, the one that Grad-CAM takes where none is named, and the part of the picture that a place of a
- * layer depends on. Shapes and windows only; what the numbers are is in sums.c. */
+/* Layers: by name, the default one of Grad-CAM, and the receptive field of a place in a layer. Shapes and windows only;
+ * the numbers are in sums.c. */
 #include "explain/explain.h"
 #include "graph/names.h"
 #include <math.h>
@@ -68,7 +68,7 @@ bool explain_window(const fov_explainer *e, const struct node *node, struct wind
     if (in.rank != 4 || out.rank != 4) {
         return false;
     }
-    if (kernel.count == 0 && node->in_count > 1 && node->in[1] != 0) { /* a convolution's is its weight's */
+    if (kernel.count == 0 && node->in_count > 1 && node->in[1] != 0) { /* a convolution: its weight's size */
         const fov_shape *weight = &graph_value(graph, node->in[1])->shape;
         kernel = (struct op_list){.count = weight->rank == 4 ? 2 : 0, .at = {weight->dim[2], weight->dim[3]}};
     }
@@ -112,7 +112,7 @@ bool explain_has_weights(const fov_explainer *e, const struct node *node)
     return false;
 }
 
-/* Does any node with weights stand behind this one? `behind`: room for a flag per value. */
+/* Is this convolution the last node with weights before the scores? `behind`: work space, a flag per value. */
 static bool is_last(const fov_explainer *e, size_t conv, const bool *needed, bool *behind)
 {
     const fov_graph *graph = e->model->graph;
@@ -134,7 +134,7 @@ static bool is_last(const fov_explainer *e, size_t conv, const bool *needed, boo
     return true;
 }
 
-/* Who reads a value: their nodes, at most two; answers how many there are. */
+/* Finds the nodes that read a value: stores at most two, returns how many there are. */
 static int find_readers(const fov_graph *graph, int id, const bool *needed, const struct node *readers[2])
 {
     int count = 0;
@@ -147,8 +147,8 @@ static int find_readers(const fov_graph *graph, int id, const bool *needed, cons
     return count;
 }
 
-/* The node that makes all there is of a value: its only reader; of x times a function of x, as SiLU is written in
- * files, the product. NULL: it is used in several ways. */
+/* The one node that uses a value: its only reader, or, for x times an activation of x (as files write SiLU), the
+ * product. NULL: it is used in several ways. */
 static const struct node *only_reader(const fov_graph *graph, int id, const bool *needed)
 {
     const struct node *readers[2] = {NULL, NULL}, *last[2];
@@ -209,7 +209,7 @@ fov_value explain_choose_layer(const fov_explainer *e)
             continue;
         }
         if (is_last(e, n, needed, needed + graph->node_count)) {
-            fallback = fallback == 0 ? node->out[0] : fallback; /* its maps are the classes' own */
+            fallback = fallback == 0 ? node->out[0] : fallback; /* its maps are the class scores themselves */
         } else {
             found = node->out[0];
         }
@@ -243,7 +243,7 @@ static bool sees_everything(const fov_explainer *e, const struct node *node)
     return graph_cost(e->model->graph, node, in, out).global;
 }
 
-/* Rows or columns of a part that is cut out of a value: where the first lies, and how far it is to the next. */
+/* The range of rows or columns of a slice's input on which a range of its result depends. */
 static void back_through_slice(const struct node *node, int rank, int axis, const struct box *out, struct box *box)
 {
     int64_t cut, begin, step;

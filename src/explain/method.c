@@ -189,8 +189,8 @@ static int by_size(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
-/* What is drawn in full colour: the largest size; of single numbers, few of which are by far the largest, that which
- * one pixel in a hundred exceeds. `sizes`: [pixels] to work in. */
+/* The value that is drawn in full colour: the largest absolute value; of a map over single numbers, of which a few are
+ * by far the largest, the value that one pixel in a hundred exceeds. `sizes`: work space of [pixels]. */
 static double full_size(const fov_explanation *map, size_t pixels, double *sizes)
 {
     for (size_t i = 0; i < pixels; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples of a dataset that the network sees most like the picture: by the cosine between the means of the layer's
- * feature maps, which is what a classifier with global pooling decides by. Ties go to the earlier sample. */
+/* The samples of a dataset that are most like the picture to the network: by the cosine between the means of the
+ * layer's feature maps, from which a classifier with global pooling decides. Ties go to the earlier sample. */
 #include "base/arithmetic.h"
 #include "explain/explain.h"
 #include "data/loader.h"
@@ -17,7 +17,7 @@ struct search {
     int count, found;
 };
 
-/* The means of the feature maps of picture `row`, or its scores. */
+/* The means of the feature maps of picture `row`; without a layer, its scores. */
 static void read_features(const struct search *s, int row, double *features)
 {
     const fov_explainer *e = s->e;

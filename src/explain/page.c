@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An explanation as one page for people: answers, what the network saw, the maps of every method side by side, feature
- * maps and filters as sheets, one number taken apart, nearest samples. Pieces of pages are report/page.h's. */
+/* An explanation as one HTML page: answers, what the network saw, the maps of every method side by side, feature maps
+ * and filters as sheets, one number taken apart, nearest samples. report/page.h has the parts that all pages share. */
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "explain/explain.h"
@@ -27,7 +27,7 @@ struct page {
     struct error *error;
 };
 
-/* A build without PNG says the rest in words. */
+/* A build without PNG leaves out the pictures and keeps the text. */
 static int forgive(struct page *page, int status)
 {
     if (status == FOV_E_UNSUPPORTED) {
@@ -45,7 +45,7 @@ static int add_picture(struct page *page, const fov_image *image, int shown, con
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* What a score means: a probability where the output has some. */
+/* A score as a probability. */
 static double share_of(const fov_explainer *e, int i)
 {
     double most = -HUGE_VAL, total = 0.0, own = (double)e->logits[i];
@@ -165,7 +165,7 @@ static int add_map(struct page *page, const fov_explain_method *method)
     fov_image drawn = {.height = 0};
     int status = fov_explain(page->e, method->name, &page->options->how, &map);
     text_add(html, "<li>");
-    if (status == FOV_E_UNSUPPORTED) { /* a network without feature maps: said in place of the map */
+    if (status == FOV_E_UNSUPPORTED) { /* a network without feature maps: the reason takes the place of the map */
         text_add(html, "<b>%s</b><br>", method->title);
         page_text(html, page->error->text);
         error_clear(page->error);
@@ -241,7 +241,7 @@ static int add_layer(struct page *page, const char *name)
     return status;
 }
 
-/* Convolutions and poolings, evenly from the first to the last. */
+/* Layers with feature maps, evenly from the first to the last. */
 static int add_layers(struct page *page)
 {
     fov_summary summary;
@@ -287,7 +287,8 @@ static const char *first_convolution(const fov_explainer *e)
     return NULL;
 }
 
-/* Digits behind the point with which the largest of the numbers shows three, so that they stand one below the other. */
+/* How many decimals show three significant digits of the largest number; all numbers get as many, so that columns
+ * align. */
 static int decimals_of(const float *values, int count)
 {
     enum { DIGITS = 3, MOST = 9 };

@@ -82,7 +82,7 @@ void pyramid_blur(float *values, float *work, int height, int width, double devi
     smooth(values, values, work, height, width, weights, radius);
 }
 
-/* From one level to the next: every second pixel of what is smoothed. */
+/* Makes a channel of level k + 1: every second pixel of the smoothed level k. */
 static void halve(const struct pyramid *p, int k, int channel)
 {
     int height = p->height[k], width = p->width[k];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Coarse and fine parts of a picture of numbers, octave by octave, for steps that shall not be of fine grain alone.
- * Read next: visualise.c. */
+/* A Laplacian pyramid: coarse and fine parts of an array of pixels, octave by octave, so that gradient steps do not
+ * consist of fine grain alone. Read next: visualise.c. */
 #ifndef EXPLAIN_PYRAMID_H
 #define EXPLAIN_PYRAMID_H
 
@@ -15,10 +15,10 @@ struct pyramid {
     int channels, levels; /**< levels: halvings */
     int height[PYRAMID_MOST_LEVELS + 1], width[PYRAMID_MOST_LEVELS + 1];
     float *level[PYRAMID_MOST_LEVELS + 1]; /**< [channels, height, width] of each */
-    float *work;                           /**< [height, width] of the first, twice */
+    float *work;                           /**< two planes of [height, width] of the first level */
 };
 
-/** As many octaves as keep at least 4 pixels a side. */
+/** Allocates as many octaves as keep at least 4 pixels a side. */
 int pyramid_open(struct pyramid *pyramid, struct memory *memory, int channels, int height, int width,
                  struct error *error);
 void pyramid_close(struct pyramid *pyramid); /**< accepts a zeroed one */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Score-CAM: each feature map of a late layer, enlarged and stretched to 0..1, is laid over the picture as a mask; what
- * the score becomes with that much of the picture is the map's weight, through a softmax over the maps. No gradient is
- * taken. Wang et al., "Score-CAM: score-weighted visual explanations for convolutional neural networks", CVPR
- * Workshops 2020, algorithm 1. What is masked out becomes the baseline. */
+/* Score-CAM: each feature map of a late layer, enlarged and stretched to 0..1, masks the picture; the score of the
+ * masked picture gives, through a softmax over the maps, the map's weight. No gradient is taken. Wang et al.,
+ * "Score-CAM: score-weighted visual explanations for convolutional neural networks", CVPR Workshops 2020, algorithm 1.
+ * What is masked out becomes the baseline. */
 #include "explain/explain.h"
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ static int stronger(const void *a, const void *b)
     return one->channel < other->channel ? -1 : 1;
 }
 
-/* Flat maps say nothing about where. */
+/* Collects the maps that are not constant (a constant one says nothing about where); if a number is set, keeps that
+ * many with the greatest means. */
 static void gather(struct work *work, size_t channels)
 {
     for (size_t c = 0; c < channels; c++) {
@@ -110,7 +111,8 @@ static int score_maps(const struct work *work)
     return status;
 }
 
-/* The maps by the softmax of their scores; the baseline's score, the same for all, falls out of it. */
+/* Adds up the maps, weighted by the softmax of their scores. The softmax would be the same if the baseline's score were
+ * subtracted from each. */
 static void add_up(const struct work *work, float *small)
 {
     double highest = -HUGE_VAL, total = 0.0;

@@ -92,7 +92,7 @@ int sheet_of_filters(const fov_explainer *e, const fov_filters *filters, fov_ima
     return status;
 }
 
-/* On the frame around the field: outside of it where there is room, so that a field of few pixels stays visible. */
+/* Is this pixel on the frame around the field? The frame lies outside, so that a field of few pixels stays visible. */
 static bool is_frame(const int field[4], int y, int x, int thick)
 {
     int below = y - (field[0] + field[2] - 1), above = field[0] - y;
@@ -108,7 +108,7 @@ int sheet_of_field(const fov_explainer *e, const int field[4], fov_image *sheet)
     static const uint8_t frame[3] = {230, 159, 0};
     int longer = e->picture.height > e->picture.width ? e->picture.height : e->picture.width;
     int thick = longer / 56 > 1 ? longer / 56 : 1, inner[4];
-    for (int axis = 0; axis < 2; axis++) { /* a field that is the whole picture has its frame inside */
+    for (int axis = 0; axis < 2; axis++) { /* a large field that touches the edge has its frame inside */
         int size = axis == 0 ? e->picture.height : e->picture.width;
         bool begins = field[axis] == 0 && field[2 + axis] > size / 2, ends = field[axis] + field[2 + axis] == size;
         ends = ends && field[2 + axis] > size / 2;
@@ -147,7 +147,7 @@ static void frame_box(const fov_explainer *e, const fov_image *picture, int box,
     draw_frame(&canvas, corner[0], corner[1], corner[2], corner[3], line, rgb);
 }
 
-/* Inside of the region, and no further than `line` pixels from its edge. */
+/* Is this pixel inside the region, and at most `line` pixels from its edge? */
 static bool is_edge(const fov_explainer *e, int y, int x, int line)
 {
     for (int k = 1; k <= line && explain_region_has(e, y, x); k++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers of a network as pictures: feature maps and filters side by side, and a receptive field over the picture that
- * the network saw. Who shows them: page.c. */
+/* Values of a network as pictures: feature maps and filters side by side, and a receptive field over the picture that
+ * the network saw. page.c shows them. */
 #ifndef EXPLAIN_SHEET_H
 #define EXPLAIN_SHEET_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is explained of a picture, as seeds of the score: a class or a value, the region of a map that has a class, a
- * box of a detector. Where an output ends in probabilities of its own making, a detector's scores are taken back to
- * what lies before a sigmoid, as a classifier's are. Read next: explainer.c (the score), task/detect.h (rows to boxes).
- * */
+/* Chooses what is explained and writes it as seeds, the weights of the logits in the score: a class or a value, the
+ * region of a map that has a class, a box of a detector. Where a detector's output holds probabilities and has no
+ * logits of its own, the inverse of a sigmoid makes logits of them, so that scores mean the same as a classifier's.
+ * Read next: explainer.c (the score), task/detect.h (rows to boxes). */
 #include "explain/explain.h"
 #include "model/boxes_form.h"
 #include "task/detect.h"
@@ -13,7 +13,7 @@
 
 /* ---- maps of classes --------------------------------------------------------------------------------------------- */
 
-/* Numbers of a map of classes by place, wherever the classes stand. */
+/* How the scores of a map of classes are indexed, whichever axis holds the classes. */
 struct map_view {
     size_t classes, places, class_step, place_step;
     int height, width;
@@ -50,7 +50,7 @@ static int class_of_place(const struct map_view *view, const float *logits, size
     return best;
 }
 
-/* The class of most places, the background only where there is nothing else. */
+/* The class of most places; the background, 0, only where there is no other. */
 static int choose_class(const struct map_view *view, const float *logits)
 {
     int classes = view->classes == 1 ? 2 : (int)view->classes, best = 0;
@@ -76,7 +76,7 @@ static void mark_class(const fov_explainer *e, const struct map_view *view, int 
     }
 }
 
-/* Of the places that are marked, those that hang together with one of them, over sides and corners. */
+/* Of the marked places, keeps those connected to `from`, over sides and corners. */
 static int keep_connected(const fov_explainer *e, const struct map_view *view, size_t from, struct error *error)
 {
     enum { MARKED = 1, KEPT = 2 };
@@ -107,7 +107,7 @@ static int keep_connected(const fov_explainer *e, const struct map_view *view, s
     return FOV_OK;
 }
 
-/* The mean of the class's score over the places of the region; over all where it has none. */
+/* Sets the seeds to the mean of the class's score over the region; over all places where the region is empty. */
 static void seed_region(const fov_explainer *e, const struct map_view *view, int answer)
 {
     size_t count = 0;
@@ -124,8 +124,8 @@ static void seed_region(const fov_explainer *e, const struct map_view *view, int
     }
 }
 
-/* The place of the map, of that height and width, that answers a pixel of the input: the map is the input's part by a
- * whole number, or its middle, as a network without padding leaves it. False: none does. */
+/* The place of a map of size `of` that answers a pixel of the input. The map is either the input reduced by a whole
+ * factor, or its middle, as a network without padding leaves it. False: no place answers the pixel. */
 static bool find_place(const fov_explainer *e, const int of[2], const int pixel[2], size_t *place)
 {
     const int size[2] = {e->picture.height, e->picture.width};
@@ -178,7 +178,7 @@ static int choose_in_map(fov_explainer *e, const struct explain_wish *wish, stru
 
 /* ---- boxes ------------------------------------------------------------------------------------------------------- */
 
-/* log(p / (1 - p)) of all numbers; those of boxes are never read. */
+/* log(p / (1 - p)) of the whole output; what it gives for coordinates is never read. */
 static fov_value invert(fov_explainer *e, const char *name)
 {
     static const float one = 1;
@@ -218,7 +218,7 @@ void explain_subject_close(fov_explainer *e)
     task_close(&e->detector);
 }
 
-/* Boxes of at least the score that the model's task answers; where there are none, the one that comes nearest to it. */
+/* Finds the boxes that reach the score threshold of the model's task; where there are none, the best one below it. */
 static int find_boxes(fov_explainer *e, const float *rows, const fov_image *picture, struct error *error)
 {
     struct detect_state *state = e->detector.state;
@@ -287,7 +287,7 @@ static int choose_number(fov_explainer *e, const struct explain_wish *wish, stru
     if (answer >= answers) {
         return error_set(error, FOV_E_USAGE, "answer %d is asked about; the model has 0 to %d", answer, answers - 1);
     }
-    if (single) { /* one number: for the second class, and as much against the first */
+    if (single) { /* one logit: it speaks for class 1 and as much against class 0 */
         e->answer = answer >= 0 ? answer : e->logits[0] > 0.0F;
         e->seeds[0] = e->answer == 1 ? 1.0F : -1.0F;
         return FOV_OK;

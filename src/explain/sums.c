@@ -6,7 +6,7 @@
 #include "graph/plan.h"
 #include <string.h>
 
-/* A plan that ends in these values, run for the picture. NULL and an error. */
+/* Compiles a plan for these values and runs it on the picture. NULL and an error. */
 static fov_plan *run_to(fov_explainer *e, const fov_value *values, int count, struct error *error)
 {
     if (!e->has_picture) {
@@ -104,7 +104,7 @@ void fov_activation_free(fov_activation *activation)
 
 /* ---- filters ----------------------------------------------------------------------------------------------------- */
 
-/* A weight or bias of a convolution as it is now. NULL and an error. */
+/* The current numbers of a convolution's weight or bias. NULL and an error. */
 static const float *weights_of(const fov_explainer *e, const struct node *node, int port, struct error *error)
 {
     fov_graph *graph = e->model->graph;
@@ -158,7 +158,8 @@ void fov_filters_free(fov_filters *filters)
 
 /* ---- one number -------------------------------------------------------------------------------------------------- */
 
-/* The pixels of the layer's input under the window; 0 in the padding. [channels, height, width] of it at `in`. */
+/* Copies the pixels of the layer's input under the window; 0 in the padding. `in`: that input, [channels, height,
+ * width]. */
 static void take_patch(const struct window *window, const float *in, fov_pixel_sum *out)
 {
     float *patch = out->patch;

@@ -25,9 +25,9 @@ enum {
     OF_STEPS = 1 << 10
 };
 static const double standard_rate = 0.02, standard_decay = 0.002, standard_blur = 0.35, first_noise = 0.02;
-static const float colour_share = 0.3F; /* of what differs between channels, beside their mean */
+static const float colour_share = 0.3F; /* what is kept of the differences of channels from their mean */
 
-/* Pictures on their way up, in plain order [channels, height, width], as shares from black (0) to white (1). */
+/* Pictures during gradient ascent, in plain order [channels, height, width], as shares from black (0) to white (1). */
 struct ascent {
     fov_explainer *e;
     fov_visualise_options how;
@@ -36,9 +36,9 @@ struct ascent {
     const fov_unit *units;
     int rows;              /* pictures of the plan */
     float *shares, *slope; /* [rows][pixels] and [pixels] */
-    float *moved;          /* [pixels]: one channel at a time */
+    float *moved;          /* [height, width]: work space of the blur */
     struct pyramid pyramid;
-    float low[4], range[4]; /* of the network's input, by channel */
+    float low[4], range[4]; /* the network's input: black, and white less black, by channel */
 };
 
 /* ---- the graph --------------------------------------------------------------------------------------------------- */
@@ -66,7 +66,7 @@ static int check_units(const struct ascent *a, const char *layer, int count, str
     return FOV_OK;
 }
 
-/* The score: the sum of the layer times a seed, an input like it. */
+/* Adds the score, which is the sum of the layer times a seed (an input of the same shape), and its gradient. */
 static int add_nodes(struct ascent *a, struct error *error)
 {
     fov_graph *graph = a->e->model->graph;
@@ -111,7 +111,7 @@ static void find_ranges(struct ascent *a)
     }
 }
 
-/* Noise of a unit, whatever stands beside it. */
+/* The key of a unit's noise: it does not depend on the units computed beside it. */
 static struct random_key key_of(const struct ascent *a, const fov_unit *unit)
 {
     uint64_t place = (uint64_t)(unit->row + 1) % 1024 << 10 | (uint64_t)(unit->column + 1) % 1024;
@@ -126,7 +126,7 @@ static void begin(const struct ascent *a, const fov_unit *unit, float *shares)
     }
 }
 
-/* How a step looks at the pictures: so many pixels further down and right, and by that factor larger. */
+/* How a step sees the pictures: shifted by so many pixels, and enlarged by a factor. */
 struct view {
     int down, right;
     double zoom;
@@ -141,7 +141,7 @@ static struct view draw_view(const struct ascent *a, int step)
                          a->how.jitter > 0 ? 0.9 + 0.2 * (double)random_uniform(key, 2) : 1.0};
 }
 
-/* The pixel of the picture that the view has at (y, x); beyond an edge it goes on from the other one. */
+/* The index of the pixel of the picture that the view shows at (y, x); coordinates wrap around at the edges. */
 static size_t seen_from(const struct ascent *a, const struct view *view, int y, int x)
 {
     int height = a->e->picture.height, width = a->e->picture.width;
@@ -166,7 +166,7 @@ static void show(const struct ascent *a, const struct view *view, const float *s
     }
 }
 
-/* The gradient by shares, back from the view to the picture's own pixels. */
+/* Takes the gradient of the view back to the pixels of the picture, and from the input's scale to shares. */
 static void take_slope(const struct ascent *a, const struct view *view, const float *slope)
 {
     const struct model_picture *p = &a->e->picture;
@@ -182,8 +182,8 @@ static void take_slope(const struct ascent *a, const struct view *view, const fl
     }
 }
 
-/* Colours of pictures vary mostly in brightness: steps are taken in that proportion, as in the decorrelated space of
- * Olah et al., by a mean over channels and what differs from it. */
+/* Pictures vary mostly in brightness, less in colour. So the mean over channels is kept, and the differences from it
+ * are reduced, as in the decorrelated space of Olah et al. */
 static void weaken_colour(const struct ascent *a, float *slope)
 {
     size_t area = (size_t)a->e->picture.height * (size_t)a->e->picture.width;
@@ -204,7 +204,7 @@ static double size_of(const float *values, size_t count)
     return sqrt(sum / (double)count);
 }
 
-/* One step up. A unit that nothing of the picture reaches (a ReLU below 0) is shown more noise. */
+/* One step of the ascent. Where the gradient is 0 everywhere (a ReLU below 0), the step is noise. */
 static void climb(const struct ascent *a, const fov_unit *unit, int step, float *shares)
 {
     const fov_visualise_options *how = &a->how;
@@ -269,7 +269,7 @@ static int run_plan(const struct ascent *a, int count, const struct view *view, 
     return FOV_OK;
 }
 
-/* `count` units from number `first` on, together. */
+/* Runs the ascent of `count` units from number `first` on, in one batch. */
 static int ascend(struct ascent *a, int first, int count, double *answers, struct error *error)
 {
     static const struct view straight = {0, 0, 1.0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Drawing cases, and the text form. The C form is program.c. */
+/* Draws the cases and runs lessons in the text form. Lessons in C are run by program.c. */
 #include "learn/cases.h"
 #include "learn/expression.h"
 
@@ -25,7 +25,7 @@ struct cases *cases_draw(const struct lesson *lesson, uint64_t seed)
     return cases;
 }
 
-/* The values that an answer is read from, or made of. */
+/* Reads the learner's variables that are the answer, or from which lesson->apply computes it. False: one is missing. */
 static bool read_values(const struct lesson *lesson, const struct variables *variables, double *values,
                         enum language language, struct outcome *outcome)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The comparison and the likely cause. A mistake is recognised where all numbers of the first part that is wrong are
- * those that the mistake gives, in every case; other slips (a sign, a factor, an offset) are found in the numbers
- * themselves. */
+/* The comparison and the likely cause. A mistake of the lesson's list is recognised if it gives the learner's numbers
+ * in every case: all of them, or else all those of the first wrong part. Other slips (a sign, a factor, an offset) are
+ * found in the numbers themselves. */
 #include "learn/check.h"
 #include "learn/cases.h"
 
@@ -29,7 +29,7 @@ static bool agree(const struct lesson *lesson, double expected, double got)
 
 /* ---- the first difference ----------------------------------------------------------------------------------------- */
 
-/* One part's place in a case's answer. */
+/* The position of a part's numbers in a case's answer. */
 struct range {
     int from, count;
 };
@@ -49,7 +49,7 @@ static struct range part_range(const struct cases *cases, int at, const char *na
     return (struct range){0, 0};
 }
 
-/* "gradient[3]" for number `place` of a part. */
+/* Writes the name of number `place` of a part: "gradient[3]". */
 static void name_number(const struct part *part, int place, char *out, size_t size)
 {
     if (part->rows > 1) {
@@ -83,7 +83,8 @@ static bool find_difference(const struct cases *cases, struct verdict *v, const 
     return false;
 }
 
-/* What was given in a case: "x = 1.5, w = 2 -1", matrices with ; between rows; cut where it grows long. */
+/* Writes the inputs of a case: "x = 1.5, w = 2 -1", rows of matrices separated by ";"; long parts and texts are cut
+ * off. */
 static void describe(const struct cases *cases, int at, char *out, size_t size)
 {
     struct part parts[LESSON_PARTS];
@@ -109,7 +110,7 @@ static void describe(const struct cases *cases, int at, char *out, size_t size)
 
 /* ---- the likely cause --------------------------------------------------------------------------------------------- */
 
-/* Are the learner's numbers those of this mistake: of one part, or (part NULL) all of them? */
+/* Does this mistake give the learner's numbers in every case: those of one part, or (part NULL) all of them? */
 static bool is_mistake(const struct cases *cases, int mistake, const char *part)
 {
     static _Thread_local double wrong[LESSON_NUMBERS];
@@ -132,7 +133,8 @@ static bool is_mistake(const struct cases *cases, int mistake, const char *part)
     return true;
 }
 
-/* How a part's numbers hang together with the right ones. */
+/* How the learner's numbers of a part relate to the right ones: all are `times` the right ones (factor), all are the
+ * right ones plus `plus` (offset), all are 0, all are finite. */
 struct relation {
     bool factor, offset, zero, finite;
     double times, plus;
@@ -194,7 +196,8 @@ static void find_relation(const struct cases *cases, const char *part, enum lang
     }
 }
 
-/* A text without its comments and white space: has anything been changed? */
+/* Is the code still the stub's? The comment at the top (in the text form: every comment) and white space do not
+ * count. */
 static bool same_code(const struct lesson *lesson, const char *text)
 {
     const char *a = text, *b = lesson->stub;
@@ -306,7 +309,7 @@ void check_text(const struct lesson *lesson, const char *text, uint64_t seed, en
     free(cases);
 }
 
-/* The learner's file as a text; NULL and a sentence where it cannot be had. */
+/* Reads the learner's file. NULL, with a sentence in `problem`: it cannot be read as text. */
 static char *read_source(const char *path, enum language language, char *problem, size_t size)
 {
     bool zh = language == CHINESE;

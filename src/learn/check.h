@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A check: is the learner's file right, and if not, where does it differ first, and why probably? */
+/* A check: whether the learner's file is right; if not, where it first differs from our answer, and the likely
+ * cause. */
 #ifndef LEARN_CHECK_H
 #define LEARN_CHECK_H
 
@@ -20,15 +21,16 @@ struct verdict {
     const char *mistake; /**< the name of a catalogued mistake, or "unchanged", "sign", "factor", "offset",
                               "not-a-number"; NULL: none */
     char printed[4096];  /**< what the learner's program printed, or the compiler warned of; "" for none */
-    double engine;       /**< largest difference from the engine that networks run on, relative; below 0: not asked */
+    double engine;       /**< largest relative difference between our answers and the engine's; below 0: not asked */
 };
 
 enum { CHECK_SECONDS = 10 };
 
-/** Checks a text as the learner's file. `context`: for lessons that ask the engine; NULL: it is not asked. */
+/** Checks a text as if it were the learner's file. `context` runs the engine in lessons that compare with it; NULL:
+ *  they don't. */
 void check_text(const struct lesson *lesson, const char *text, uint64_t seed, enum language language,
                 fov_context *context, double seconds, struct verdict *verdict);
-/** The same of a file. One that is not there could not run. */
+/** The same for a file. A missing or unreadable file gives VERDICT_COULD_NOT_RUN. */
 void check_file(const struct lesson *lesson, const char *path, uint64_t seed, enum language language,
                 fov_context *context, struct verdict *verdict);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Three processes: the warden, which on Linux enters name spaces of its own (users, network, processes); its child, the
- * first process in there, with whose end all others in there end; and that one's child, the program. A pipe carries the
- * program's status back. Between fork and exec only calls that are safe there. */
+/* Three processes. The warden (on Linux, for a program that is to be alone) enters namespaces of its own for users,
+ * network and processes. Its child, the guard, is the first process of that namespace: when it ends, the kernel kills
+ * all others there. The guard's child is the program. A pipe carries the program's status back. Between fork and exec
+ * only async-signal-safe calls are made. */
 #include "learn/child.h"
 
 #include <errno.h>
@@ -25,13 +26,14 @@
 
 enum { LARGEST_FILE = 16 << 20, MOST_DESCRIPTORS = 64 };
 
-/* What the program came to, as the pipe carries it. */
+/* How the program ended, as sent through the pipe. */
 struct report {
     int status; /* of waitpid */
-    int error;  /* errno, where it was not started */
+    int error;  /* errno if it could not be started, else 0 */
 };
 
-/* Lowers a limit; of processor time the hard one lies a second above, as only the soft one has a signal of its own. */
+/* Lowers a resource limit. The hard limit of processor time is a second above the soft one: only the soft one sends
+ * SIGXCPU, which tells a timeout from a kill. */
 static void limit(int what, uint64_t value)
 {
     struct rlimit now;
@@ -43,7 +45,8 @@ static void limit(int what, uint64_t value)
     }
 }
 
-/* Dies with its parent, gains no rights, sees no network. Where the system refuses, it runs without. */
+/* Makes this process die with its parent and, if `alone`, gain no privileges and see no network. Where the kernel
+ * refuses a namespace, the program runs without it. */
 static void isolate(bool alone)
 {
 #if defined(__linux__)
@@ -59,7 +62,7 @@ static void isolate(bool alone)
 #endif
 }
 
-/* No more processes from here on. RLIMIT_NPROC does not bind the superuser; a filter of system calls does. */
+/* Forbids new processes from here on. RLIMIT_NPROC does not bind the superuser; a filter of system calls does. */
 static void forbid_processes(void)
 {
 #if defined(__linux__)
@@ -91,7 +94,7 @@ static bool redirect(const char *path, int flags, int to)
     return file >= 0 && (file == to || (dup2(file, to) == to && close(file) == 0));
 }
 
-/* Becomes the program, or answers why not. */
+/* Executes the program in this process; returns errno if that fails. */
 static int become(const struct child *child)
 {
     const int made = O_WRONLY | O_CREAT | O_TRUNC;
@@ -115,7 +118,7 @@ static int become(const struct child *child)
     return errno;
 }
 
-/* The first process of the name space: starts the program, waits for it, reports. */
+/* The first process of the namespace: starts the program, waits for it, reports. */
 static void guard(const struct child *child, int to)
 {
     struct report report = {0};
@@ -173,7 +176,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* Waits for the report. 1: it is there; 0: time is over; -1: there is none. */
+/* Waits for the report. 1: received; 0: timed out; -1: there will be none. */
 static int await(int from, double seconds, struct report *report)
 {
     double end = now() + seconds;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* C of the learner, compiled by the system's compiler and run in a child process: limited in time, memory and size of
- * files, without network where the system lets us take it away, and killed with all that it started. */
+/* Runs the compiler and the learner's compiled program as child processes: limited in time, memory and size of files,
+ * without network where the system allows that, and killed together with all the processes they started. */
 #ifndef LEARN_CHILD_H
 #define LEARN_CHILD_H
 
@@ -17,10 +17,10 @@ enum child_end {
 struct child {
     const char *const *words; /**< the command, ended by NULL; found along PATH */
     const char *directory;    /**< where it runs */
-    const char *input;        /**< its standard input, a file there; NULL: nothing */
-    const char *printed;      /**< receives what it prints, a file there */
-    const char *answers;      /**< its descriptor 3, a file there; NULL: none */
-    double seconds;           /**< of the clock and of the processor */
+    const char *input;        /**< its standard input, a file in .directory; NULL: empty */
+    const char *printed;      /**< the file in .directory that receives stdout and stderr */
+    const char *answers;      /**< its descriptor 3 for writing, a file in .directory; NULL: none */
+    double seconds;           /**< limit of wall-clock time, and of processor time */
     size_t memory;            /**< bytes of address space */
     bool alone;               /**< no network and no further processes, where the system allows */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SplitMix64 (Steele, Lea, Flood 2014) and what is made of its bits. */
+/* SplitMix64 (Steele, Lea, Flood 2014) and the distributions drawn from its bits. */
 #include "learn/draw.h"
 
 #include <math.h>

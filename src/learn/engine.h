@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A lesson's function on the engine that networks run on: a graph is built, compiled as a plan, run once. */
+/* Computes a lesson's function with the library's own engine: builds a graph, compiles it into a plan, runs it once. */
 #ifndef LEARN_ENGINE_H
 #define LEARN_ENGINE_H
 
@@ -12,11 +12,12 @@ struct engine_input {
     const double *numbers;
 };
 
-/** Describes the computation: from `inputs` (float32), `outputs[ENGINE_TENSORS]`; answers how many, below 0 where
- *  fov_gradient or a split failed. Other failures stay with the graph. */
+/** Builds the computation from `inputs` (float32) into `outputs[ENGINE_TENSORS]`; returns how many outputs there are,
+ *  below 0 where a call that returns a status (fov_gradient, say) failed. Other failures make fov_plan_create fail. */
 typedef int (*engine_build)(fov_graph *graph, const fov_value *inputs, const void *with, fov_value *outputs);
 
-/** Runs it; the outputs' numbers follow each other in `out`. FOV_OK or a status. */
+/** Builds, compiles and runs the computation on `inputs`; writes the numbers of all outputs to `out`, one output after
+ *  the other. FOV_OK or a status. */
 int engine_run(fov_context *context, const struct engine_input *inputs, int count, engine_build build, const void *with,
                double *out);
 

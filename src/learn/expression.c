@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A parser by descent that computes as it reads. Characters of full width, as Chinese keyboards type them, count as
- * their narrow twins. */
+/* A recursive-descent parser that evaluates as it reads. Full-width characters, as Chinese keyboards type them, are
+ * read as their ASCII equivalents. */
 #include "learn/expression.h"
 
 #include <ctype.h>
@@ -83,7 +83,7 @@ static const struct {
 
 /* ---- the parser --------------------------------------------------------------------------------------------------- */
 
-/* The first failure stays; after it nothing is read further. */
+/* Records the first failure and ends the line there, so that nothing more is read. */
 static double fail(struct reader *r, const char *en, const char *zh, const char *what)
 {
     if (!r->failed) {
@@ -268,7 +268,8 @@ static double comparison(struct reader *r)
 
 /* ---- lines -------------------------------------------------------------------------------------------------------- */
 
-/* One line without comment, characters of full width (U+FF01 to U+FF5E, U+3000) made narrow. False: too long. */
+/* Copies one line without its comment; full-width characters (U+FF01 to U+FF5E, U+3000) become ASCII. False: too
+ * long. */
 static bool copy_line(char line[LINE], const char **text)
 {
     size_t length = 0;

@@ -20,7 +20,8 @@ bool variables_set(struct variables *variables, const char *name, double value);
 /** NULL: there is none of that name. */
 const double *variables_get(const struct variables *variables, const char *name);
 
-/** Runs the lines from the first to the last. false: a sentence with the line's number in `problem`. */
+/** Evaluates the lines from the first to the last. false: `problem` holds a sentence with the number of the line that
+ *  failed. */
 bool expressions_run(const char *text, struct variables *variables, enum language language, char *problem, size_t size);
 
 #endif

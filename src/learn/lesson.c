@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding lessons, and the learner's file with its comment. */
+/* Finds lessons, and writes the learner's file with its comment. */
 #include "learn/lesson.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ const char *lesson_file(const struct lesson *lesson, char *out, size_t size)
     return out;
 }
 
-/* The comment: "# " before each line, or C's. */
+/* Writes a text as a comment: "# " before each line, or a C block comment. */
 static void write_comment(FILE *out, const char *text, bool c)
 {
     fputs(c ? "/* " : "# ", out);

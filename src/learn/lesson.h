@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a lesson of the course is. One file each in lessons/; a line `const struct lesson lesson_NAME = {` registers it,
- * and the list, the file to edit, the check, the causes it names, the hints and the tests follow from its descriptor.
+/* The descriptor of a lesson of the course. Each lesson is a file in lessons/; its line
+ * `const struct lesson lesson_NAME = {` registers it, and the list, the file to edit, the check, the causes, the hints
+ * and the tests follow from the descriptor.
  *
  * The learner writes a function, as C or as lines `name = expression`. A check draws numbers, has the learner's function
- * and our own answer them, and compares. Each typical mistake is a further version of our own function: where the
- * learner's numbers are those of a mistake, its sentence is the likely cause.
+ * and our own compute the answers, and compares. Each typical mistake is a further version of our own function: where
+ * the learner's numbers are those of a mistake, its sentence is the likely cause.
  *
  * The course stands on the public API alone, as the command does, and is linked into the command, not into the library.
  * Next: lessons/l01_neuron.c (a small lesson), check.c (the comparison), child.h (how C of the learner runs). */
@@ -18,11 +19,11 @@
 #include <stddef.h>
 
 enum {
-    LESSON_CASES = 12,     /**< numbers are drawn so often for a check */
-    LESSON_NUMBERS = 4096, /**< at most, of one case: given or answered */
-    LESSON_PARTS = 24,     /**< at most: named parts of a case or of an answer */
-    LESSON_LINES = 48,     /**< of a lesson's text, at most: two screens */
-    LESSON_COLUMNS = 80    /**< of a line */
+    LESSON_CASES = 12,     /**< cases drawn for a check */
+    LESSON_NUMBERS = 4096, /**< most numbers of a case, and of its answer */
+    LESSON_PARTS = 24,     /**< most named parts of a case, and of its answer */
+    LESSON_LINES = 48,     /**< most lines of a lesson's text: two screens */
+    LESSON_COLUMNS = 80    /**< most columns of such a line */
 };
 
 /** Consecutive numbers under one name: 1 x 1 is a number, 1 x n a list, else a matrix by rows. */
@@ -35,7 +36,7 @@ struct part {
 struct mistake {
     const char *name;      /**< "threshold-added", for scripts */
     struct words cause;    /**< a sentence or two: what was probably done, and what is right */
-    const char *from, *to; /**< this edit of the solution makes the mistake: the tests do */
+    const char *from, *to; /**< replacing `from` by `to` in the solution makes the mistake; the tests do that */
 };
 
 struct lesson {
@@ -51,27 +52,29 @@ struct lesson {
     /** The C form: statements that call the learner's functions, reading `const double *in` and writing `double *out`.
      *  NULL: the file has lines `name = expression`. */
     const char *call;
-    const char *frame; /**< what the call needs above it, names beginning with lesson_; NULL: nothing */
+    const char *frame; /**< file-scope declarations that `call` needs, named lesson_...; NULL: none */
 
-    /** The numbers of case `index`; answers how many. The first cases may be fixed: those of the text, and corners. */
+    /** Draws the inputs of case `index`; returns how many. The first cases may be fixed: the text's examples, and edge
+     *  cases. */
     int (*draw)(struct draw *draw, int index, double *in);
-    /** What they are called, one each, ended by NULL; in the text form the expressions may use them. Where they are
-     *  not single numbers `given` says what they are, and answers how many parts. */
+    /** Names of the inputs, a number each, ended by NULL; expressions in the text form may use them. Where inputs are
+     *  lists or matrices, `given` describes them instead and returns how many parts there are. */
     const char *const *inputs;
     int (*given)(const double *in, struct part *parts);
     /** The same for the answer. */
     const char *const *outputs;
     int (*parts)(const double *in, struct part *parts);
-    /** The right answer to a case (mistake 0), and the answer under the mistake-th mistake, from 1. */
+    /** Computes the right answer to a case (mistake 0), or the answer that the mistake-th entry of `mistakes`, from 1,
+     *  gives. */
     void (*answer)(const double *in, int mistake, double *out);
 
-    /** The text form, where the values in the file are not yet the answer: names of the values, ended by NULL, and
-     *  what they answer to a case. */
+    /** For lessons in the text form whose file holds parameters instead of the answer: names of the parameters, ended
+     *  by NULL, and the function that computes the answer to a case from them. */
     const char *const *values;
     void (*apply)(const double *values, const double *in, double *out);
 
-    /** The same numbers from the engine that networks run on, for the remark after a pass; NULL: there is none.
-     *  FOV_OK or a status. */
+    /** Computes the answer with the library's own engine, for the remark after a pass; NULL: no remark. FOV_OK or a
+     *  status. */
     int (*engine)(fov_context *context, const double *in, double *out);
     double tolerance;                         /**< relative to 1 + |expected|; 0: 1e-9 */
     void (*picture)(struct picture *picture); /**< in the picture's language; NULL: none */
@@ -82,19 +85,19 @@ extern const size_t lesson_table_count;
 
 /** The lesson of that number, or NULL. */
 const struct lesson *lesson_find(int number);
-/** The lesson at a place, in order of number; NULL behind the last. */
+/** The index-th lesson in order of number; NULL beyond the last. */
 const struct lesson *lesson_at(size_t index);
 
 /** "03-hebb.txt" */
 const char *lesson_file(const struct lesson *lesson, char *out, size_t size);
-/** The learner's file with the stub, or the solution; its comment in the language. Freed by the caller; NULL: no
- *  memory. */
+/** The learner's file: the brief as a comment in that language, then `code` (the stub or the solution). The caller
+ *  frees it; NULL: out of memory. */
 char *lesson_source(const struct lesson *lesson, const char *code, enum language language);
 
-/** Names and sizes of what is given and of what is answered; each answers how many parts. */
+/** Fill in names and sizes of the parts of the inputs and of the answer; return how many parts there are. */
 int lesson_given(const struct lesson *lesson, const double *in, struct part parts[LESSON_PARTS]);
 int lesson_parts(const struct lesson *lesson, const double *in, struct part parts[LESSON_PARTS]);
-/** Numbers in parts. */
+/** How many numbers the parts hold. */
 int parts_numbers(const struct part *parts, int count);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The C form: the learner's file and a frame that calls it are compiled in a folder of their own, run over all cases in
- * a child process, and the folder is removed. Numbers travel as files of doubles. */
+/* Lessons in C: the learner's file and a frame that calls it are compiled in a temporary folder and run on all cases in
+ * a child process; then the folder is removed. Inputs and answers are binary files of doubles. */
 #include "learn/cases.h"
 #include "learn/child.h"
 
@@ -15,9 +15,10 @@
 enum { COMPILE_SECONDS = 60 };
 static const size_t run_memory = (size_t)1 << 30, compile_memory = (size_t)4 << 30;
 
-/* The frame around the learner's functions. It reads, per case, two counts and the numbers given; it writes the answer,
- * filled with NaN before, and whether numbers behind its end were touched. Before and behind what is given lie zeros, in
- * every case, so that a function that reads there has the same numbers each time, and the slip can be named. */
+/* The program around the learner's functions. Per case it reads two counts and the inputs, fills the answer with NaN,
+ * calls the learner's code, and writes whether numbers beyond the end of the answer were changed, then the answer.
+ * Zeros surround the inputs in every case, so that a function that reads out of bounds gets the same numbers each time
+ * and its mistake can be named. */
 static const char frame[] =
     "#include \"lesson.c\"\n"
     "#line 1 \"frame of the check\"\n"
@@ -122,7 +123,7 @@ static bool write_sources(const struct cases *cases, const struct folder *folder
     return fclose(file) == 0 && written;
 }
 
-/* The beginning of a file, for people. */
+/* Reads the beginning of a text file, without trailing white space. */
 static void read_text(const struct folder *folder, const char *name, char *out, size_t size)
 {
     FILE *file = open_in(folder, name, "r");
@@ -138,7 +139,7 @@ static void read_text(const struct folder *folder, const char *name, char *out, 
 
 /* ---- compiling ---------------------------------------------------------------------------------------------------- */
 
-/* The compiler's sentence about errors, without the lines of source that it quotes: they are in the learner's file. */
+/* Keeps the compiler's lines about errors and drops the source lines that it quotes: they are in the learner's file. */
 static void keep_errors(char *text)
 {
     char kept[1024];
@@ -156,7 +157,7 @@ static void keep_errors(char *text)
         line = end != NULL ? end + 1 : NULL;
     }
     if (used > 0) {
-        memcpy(text, kept, used + 1); /* never longer than it was */
+        memcpy(text, kept, used + 1); /* a part of `text`, so it fits */
     }
 }
 
@@ -245,7 +246,8 @@ static void say_end(struct child_result result, const struct cases *cases, enum 
     }
 }
 
-/* Takes the answers that are there; .at is the first case without one. */
+/* Reads the answers that the program wrote; .at is the first case without one. False: not all are there, or the program
+ * wrote beyond the end of one. */
 static bool read_answers(struct cases *cases, const struct folder *folder, enum language language,
                          struct outcome *outcome)
 {

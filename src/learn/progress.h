@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How far the learner is: a small text file, a line per lesson. Losing it loses ticks, never work: `fovea learn check
- * --all` makes it again from the files. */
+/* The learner's progress: a small text file, a line per lesson. Losing it loses ticks, never work: `fovea learn check
+ * --all` rebuilds it from the lessons' files. */
 #ifndef LEARN_PROGRESS_H
 #define LEARN_PROGRESS_H
 
@@ -12,7 +12,7 @@ enum { PROGRESS_LESSONS = 100, PROGRESS_PATH = 1024 };
 struct lesson_progress {
     bool started, passed;
     int hints;                     /**< shown so far */
-    char directory[PROGRESS_PATH]; /**< where its file is, absolute; "": not known */
+    char directory[PROGRESS_PATH]; /**< absolute folder of the learner's file; "": not known */
 };
 
 struct progress_file {
@@ -21,10 +21,10 @@ struct progress_file {
     int last;                                        /**< the lesson started or checked last; 0: none */
 };
 
-/** Reads $FOVEA_LEARN_PROGRESS, else $XDG_STATE_HOME/fovea/learn.txt, else ~/.local/state/fovea/learn.txt. A file that
- *  is not there, or lines that make no sense, are no progress, and no failure. To be freed; NULL: no memory. */
+/** Reads $FOVEA_LEARN_PROGRESS, else $XDG_STATE_HOME/fovea/learn.txt, else ~/.local/state/fovea/learn.txt. A missing
+ *  file and malformed lines count as no progress, not as failures. The caller frees the result; NULL: out of memory. */
 struct progress_file *progress_read(void);
-/** Writes it, atomically. false: errno says why. */
+/** Writes the file, atomically. false: errno says why. */
 bool progress_write(const struct progress_file *progress);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where there is no jansson, a run's config.json cannot be read, and so there are no pages about runs. */
+/* Stands in for the other files of this folder in a build without jansson, which cannot read config.json: reports about
+ * runs are refused. */
 #include "device/context.h"
 #include <fovea/report.h>
 

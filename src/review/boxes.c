@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a page says of a detector: average precision of each class, and precision over recall. Pictures with boxes are in
- * samples.c. */
+/* The page's sections about a detector: average precision of each class, and precision by recall. Pictures with boxes
+ * are in samples.c. */
 #include "report/chart.h"
 #include "review/review.h"
 #include <fovea/metrics.h>
@@ -10,7 +10,7 @@
 
 enum { SHOWN_CLASSES = 100, SHOWN_CONFUSION = 30, SHOWN_CURVES = REVIEW_RANKED_CLASSES, RECALLS = 101 };
 
-/* A figure by its name; without values: it is not there. */
+/* A figure by its name; .values is NULL if there is none. */
 static fov_figure find(const fov_metrics *metrics, const char *name)
 {
     for (int i = 0; i < fov_metrics_count(metrics); i++) {
@@ -22,7 +22,7 @@ static fov_figure find(const fov_metrics *metrics, const char *name)
     return (fov_figure){.name = ""};
 }
 
-/* Shares in per cent; what is undefined, or COCO's -1, as a dash. */
+/* A share in per cent; an undefined one, or COCO's -1, as a dash. */
 static void share_cell(struct text *html, double share)
 {
     if (share >= 0) {
@@ -62,7 +62,7 @@ static void class_table(struct text *html, const struct review *review, const fo
     page_section_end(html);
 }
 
-/* Rows are what is there, columns what was answered; the last of each is the background. */
+/* Rows are true classes, columns answers; the last row and column are the background. */
 static void confusion_table(struct text *html, const struct review *review, const fov_metrics *metrics)
 {
     fov_figure confusion = find(metrics, "confusion");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a page says of classes: precision and recall, which are taken for which, how much probabilities can be believed,
- * and what other thresholds would give. */
+/* The page's sections about classes: precision and recall, which are taken for which, how far probabilities can be
+ * believed, and what other thresholds would give. */
 #include "report/chart.h"
 #include "review/review.h"
 #include <math.h>
@@ -38,7 +38,7 @@ static void class_table(struct text *html, const struct review *review)
     page_section_end(html);
 }
 
-/* Rows are truths; a cell is as dark as its share of the row. */
+/* Rows are true classes; the larger its share of the row, the darker the cell. */
 static void confusion_table(struct text *html, const struct review *review)
 {
     const fov_report *report = &review->report;
@@ -76,7 +76,7 @@ struct confused {
     int64_t count;
 };
 
-/* Of many classes, the pairs that are confused most. */
+/* In place of the table, where there are many classes: the pairs that are confused most. */
 static void confused_pairs(struct text *html, const struct review *review)
 {
     const fov_report *report = &review->report;
@@ -133,7 +133,7 @@ static void calibration(struct text *html, const struct review *review)
     }
 }
 
-/* A sample's place in the order of one class's scores. */
+/* A sample in the ranking by one class's score. */
 struct ranked {
     float score;
     bool  truth;

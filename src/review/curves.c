@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Curves over epochs: a chart for the losses, one for each figure with that of training beside it, one for the rate. Of
- * several runs, a line for each run. */
+/* Curves over epochs: one chart for the losses, one for each figure of validation beside the same of training, one for
+ * the learning rate. For several runs, a line per run. */
 #include "report/chart.h"
 #include "review/review.h"
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { MOST_LINES = 12 };
 
-/* The lines of one chart, and the room for their points. */
+/* The lines of one chart, and the buffers of their points. */
 struct lines {
     struct chart_line line[MOST_LINES];
     char names[MOST_LINES][160];
@@ -27,7 +27,7 @@ static bool is_measured(const struct history *history, int column)
     return false;
 }
 
-/* A column of a run as a line; without memory, or without numbers, there is none. */
+/* Adds a column of a run as a line; none if memory is short or the column holds no number. */
 static void add_column(struct lines *lines, const struct review *review, const char *column, const char *name,
                        bool dashed)
 {
@@ -71,7 +71,8 @@ static void draw(struct text *html, const struct review *first, struct lines *li
     lines->count = 0;
 }
 
-/* The same column of every run, with that of training where there is only one run. */
+/* Draws the same column of every run, of a single run beside that of training. A run without the validation column
+ * shows its training column. */
 static void add_pair(struct text *html, const struct review *const *reviews, int count, const char *validation,
                      const char *training, const char *title, bool percent)
 {
@@ -88,8 +89,8 @@ static void add_pair(struct text *html, const struct review *const *reviews, int
     draw(html, reviews[0], &lines, title, percent);
 }
 
-/* The column of training that belongs to one of validation: of the same name, or "train/accuracy" to
- * "metrics/accuracy_top1". */
+/* The training column that belongs to a validation figure: of the same name, or "train/accuracy" for
+ * "metrics/accuracy_top1". NULL: none. */
 static const char *training_column(const struct history *history, const char *figure)
 {
     for (int c = 0; c < history->columns; c++) {

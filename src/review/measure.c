@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The best model over its data once more, looking at each sample: which were worst, how sure it was, how it ranks. */
+/* Evaluates the best model once more and collects, sample by sample: the greatest losses, how sure the answers were,
+ * and scores for ranking curves. */
 #include "device/context.h"
 #include "review/review.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { RANKED_BYTES = 64 << 20 /* of scores that are kept for curves */ };
+enum { RANKED_BYTES = 64 << 20 /* limit of the scores that are kept for curves */ };
 
-/* Keeps the samples of the greatest losses, sorted; of equal ones the first. */
+/* Inserts a sample into the sorted list of the greatest losses; of equal losses the earlier sample comes first. */
 static void keep_worst(struct review *review, const fov_sample_result *result)
 {
     int at = review->worst_count;
@@ -28,7 +29,8 @@ static void keep_worst(struct review *review, const fov_sample_result *result)
     review->worst_count = moved + 1;
 }
 
-/* Where outputs are no logits of one softmax (the answer's probability is another then) no curve is made of them. */
+/* Keeps a sample's softmax probabilities. Where they disagree with the reported probability of the answer, the outputs
+ * are no logits of one softmax: then all are dropped, and no curve is drawn. */
 static void keep_scores(struct review *review, const fov_sample_result *result)
 {
     int64_t count = result->output_count;
@@ -70,7 +72,8 @@ static void look_at(const fov_sample_result *result, void *user)
     keep_scores(review, result);
 }
 
-/* Where the run's data was: what was typed, else its name. */
+/* The source of the data: that of the options, else what was typed for the run (args.json), else its name
+ * (config.json). */
 static const char *source_of(const struct review *review, const fov_run_report_options *options)
 {
     if (options != NULL && options->data != NULL) {
@@ -81,7 +84,7 @@ static const char *source_of(const struct review *review, const fov_run_report_o
     return typed != NULL ? typed : named;
 }
 
-/* What the run held back of its data for validation, unless somebody says otherwise. */
+/* The run's split for validation (args.json), unless the options give another. */
 static fov_dataset_options held_back(const struct review *review, const fov_run_report_options *options)
 {
     if (options != NULL && options->held_back != NULL) {
@@ -92,7 +95,7 @@ static fov_dataset_options held_back(const struct review *review, const fov_run_
                                  .val_list = json_string_value(json_object_get(review->words, "val_list"))};
 }
 
-/* What a failed call said becomes part of the page. */
+/* Moves a failed call's message into .why: the page shows it, and the report goes on. */
 static void give_up(struct review *review, const char *what)
 {
     snprintf(review->why, sizeof review->why, "%s%.500s", what, review->context->error.text);

@@ -31,7 +31,7 @@ static int read_history(struct review *review)
     return status;
 }
 
-/* A file that is not there is none; one that is no JSON fails. */
+/* Reads a JSON object. A missing file leaves *object NULL; a file that is no JSON object fails. */
 static int read_json(struct review *review, const char *name, json_t **object)
 {
     char path[PATH_SIZE];

@@ -10,7 +10,7 @@
 
 enum { MOST_RUNS = 6 };
 
-/* The last number of a column that is one; NaN: none. */
+/* The last cell of a column that holds a number; NaN: none does. */
 static double last_of(const struct history *history, const char *column)
 {
     int c = history_find(history, column);
@@ -206,7 +206,7 @@ static void compare_figures(struct text *html, const struct review *const *revie
     page_section_end(html);
 }
 
-/* Settings that are not the same in all of them. */
+/* The settings that differ between the runs. */
 static void compare_settings(struct text *html, const struct review *const *reviews, int count)
 {
     const char *key;

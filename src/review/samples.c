@@ -9,12 +9,12 @@
 
 enum {
     LARGEST_SIDE = 160, /* pixels of a thumbnail */
-    DRAWN_SIDE = 256,   /* of one that shows a mask */
-    BOXES_SIDE = 420,   /* of one with boxes, whose names are to be read */
+    DRAWN_SIDE = 256,   /* of a picture that shows a mask */
+    BOXES_SIDE = 420,   /* of a picture with boxes, whose names must stay readable */
     MOST_DRAWN = 8
 };
 
-/* A picture, made small for the page where it is larger than `most` on a side. */
+/* Adds a picture, reduced if a side is longer than `most` pixels. */
 static int add_small(struct text *html, struct review *review, const fov_image *picture, int most,
                      const char *description)
 {
@@ -52,7 +52,7 @@ static int add_thumbnail(struct text *html, struct review *review, int64_t index
     return status == FOV_OK ? add_small(html, review, &picture, LARGEST_SIDE, description) : status;
 }
 
-/* An answer, drawn over the picture it is about. */
+/* Adds an answer, drawn over its picture. */
 static int add_drawn(struct text *html, struct review *review, const fov_answer *answer, const fov_image *picture,
                      const char *description)
 {
@@ -64,7 +64,7 @@ static int add_drawn(struct text *html, struct review *review, const fov_answer 
     return status;
 }
 
-/* A sample's objects as an answer's boxes, without scores: *answer owns nothing but them. */
+/* A sample's true objects as the boxes of an answer, without scores. *answer owns the boxes only. */
 static int true_boxes(struct review *review, const fov_sample *sample, fov_answer *answer)
 {
     fov_answer_box *boxes = memory_allocate(review->memory, (size_t)sample->box_count, sizeof *boxes, "boxes",
@@ -83,7 +83,7 @@ static int true_boxes(struct review *review, const fov_sample *sample, fov_answe
     return boxes != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* What is right, and what the model says. */
+/* Adds two pictures of a sample: its true boxes, and those that the model finds. */
 static int add_boxes(struct text *html, struct review *review, fov_session *session, int64_t index)
 {
     fov_sample sample;
@@ -105,7 +105,7 @@ static int add_boxes(struct text *html, struct review *review, fov_session *sess
     return status;
 }
 
-/* A picture, what it should have become, and what the model made of it. */
+/* Adds three pictures of a sample: the input, the target, and what the model made of the input. */
 static int add_triple(struct text *html, struct review *review, fov_session *session, int64_t index)
 {
     fov_sample sample;
@@ -136,7 +136,7 @@ static int add_triple(struct text *html, struct review *review, fov_session *ses
     return status;
 }
 
-/* Of answers that can be drawn. */
+/* The worst samples of a task whose answers can be drawn: masks, pictures, boxes. */
 static int add_triples(struct text *html, struct review *review)
 {
     fov_session *session = fov_session_create(review->model, NULL);

@@ -18,7 +18,7 @@ static int draw(struct draw *d, int index, double *in)
         for (int i = 0; i < 5; i++) {
             in[i] = text[index][i];
         }
-    } else if (index == 3) { /* a sum that is the threshold: halves have no rounding */
+    } else if (index == 3) { /* a sum equal to the threshold, in halves, which have no rounding */
         in[0] = in[1] = 1;
         in[2] = 0.5 * draw_integer(d, 1, 3);
         in[3] = 0.5 * draw_integer(d, -2, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lesson 2: weights and thresholds for AND, OR, NAND and NOT. The truth table is drawn in another order each time, and
- * is whole: twelve cases are each of its four rows three times. */
+/* Lesson 2: weights and thresholds for AND, OR, NAND and NOT. The first four cases are the whole truth table, the other
+ * eight rows of it, drawn at random. */
 #include "learn/lesson.h"
 
 static const char *const inputs[] = {"x1", "x2", NULL}, *const outputs[] = {"and", "or", "nand", "not", NULL},

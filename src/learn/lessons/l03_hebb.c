@@ -49,7 +49,7 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* One memory of four weights, drawn as bars: after a, and after b as well. */
+/* One memory of four weights, drawn as connections as thick as their weights: after a, and after b as well. */
 static void picture(struct picture *p)
 {
     static const double after[2][4] = {{0.25, 0.25, 0.25, 0.25}, {0, 0.5, 0, 0.5}};

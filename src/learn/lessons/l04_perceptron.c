@@ -22,7 +22,7 @@ static int draw(struct draw *d, int index, double *in)
         for (int i = 0; i < 7; i++) {
             in[i] = first[i];
         }
-    } else if (index < 4) { /* answers 1 where 0 is right; 1 where it is; 0 where 1 is right */
+    } else if (index < 4) { /* the answer is wrongly 1; rightly 1; wrongly 0 */
         double t = index == 1 ? 0 : 1, sign = index == 3 ? -1 : 1;
         in[0] = in[1] = 0.5 * sign;
         in[2] = 0.25 * sign;
@@ -83,7 +83,7 @@ static const struct mistake mistakes[] = {
     {.name = NULL},
 };
 
-/* The lines after some corrections while AND is learned. */
+/* The separating lines after 2, 4 and 6 epochs of learning AND. */
 static void picture(struct picture *p)
 {
     static const double lines[][3] = {{1, 1, 1}, {2, 1, 0}, {2, 2, -1}, {2, 1, -2}};

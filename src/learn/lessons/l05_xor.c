@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lesson 5: XOR, the line that does not exist. The learner gives the best line, and a proof that there is none better:
  * multipliers under which the four conditions add up to a contradiction (a Farkas certificate). Each case draws a line,
- * on which the sum of the conditions must come to nothing. */
+ * for which the weighted sum of the conditions must be 0. */
 #include "learn/lesson.h"
 
 static const char *const inputs[] = {"any_w1", "any_w2", "any_theta", NULL},
@@ -15,7 +15,7 @@ static int draw(struct draw *d, int index, double *in)
     (void)index;
     in[0] = draw_short(d, -2, 2, 1);
     in[1] = draw_short(d, -2, 2, 1);
-    in[2] = draw_short(d, 0.5, 2, 1); /* not 0: a condition that is left out shows */
+    in[2] = draw_short(d, 0.5, 2, 1); /* not 0, so that a condition left out of the sum shows */
     return 3;
 }
 

@@ -44,7 +44,7 @@ static int draw(struct draw *d, int index, double *in)
 {
     in[0] = index == 0 ? 1 : index == 1 ? 0 : draw_short(d, -4, 4, 2);
     for (int i = 0; i < SCORES; i++) {
-        /* some cases with large scores, which exp() of a double cannot take */
+        /* some cases with scores so large that exp() overflows a double */
         in[1 + i] = draw_short(d, -3, 3, 1) + (index % 4 == 3 ? 800 : 0);
     }
     return 1 + SCORES;
@@ -141,7 +141,7 @@ static double draw_plus(double x, const void *with)
     return (void)with, log(1 + exp(x));
 }
 
-/* Scores (x, 0, 1): the first one's part of the softmax. */
+/* The first component of softmax((x, 0, 1)). */
 static double draw_softmax(double x, const void *with)
 {
     return (void)with, exp(x) / (exp(x) + 1 + exp(1));

@@ -50,7 +50,7 @@ static void answer(const double *in, int mistake, double *out)
     for (int i = 0; i < 8; i++) {
         out[i] = all[i];
     }
-    for (int i = 0; i < 4; i++) { /* a product passes on what comes times the OTHER input */
+    for (int i = 0; i < 4; i++) { /* a product passes back the arriving gradient times its OTHER input */
         out[8 + i] = chained * in[mistake == OWN_INPUT ? i : i ^ 1];
     }
     out[12] = t * t;

@@ -41,7 +41,8 @@ static double exact(const double *a, const double *x, int i)
 
 static int draw(struct draw *d, int index, double *in)
 {
-    /* Every third case has large numbers, where an honest gradient differs by more than 1e-4 from rounding alone. */
+    /* Every third case has large gradients, claimed right to 3e-6: off by more than 1e-4, but only in absolute
+     * terms. */
     double scale = index % 3 == 2 ? 3000 : 1;
     for (int i = 0; i < N; i++) {
         in[i] = scale * (0.5 + draw_short(d, 0, 1, 1));
@@ -50,7 +51,7 @@ static int draw(struct draw *d, int index, double *in)
     for (int i = 0; i < N; i++) {
         in[2 * N + i] = exact(in, in + N, i) * (1 + (index % 3 == 2 ? 3e-6 : 0));
     }
-    if (index % 3 == 1) { /* a slip of the claimed gradient: a half, or the other sign */
+    if (index % 3 == 1) { /* an error in the claimed gradient: half the value, or the wrong sign */
         in[2 * N + draw_integer(d, 0, N - 1)] *= draw_integer(d, 0, 1) ? 0.5 : -1;
     }
     return 3 * N;
@@ -82,7 +83,8 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* The error of both differences for f(x) = e^x at 1, by h, as doubles have it: too large, and too small. */
+/* The error of the one-sided and the central difference for f(x) = e^x at 1, by h, in double precision: a large h
+ * truncates, a small one leaves only rounding. */
 static void picture(struct picture *p)
 {
     enum { STEPS = 49 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lesson 14: one training step of a multi-layer perceptron on a digit. The digits are those that fovea draws, brought down
- * to 7 x 7 by means of 4 x 4 pixels. */
+/* Lesson 14: one training step of a multi-layer perceptron on a digit. The digits are those that fovea draws, reduced
+ * to 7 x 7 by averaging 4 x 4 pixels. */
 #include "learn/engine.h"
 #include "learn/lesson.h"
 
@@ -40,7 +40,7 @@ static int answered(const double *in, struct part *parts)
     return 5;
 }
 
-/* A drawn digit as 7 x 7 grey values 0..1, and its label; a blank one where the library has no memory. */
+/* A drawn digit as 7 x 7 grey values 0..1, and its label; blank, with label 0, if the library has no memory. */
 static void draw_digit(uint64_t seed, int index, double *in)
 {
     char source[64];

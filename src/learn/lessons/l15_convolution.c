@@ -80,8 +80,8 @@ static int draw(struct draw *d, int index, double *in)
     return from + pixels;
 }
 
-/* A pixel, 0 outside the picture. Where that is forgotten, what lies there in memory: the end of the row above or the
- * beginning of the row below, and, above and below the picture, the numbers that were given before it and zeros. */
+/* A pixel, 0 outside the picture. A mistake that forgets this reads what memory holds there: at the sides the end of
+ * the row above or the beginning of the row below, above the picture the inputs stored before it, below it zeros. */
 static double pixel(const double *picture, const struct geometry *g, int y, int x, int mistake)
 {
     bool row = y >= 0 && y < g->height, column = x >= 0 && x < g->width;
@@ -128,7 +128,8 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* The lists, too: a convolution of networks over the padded list with b turned round. */
+/* The convolution of lists, too: the engine's convolution, which does not flip, over the padded list a with b
+ * reversed. */
 static int build(fov_graph *g, const fov_value *in, const void *with, fov_value *out)
 {
     const struct geometry *geometry = with;

@@ -55,7 +55,8 @@ static void answer(const double *in, int mistake, double *out)
     out[1] = field;
 }
 
-/* Sizes as the engine has them; the receptive field as it shows: how many inputs have a gradient. */
+/* The layers that the engine builds. It counts the numbers of a layer's result, and measures the receptive field by the
+ * inputs that have a gradient. */
 struct geometry {
     int kernel, stride, pad, dilation, kernels[LAYERS], strides[LAYERS];
 };
@@ -65,7 +66,7 @@ static int build(fov_graph *g, const fov_value *in, const void *with, fov_value 
     const struct geometry *s = with;
     fov_value y = fov_conv1d(g, in[0], .filters = 1, .kernel = s->kernel, .stride = s->stride, .pad = s->pad,
                              .dilation = s->dilation);
-    fov_value zero = fov_sub(g, y, y); /* of the output's size: ones are counted */
+    fov_value zero = fov_sub(g, y, y); /* zeros of the output's shape: 1 is added, and the sum counts */
     const float one = 1;
     out[0] =
         fov_reduce_sum(g, fov_add(g, zero, fov_constant(g, "one", FOV_F32, (fov_shape){0}, &one)), .axis_count = 0);
@@ -77,7 +78,7 @@ static int build(fov_graph *g, const fov_value *in, const void *with, fov_value 
     if (fov_gradient(g, first, &in[1], 1, &gradient)) {
         return -1;
     }
-    /* Windows without gaps: the last input that matters tells how many there are. */
+    /* The field begins at input 0, so its size is the largest place (from 1) whose gradient is not 0. */
     out[1] = fov_reduce_max(g, fov_mul(g, fov_step(g, fov_abs(g, gradient)), in[2]), .axis_count = 0);
     return 2;
 }

@@ -47,8 +47,9 @@ static int draw(struct draw *d, int index, double *in)
     return PIXELS;
 }
 
-/* A pixel; outside, the picture goes on as in a mirror: b a | a b c. Other borders: zeros; the mirror in the middle of
- * the outermost pixel, c b | a b c; the other side of the picture; what lies there in memory, where nobody asked. */
+/* A pixel; outside, the picture is mirrored at its edge: b a | a b c. Mistakes have other borders: zeros; the mirror in
+ * the middle of the outermost pixel, c b | a b c; the opposite side of the picture; or, where the border is forgotten,
+ * what memory holds there. */
 static double pixel(const double *picture, int y, int x, int mistake)
 {
     bool outside = y < 0 || y >= H || x < 0 || x >= W;
@@ -101,7 +102,8 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* The library's own filters. Its pixels are checked through the rule, as fov_filter_pixels takes sizes of edges. */
+/* The library's own filters. `sharp` and `shown` are computed from its mean by the rule, since fov_filter_pixels takes
+ * absolute values of derivatives. */
 static int engine(fov_context *context, const double *in, double *out)
 {
     static const char *const names[] = {"box3", "sobel-x", "sobel-magnitude"};

@@ -36,7 +36,7 @@ static int draw(struct draw *d, int index, double *in)
     for (int i = 0; i < PIXELS + 4 + K * K; i++) {
         in[i] = index == 0 ? text[i] : draw_integer(d, -9, i < PIXELS && index % 2 ? -1 : 9);
     }
-    for (int w = 0; w < 4 && index == 2; w++) { /* windows whose largest value is there twice: the first one counts */
+    for (int w = 0; w < 4 && index == 2; w++) { /* windows with two equal maxima: the first one counts */
         int corner = w / 2 * 2 * SIDE + w % 2 * 2;
         in[corner] = in[corner + SIDE + 1] = 9;
     }
@@ -112,7 +112,7 @@ static int engine(fov_context *context, const double *in, double *out)
     double answers[4 + 4 + 2 * PIXELS + GROWN * GROWN + PIXELS], places[PIXELS], ones[PIXELS + 4 + K * K];
     memcpy(ones, in, sizeof ones);
     for (int i = 0; i < 4; i++) {
-        ones[PIXELS + i] = 1; /* what unpooling makes of ones is where the largest values were */
+        ones[PIXELS + i] = 1; /* unpooling ones marks the places of the maxima */
     }
     answer(ones, 0, answers);
     memcpy(places, answers + 8 + 2 * PIXELS + GROWN * GROWN, sizeof places);

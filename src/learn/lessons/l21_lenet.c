@@ -43,7 +43,7 @@ static int draw(struct draw *d, int index, double *in)
     for (int i = 0; i < SAMPLES * CLASSES; i++) {
         in[SCORES + i] = draw_uniform(d, -3, 3);
     }
-    for (int s = 0; s < SAMPLES; s++) { /* the first and the third are right, the second is not; the rest as it comes */
+    for (int s = 0; s < SAMPLES; s++) { /* samples 0 and 2 are answered rightly, 1 wrongly, the rest at random */
         double *scores = in + SCORES + s * CLASSES;
         in[LABELS + s] = draw_integer(d, 0, CLASSES - 1);
         if (s < 3) {

@@ -10,7 +10,7 @@
 enum { N = 5, C = 2 };
 enum { DY = N * C, WEIGHT = 2 * N * C, BIAS = WEIGHT + C, MEAN = BIAS + C, VARIANCE = MEAN + C, ALL = VARIANCE + C };
 enum { OUTSIDE_THE_ROOT = 1, ONE_LESS, STATISTICS_FIXED, NO_PRODUCT, NO_WEIGHT, BATCH_AT_TEST };
-static const double epsilon = 1e-2; /* large, so that its place shows */
+static const double epsilon = 1e-2; /* large, so that a misplaced epsilon shows */
 
 static int given(const double *in, struct part *parts)
 {
@@ -68,7 +68,7 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* The definition in operators, whose gradient the engine finds by itself. */
+/* The definition in operators; the engine derives its gradient. */
 static fov_value normalise(fov_graph *g, fov_value x, fov_value mean, fov_value variance, const fov_value *in)
 {
     const float e = (float)epsilon;

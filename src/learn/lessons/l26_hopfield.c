@@ -26,7 +26,7 @@ static int answered(const double *in, struct part *parts)
 
 static void answer(const double *in, int mistake, double *out);
 
-/* Does it matter in this case that units see those before them as they are now? */
+/* Does updating the units one at a time differ from updating all at once in this case? */
 static bool order_shows(const double *in)
 {
     double one[N * N + N + 2], all[N * N + N + 2];
@@ -85,14 +85,14 @@ static void answer(const double *in, int mistake, double *out)
         for (int j = 0; j < N; j++) {
             input += out[i * N + j] * (mistake == ALL_AT_ONCE ? old[j] : after[j]);
         }
-        /* sums of twelfths that cancel: rounding must not decide */
+        /* multiples of 1/12 may cancel: rounding must not decide the sign */
         bool zero = input < 1e-9 && input > -1e-9;
         after[i] = zero ? (mistake == ZERO_IS_ONE ? 1 : after[i]) : input > 0 ? 1 : -1;
     }
     out[N * N + 1 + N] = energy(out, after, mistake);
 }
 
-/* The library's network has the same weights and energies. */
+/* Energies from the library's own network; the rest is our own answer. */
 static int engine(fov_context *context, const double *in, double *out)
 {
     int8_t pattern[N];
@@ -106,7 +106,7 @@ static int engine(fov_context *context, const double *in, double *out)
         }
         fov_hopfield_store(h, pattern);
     }
-    answer(in, 0, out); /* its weights are inside; what they do shows in the energies */
+    answer(in, 0, out); /* the library does not show its weights; its energies depend on them */
     for (int when = 0; when < 2; when++) {
         const double *state = when == 0 ? in + PATTERNS * N : out + N * N + 1;
         for (int i = 0; i < N; i++) {

@@ -51,14 +51,14 @@ static int draw(struct draw *d, int index, double *in)
         }
     }
     in[T] = index % 2 == 0 ? 0.5 : 2;
-    in[B + 2] = 0.7; /* not the pairs alone */
+    in[B + 2] = 0.7; /* biases matter, not the pairs alone */
     in[S] = in[S + 1] = 1;
     double p = on(in, in + S, 0, false);
-    if (index % 4 == 1) { /* unit 0 goes off, and unit 1 would not notice if all were computed at once */
+    if (index % 4 == 1) { /* unit 0 turns off, which unit 1 would miss if all units were updated at once */
         double off[N] = {0, 1, in[S + 2]};
         in[U] = (1 + p) / 2;
         in[U + 1] = (on(in, in + S, 1, false) + on(in, off, 1, false)) / 2;
-    } else if (index % 4 == 2) { /* times and by the temperature differ at unit 0 */
+    } else if (index % 4 == 2) { /* multiplying and dividing by the temperature differ at unit 0 */
         in[B] = 0.35;
         in[U] = (on(in, in + S, 0, false) + on(in, in + S, 0, true)) / 2;
     }
@@ -106,8 +106,8 @@ static void answer(const double *in, int mistake, double *out)
     after[N] = mistake == STRAIGHT ? in[HOT] + (in[COLD] - in[HOT]) * way : in[HOT] * pow(in[COLD] / in[HOT], way);
 }
 
-/* Energy and probabilities from the library, which enumerates at temperature 1: weights by the temperature are the
- * same. What is drawn here by given numbers it draws by its own. */
+/* Energy and probabilities from the library. It enumerates at temperature 1: dividing weights and biases by the
+ * temperature has the same effect. Samples are not compared, as the library draws its own random numbers. */
 static int engine(fov_context *context, const double *in, double *out)
 {
     uint8_t state[N];

@@ -34,7 +34,7 @@ static int draw(struct draw *d, int index, double *in)
     for (int i = 0; i < ALL; i++) {
         in[i] = i >= U ? draw_uniform(d, 0, 1) : i >= SEEN ? draw_integer(d, 0, 1) : draw_short(d, -2, 2, 1);
     }
-    in[SEEN] = 1; /* something is seen */
+    in[SEEN] = 1; /* at least one visible unit is on */
     in[A] = 1.5;
     return ALL;
 }
@@ -87,7 +87,7 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
-/* Free energies from the library; the rest is asked through its layers. */
+/* Hidden probabilities and the free energy from the library; the gradient is our own answer. */
 static int engine(fov_context *context, const double *in, double *out)
 {
     float v[V], h[H];

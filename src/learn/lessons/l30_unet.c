@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lesson 30, a side branch: U-Net. What is left of a picture's sides, the skip connection that is cropped and stacked,
+/* Lesson 30, a side branch: U-Net. The output's size without padding, the skip connection that is cropped and stacked,
  * and the Dice loss. */
 #include "learn/engine.h"
 #include "learn/lesson.h"

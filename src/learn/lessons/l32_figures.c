@@ -86,7 +86,7 @@ static void answer(const double *in, int mistake, double *out)
 
 /* ---- the engine: the measures that fovea eval prints ------------------------------------------------------------------ */
 
-/* Of "yes", the class 1 of two. */
+/* A figure of class 1 of two, "yes"; NaN: it is not there. */
 static double of_yes(const fov_metrics *metrics, const char *name)
 {
     for (int i = 0; i < fov_metrics_count(metrics); i++) {
@@ -128,7 +128,7 @@ struct polynomial {
     double weight[MOST];
 };
 
-/* Chebyshev's polynomials: as far apart as powers are alike. */
+/* A sum of Chebyshev polynomials: powers of x are too alike for the normal equations. */
 static double evaluate(double x, const void *with)
 {
     const struct polynomial *f = with;
@@ -151,7 +151,7 @@ static double curve(double x, const void *with)
     return (void)with, sin(3.5 * x) * 0.7;
 }
 
-/* Least squares by the normal equations, eliminated from the top. */
+/* Least squares by the normal equations, solved by Gaussian elimination without pivoting. */
 static struct polynomial learn(const double *x, const double *y, int count, int terms)
 {
     double a[MOST][MOST + 1] = {{0}};
@@ -215,8 +215,8 @@ static void draw_fits(struct picture *p)
     picture_words(p, 210, 200, -1, 11, PICTURE_ORANGE, (struct words){"points of the same curve that were not", "同一条曲线上没学过的点"});
 }
 
-/* A neuron with a sigmoid learns to tell two heaps of numbers apart, one three times the other; then the threshold above
- * which it says yes is moved. */
+/* A sigmoid neuron learns to separate two clusters of numbers, one three times as large as the other; then the
+ * threshold above which it says yes is varied. */
 static void draw_thresholds(struct picture *p)
 {
     enum { SAMPLES = 400, STEPS = 41 };
