@@ -13,7 +13,7 @@
 #include <fovea/explain.h>
 
 enum {
-    EXPLAIN_BATCH = 8, /**< pictures that go through the network together where a method has many */
+    EXPLAIN_BATCH = 8, /**< pictures of one batch, where a method has many */
     EXPLAIN_PLANS = 4, /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
     EXPLAIN_LAYERS = 4 /**< layers whose gradients are kept in the graph: boxes come from several */
 };
@@ -33,7 +33,7 @@ struct explain_wish {
     int pixel[2]; /**< row, column */
 };
 
-/** A compiled way through the network: scores and the layer's maps, and where asked the gradients of the score. */
+/** A plan of the network: it computes the scores and the layer's maps, and if asked the gradients of the score. */
 struct explain_plan {
     fov_plan *plan;
     int64_t batch;

@@ -12,14 +12,14 @@ struct verdict {
     enum verdict_kind kind;
     uint64_t seed; /**< of the numbers drawn */
     int cases;
-    bool differs; /**< the five below say where */
+    bool differs; /**< the next five say where */
     double expected, got;
     int at;              /**< the case, from 0 */
     char where[96];      /**< "y", "gradient[3]", "result[1][2]" */
     char given[1200];    /**< "x1 = 1, x2 = 0" */
     char cause[2304];    /**< a sentence or some; "" after a pass */
-    const char *mistake; /**< the name of a catalogued mistake, or "unchanged", "sign", "factor", "offset",
-                              "not-a-number"; NULL: none */
+    const char *mistake; /**< the name of a mistake of the lesson's list, or "unchanged", "sign", "factor", "offset",
+                              "zero", "not-a-number"; NULL: none */
     char printed[4096];  /**< what the learner's program printed, or the compiler warned of; "" for none */
     double engine;       /**< largest relative difference between our answers and the engine's; below 0: not asked */
 };

@@ -17,7 +17,7 @@ struct variables {
 
 /** Sets a variable, new or not; false where there is no room. */
 bool variables_set(struct variables *variables, const char *name, double value);
-/** NULL: there is none of that name. */
+/** The value of a variable; NULL: there is none of that name. */
 const double *variables_get(const struct variables *variables, const char *name);
 
 /** Evaluates the lines from the first to the last. false: `problem` holds a sentence with the number of the line that
