@@ -49,8 +49,8 @@ struct lesson {
     struct words after;             /**< said when it passes: what was gained; may be NULL */
     const struct mistake *mistakes; /**< ended by one without name */
 
-    /** Lessons in C: statements that call the learner's functions, reading `const double *in` and writing `double
-     *  *out`. NULL: a lesson in the text form, whose file has lines `name = expression`. */
+    /** Lessons in C: statements that read `const double *in`, call the learner's functions and write `double *out`.
+     *  NULL: a lesson in the text form, whose file has lines `name = expression`. */
     const char *call;
     const char *frame; /**< file-scope declarations that `call` needs, named lesson_...; NULL: none */
 
