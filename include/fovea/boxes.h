@@ -18,7 +18,8 @@ typedef enum fov_overlap {
     FOV_OVERLAP_IOU,  /**< i / u */
     FOV_OVERLAP_GIOU, /**< IoU - (C - u) / C (Rezatofighi et al. 2019) */
     FOV_OVERLAP_DIOU, /**< IoU - d^2 / c^2 (Zheng et al. 2020) */
-    FOV_OVERLAP_CIOU /**< DIoU - a v, v = 4 / pi^2 (atan(wb / hb) - atan(wa / ha))^2, a = v / (1 - IoU + v) (the same) */
+    FOV_OVERLAP_CIOU  /**< DIoU - a v, v = 4 / pi^2 (atan(wb / hb) - atan(wa / ha))^2, a = v / (1 - IoU + v)
+                           (the same) */
 } fov_overlap;
 
 FOV_API double fov_box_overlap(fov_overlap kind, const double a[4], const double b[4]);

@@ -44,8 +44,8 @@ FOV_API double *fov_boltzmann_biases(fov_boltzmann *machine);
 FOV_API double fov_boltzmann_energy(const fov_boltzmann *machine, const uint8_t *state);
 /** Gibbs sampling: `sweeps` times each unit in turn becomes 1 with probability sigmoid(input / temperature). Units
  *  below `clamped` keep their state. */
-FOV_API void fov_boltzmann_sample(const fov_boltzmann *machine, uint8_t *state, int clamped, double temperature, int sweeps,
-                                  uint64_t seed);
+FOV_API void fov_boltzmann_sample(const fov_boltzmann *machine, uint8_t *state, int clamped, double temperature,
+                                  int sweeps, uint64_t seed);
 /** Simulated annealing (Kirkpatrick et al. 1983): sweeps with a temperature that falls from `hot` to `cold` by a
  *  constant factor. `state` becomes the state of lowest energy that was met; that energy is returned. */
 FOV_API double fov_boltzmann_anneal(const fov_boltzmann *machine, uint8_t *state, double hot, double cold, int sweeps,
@@ -58,7 +58,8 @@ FOV_API FOV_MUST_CHECK int fov_boltzmann_enumerate(const fov_boltzmann *machine,
  *  [units][units], biases [units]. sweeps 0: by enumeration, units <= 20; else means over this many Gibbs sweeps,
  *  after as many burn-in sweeps. */
 FOV_API FOV_MUST_CHECK int fov_boltzmann_gradient(const fov_boltzmann *machine, const uint8_t *data, int64_t count,
-                                                  int visible, int sweeps, uint64_t seed, double *weights, double *biases);
+                                                  int visible, int sweeps, uint64_t seed, double *weights,
+                                                  double *biases);
 
 /* ---- restricted Boltzmann machine (Smolensky 1986; Hinton 2002) -------------------------------------------------- */
 
@@ -90,7 +91,8 @@ FOV_API float *fov_rbm_hidden_bias(fov_rbm *rbm);
 /** Contrastive divergence on data [count][visible], probabilities 0 .. 1 (grey values / 255). E_USAGE: no samples, an
  *  option out of range; E_INPUT: a number that is not finite, with its place; E_NUMERIC: the reconstruction's error is
  *  not within 0 .. 1; E_INTERRUPTED. */
-FOV_API FOV_MUST_CHECK int fov_rbm_train(fov_rbm *rbm, const float *data, int64_t count, const fov_rbm_options *options);
+FOV_API FOV_MUST_CHECK int fov_rbm_train(fov_rbm *rbm, const float *data, int64_t count,
+                                         const fov_rbm_options *options);
 /** Probabilities of the hidden units: result [count][hidden]. */
 FOV_API FOV_MUST_CHECK int fov_rbm_hidden(fov_rbm *rbm, const float *data, int64_t count, float *result);
 /** Probabilities of the visible units, from hidden [count][hidden]. */

@@ -6,7 +6,7 @@
  *    "mnist:DIR"               the four IDX files in DIR, plain or .gz, in any of their usual spellings (DIR,
  *                              DIR/mnist, DIR/MNIST/raw are tried); with :COUNT the first COUNT training samples
  *    "cifar10[:DIR][:COUNT]"   the binary archive's files
- *    "cifar100[:DIR]"          the same, by its 100 fine labels; "cifar100-coarse[:DIR]" by the 20 coarse ones
+ *    "cifar100[:DIR][:COUNT]"  the same, by its 100 fine labels; "cifar100-coarse" by the 20 coarse ones
  *    "digits[:COUNT[:SEED]]"   drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 +
  *                              10,000, or COUNT and a sixth of it. Its seed (0) is not the context's: every run is
  *                              tested on the same pictures

@@ -14,7 +14,7 @@ extern "C" {
 /** One figure: a number, a list (one number per class, say) or a matrix. */
 typedef struct fov_figure {
     const char   *name;          /**< "accuracy"; of a group: "macro.f1" */
-    int           rank;          /**< 0: a number; 1: a list of `columns`; 2: `rows` x `columns`; 3: `layers` of those */
+    int           rank;          /**< 0: a number; 1: a list of `columns`; 2: `rows` x `columns`; 3: `layers` of it */
     int64_t       rows, columns; /**< 1 where there is no such dimension */
     const double *values;        /**< [layers][rows][columns]; NaN: undefined; infinite: PSNR of equal pictures */
     bool          whole;         /**< whole numbers: counts of samples or pixels */

@@ -72,8 +72,7 @@ double *fov_boltzmann_biases(fov_boltzmann *b)
     return b->biases;
 }
 
-/* ---- energy and sampling
- * ------------------------------------------------------------------------------------------ */
+/* ---- energy and sampling ----------------------------------------------------------------------------------------- */
 
 /* The unit's input: by how much the energy falls when the unit changes from 0 to 1. */
 static double input_of(const fov_boltzmann *b, const uint8_t *state, int unit)
@@ -146,8 +145,7 @@ double fov_boltzmann_anneal(const fov_boltzmann *b, uint8_t *state, double hot, 
     return lowest;
 }
 
-/* ---- enumeration
- * -------------------------------------------------------------------------------------------------- */
+/* ---- enumeration ------------------------------------------------------------------------------------------------- */
 
 static int refuse_large(const fov_boltzmann *b)
 {
@@ -197,8 +195,7 @@ int fov_boltzmann_enumerate(const fov_boltzmann *b, double *probabilities)
     return status;
 }
 
-/* ---- the gradient
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the gradient ------------------------------------------------------------------------------------------------ */
 
 struct gradient {
     const fov_boltzmann *machine;

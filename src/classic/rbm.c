@@ -88,8 +88,7 @@ float *fov_rbm_hidden_bias(fov_rbm *r)
     return r->hidden_bias;
 }
 
-/* ---- as nodes
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- as nodes ---------------------------------------------------------------------------------------------------- */
 
 fov_value rbm_up(fov_graph *graph, fov_value visible, fov_value weight, fov_value bias)
 {
@@ -124,8 +123,7 @@ int rbm_from_graph(struct fov_rbm *r, fov_graph *g, const struct rbm_parameters 
     return status != FOV_OK ? status : fov_parameter_get(g, p->hidden_bias, r->hidden_bias, hidden * sizeof(float));
 }
 
-/* ---- from one layer to the other
- * ---------------------------------------------------------------------------------- */
+/* ---- from one layer to the other --------------------------------------------------------------------------------- */
 
 /* Runs the plan over all samples, ROWS at a time; surplus rows of the last batch keep old data and are not copied
  * out. */

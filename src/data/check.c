@@ -40,8 +40,7 @@ struct checking {
     struct check_result results[CHECK_BLOCK];
 };
 
-/* ---- decoding -----------------------------------------------------------------------------------------------------
-   */
+/* ---- decoding ---------------------------------------------------------------------------------------------------- */
 
 static void check_decode(void *context, size_t chunk, int worker)
 {
@@ -115,8 +114,7 @@ static int check_split(struct checking *checking, int split, struct error *error
     return status;
 }
 
-/* ---- the same picture twice ---------------------------------------------------------------------------------------
-   */
+/* ---- the same picture twice -------------------------------------------------------------------------------------- */
 
 static int check_compare(const void *a, const void *b)
 {
@@ -181,8 +179,7 @@ static int check_twins(struct checking *checking, struct error *error)
     return status;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------
-   */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 /* Opens every split there is. `problem` receives the error of the first split that cannot be opened. */
 static int check_open(struct checking *checking, const struct dataset_found *found, struct error *problem,

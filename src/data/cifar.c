@@ -47,8 +47,7 @@ static const struct cifar_archive cifar_100_coarse_archive = {.name = "cifar100-
                                                               .advice =
                                                                   "unpack cifar-100-binary.tar.gz into one of these"};
 
-/* ---- which directories --------------------------------------------------------------------------------------------
-   */
+/* ---- which directories ------------------------------------------------------------------------------------------- */
 
 static bool cifar_has(const char *directory, const char *name)
 {
@@ -123,8 +122,7 @@ static int cifar_refuse_pickles(const struct cifar_archive *archive, const char 
                      argument, ten ? "10" : "100", ten ? "10" : "100");
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------
-   */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 size_t cifar_record(const struct cifar_variant *variant)
 {
@@ -174,8 +172,7 @@ int cifar_unpack(const struct cifar_variant *variant, const uint8_t *bytes, size
     return FOV_OK;
 }
 
-/* ---- the dataset --------------------------------------------------------------------------------------------------
-   */
+/* ---- the dataset ------------------------------------------------------------------------------------------------- */
 
 /* Adds one file's samples to the dataset. */
 static int cifar_read(struct fov_dataset *dataset, const struct cifar_variant *variant, const char *path,

@@ -12,8 +12,7 @@
 
 enum { SCAN_MAX_DEPTH = 8, SCAN_MAX_DESCENT = 4, SCAN_MAX_CLASSES = 100000 };
 
-/* ---- one folder's content -----------------------------------------------------------------------------------------
-   */
+/* ---- one folder's content ---------------------------------------------------------------------------------------- */
 
 enum entry_kind { ENTRY_SYSTEM, ENTRY_FOLDER, ENTRY_PICTURE, ENTRY_OTHER };
 
@@ -129,8 +128,7 @@ static int note_others(struct folder_scan *scan, int part, const struct listing 
     return status;
 }
 
-/* ---- a class ------------------------------------------------------------------------------------------------------
-   */
+/* ---- a class ----------------------------------------------------------------------------------------------------- */
 
 static int add_text(struct folder_scan *scan, char ***list, size_t *capacity, size_t count, const char *text,
                     struct error *error)
@@ -212,8 +210,7 @@ static int note_empty(struct folder_scan *scan, int role, const struct entry *en
                         content->others == 1 ? "" : "s");
 }
 
-/* ---- a part -------------------------------------------------------------------------------------------------------
-   */
+/* ---- a part ------------------------------------------------------------------------------------------------------ */
 
 /* The layout of a part's classes, to tell class folders from a level of folders above them. */
 struct part_shape {
@@ -315,8 +312,7 @@ static int note_flat(struct folder_scan *scan, int role, const char *path, size_
                               "skipped", error, "%zu picture%s in no class folder", pictures, pictures == 1 ? "" : "s");
 }
 
-/* ---- which folder is what -----------------------------------------------------------------------------------------
-   */
+/* ---- which folder is what ---------------------------------------------------------------------------------------- */
 
 /* The folders of a root that may be splits. */
 struct candidates {

@@ -25,8 +25,7 @@ static int compare_name(const void *a, const void *b)
                   (*(const struct safetensors_tensor *const *)b)->name);
 }
 
-/* ---- the files
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the files --------------------------------------------------------------------------------------------------- */
 
 /* Accepts only the name of a file in the index's own folder: no path, nothing that begins with a dot. */
 static int check_name(const struct indexing *x, const char *name)
@@ -70,8 +69,7 @@ static int open_shard(struct indexing *x, const char *name)
     return status;
 }
 
-/* ---- the list
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static int read_map(struct indexing *x, const json_t *map)
 {

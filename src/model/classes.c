@@ -34,8 +34,7 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : first->index - second->index;
 }
 
-/* ---- matching -----------------------------------------------------------------------------------------------------
-   */
+/* ---- matching ---------------------------------------------------------------------------------------------------- */
 
 /* Writes the looser spelling: ASCII letters in lower case, each run of spaces, tabs, '_' and '-' as one space, none at
    the ends. Returns the address after its terminating 0. */
@@ -143,8 +142,7 @@ static int make_owner(struct match_owner **made, const fov_model *model, const f
     return FOV_OK;
 }
 
-/* ---- saying it ----------------------------------------------------------------------------------------------------
-   */
+/* ---- saying it --------------------------------------------------------------------------------------------------- */
 
 static void add_name(struct text *text, const char *before, const char *name)
 {
@@ -308,8 +306,7 @@ static void say(fov_class_match *match, const fov_model *model, const fov_datase
     match->text = text_string(text);
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------------------------
-   */
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
 
 static bool same_names(const fov_model *model, const fov_dataset *data)
 {
