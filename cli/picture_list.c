@@ -125,11 +125,13 @@ static void add_folder(struct picture_list *list, const char *folder, int depth)
     free(entry);
 }
 
-/* Adds the paths of a list file, one per line; empty lines and lines that begin with # are skipped. */
+/* Adds the paths of a list file, one per line; empty lines, lines that begin with # and a byte order mark are
+ * skipped. */
 static int add_lines(struct cli *cli, struct picture_list *list, const char *name)
 {
     char line[LINE_SIZE];
     int code = EXIT_OK;
+    bool is_first = true;
     FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
     if (file == NULL) {
         return fail(cli, EXIT_IO, "%s: cannot read the list: %s", name, strerror(errno));
@@ -142,8 +144,10 @@ static int add_lines(struct cli *cli, struct picture_list *list, const char *nam
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) {
             line[--length] = '\0';
         }
-        if (length > 0 && line[0] != '#') {
-            add(list, line);
+        const char *path = line + (is_first && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+        is_first = false;
+        if (*path != '\0' && *path != '#') {
+            add(list, path);
         }
     }
     if (code == EXIT_OK && ferror(file)) {

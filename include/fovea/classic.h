@@ -26,7 +26,8 @@ FOV_API void fov_hopfield_store(fov_hopfield *hopfield, const int8_t *pattern);
 FOV_API double fov_hopfield_energy(const fov_hopfield *hopfield, const int8_t *state);
 /** Updates units one at a time, each to the sign of its input (0: it stays), in an order drawn anew for each sweep,
  *  until a sweep changes nothing or `sweeps` are over. Returns how many sweeps changed something; `sweeps` + 1: the
- *  state did not become stable. */
+ *  state did not become stable; -1 and an error on the context: no memory. Several threads may recall from one network
+ *  at once. */
 FOV_API int fov_hopfield_recall(const fov_hopfield *hopfield, int8_t *state, int sweeps, uint64_t seed);
 
 /* ---- Boltzmann machine (Hinton, Sejnowski 1983): Hopfield's net with noise, and hidden units --------------------- */

@@ -11,6 +11,11 @@ static int check_stack(fov_rbm *const *rbms, int layers, struct error *error)
     if (layers < 1) {
         return error_set(error, FOV_E_USAGE, "deep belief network: %d layers", layers);
     }
+    for (int i = 0; i < layers; i++) {
+        if (rbms[i] == NULL) {
+            return error_set(error, FOV_E_USAGE, "deep belief network: the RBM of layer %d is NULL", i + 1);
+        }
+    }
     for (int i = 1; i < layers; i++) {
         if (rbms[i]->visible != rbms[i - 1]->hidden) {
             return error_set(error, FOV_E_SHAPE, "deep belief network: layer %d has %d hidden units, layer %d takes %d",

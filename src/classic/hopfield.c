@@ -12,8 +12,7 @@ enum { MOST_UNITS = 20000 };
 struct fov_hopfield {
     fov_context *context;
     int units;
-    float *weights;  /* [units][units], symmetric, zeros on the diagonal */
-    uint32_t *order; /* [units] scratch: the order of units in one sweep */
+    float *weights; /* [units][units], symmetric, zeros on the diagonal */
 };
 
 fov_hopfield *fov_hopfield_create(fov_context *context, int units)
@@ -37,8 +36,7 @@ fov_hopfield *fov_hopfield_create(fov_context *context, int units)
     size_t square = (size_t)units * (size_t)units;
     *h = (fov_hopfield){.context = context, .units = units};
     h->weights = memory_allocate(context->memory, square, sizeof *h->weights, "Hopfield's weights", error);
-    h->order = memory_allocate(context->memory, (size_t)units, sizeof *h->order, "an order of units", error);
-    if (h->weights == NULL || h->order == NULL) {
+    if (h->weights == NULL) {
         fov_hopfield_free(h);
         return NULL;
     }
@@ -50,7 +48,6 @@ void fov_hopfield_free(fov_hopfield *h)
     if (h != NULL) {
         struct memory *memory = h->context->memory;
         memory_free(memory, h->weights);
-        memory_free(memory, h->order);
         memory_free(memory, h);
     }
 }
@@ -98,17 +95,15 @@ double fov_hopfield_energy(const fov_hopfield *h, const int8_t *state)
     return -sum / 2;
 }
 
-int fov_hopfield_recall(const fov_hopfield *h, int8_t *state, int sweeps, uint64_t seed)
+/* Sweeps over the units until nothing changes. `order`: room for the order of units in one sweep, [units]. */
+static int settle(const fov_hopfield *h, int8_t *state, int sweeps, uint64_t seed, uint32_t *order)
 {
-    if (h == NULL || state == NULL) {
-        return 0;
-    }
     for (int sweep = 0; sweep < sweeps; sweep++) {
         const struct random_key key = {seed, RANDOM_GENERATE, (uint64_t)sweep};
         bool changed = false;
-        random_permutation(key, h->order, (size_t)h->units);
+        random_permutation(key, order, (size_t)h->units);
         for (int i = 0; i < h->units; i++) {
-            int unit = (int)h->order[i];
+            int unit = (int)order[i];
             double input = input_of(h, state, unit);
             int8_t next = input > 0 ? 1 : input < 0 ? -1 : state[unit];
             changed = changed || next != state[unit];
@@ -119,4 +114,21 @@ int fov_hopfield_recall(const fov_hopfield *h, int8_t *state, int sweeps, uint64
         }
     }
     return sweeps + 1;
+}
+
+int fov_hopfield_recall(const fov_hopfield *h, int8_t *state, int sweeps, uint64_t seed)
+{
+    if (h == NULL || state == NULL) {
+        return 0;
+    }
+    struct memory *memory = h->context->memory;
+    struct error error = {.status = FOV_OK};
+    uint32_t *order = memory_allocate_raw(memory, (size_t)h->units, sizeof *order, "an order of units", &error);
+    if (order == NULL) {
+        context_put_error(h->context, &error);
+        return -1;
+    }
+    int swept = settle(h, state, sweeps, seed, order);
+    memory_free(memory, order);
+    return swept;
 }

@@ -297,10 +297,10 @@ static int read_file(struct list *list, const char *file, int role, bool is_firs
     if (status) {
         return status;
     }
-    size_t held = json_size((const char *)bytes, size);
+    size_t mark = list_mark((const char *)bytes), held = json_size((const char *)bytes, size);
     status = memory_hold(list->memory, held, "annotations", error);
     if (status == FOV_OK) {
-        coco.whole = json_loadb((const char *)bytes, size, 0, &why);
+        coco.whole = json_loadb((const char *)bytes + mark, size - mark, 0, &why);
         status = coco.whole ? take_whole(&coco, is_first, error)
                             : error_set(error, FOV_E_INPUT, "%s, line %d: %s", file, why.line, why.text);
         json_decref(coco.whole);

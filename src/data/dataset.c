@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { DATASET_NAMES = 200 };
+
 /* Whether a name ends in `suffix` (small letters), in any case of ASCII letters, and is longer than it. */
 static bool dataset_ends_in(const char *name, const char *suffix)
 {
@@ -80,8 +82,8 @@ static int dataset_take_count(struct dataset_found *found, struct error *error)
     }
     long long most;
     if (!text_to_integer(digits, 1, INT32_MAX, &most)) {
-        return error_set(error, FOV_E_USAGE, "%s:%s: the number of samples must be 1 to %d", found->kind->name, argument,
-                         INT32_MAX);
+        return error_set(error, FOV_E_USAGE, "%s:%s: the number of samples must be 1 to %d", found->kind->name,
+                         argument, INT32_MAX);
     }
     found->most = (size_t)most;
     found->argument = NULL;
@@ -93,6 +95,18 @@ static int dataset_take_count(struct dataset_found *found, struct error *error)
         found->argument = found->folder;
     }
     return FOV_OK;
+}
+
+/* The names that stand for data by themselves, not for a way to read a path: "cifar10, cifar100, ...". */
+static const char *dataset_names(char out[DATASET_NAMES])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < data_source_table_count; i++) {
+        if (data_source_table[i]->open != NULL) {
+            used = text_append(out, DATASET_NAMES, used, "%s%s", used > 0 ? ", " : "", data_source_table[i]->name);
+        }
+    }
+    return out;
 }
 
 static bool dataset_refuse_count(const char *text, struct error *error);
@@ -242,7 +256,7 @@ static void dataset_refuse_directory(const char *text, struct error *error)
  * text. */
 static bool dataset_refuse_count(const char *text, struct error *error)
 {
-    char path[DATA_PATH_SIZE];
+    char path[DATA_PATH_SIZE], names[DATASET_NAMES];
     const char *colon = strrchr(text, ':');
     if (colon == NULL || colon[1] == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
         return false;
@@ -253,14 +267,15 @@ static bool dataset_refuse_count(const char *text, struct error *error)
         return false;
     }
     error_set(error, FOV_E_USAGE,
-              "%s: a count stands behind mnist, cifar10, cifar100 and digits alone; of samples in files --val-split 0.9 "
-              "leaves one in ten of each class to learn from",
-              text);
+              "%s: a count stands behind these names alone: %s; of samples in files --val-split 0.9 leaves one in ten "
+              "of each class to learn from",
+              text, dataset_names(names));
     return true;
 }
 
 static void dataset_refuse(const char *text, struct error *error)
 {
+    char names[DATASET_NAMES];
     if (dataset_refuse_count(text, error)) {
         return;
     }
@@ -270,8 +285,9 @@ static void dataset_refuse(const char *text, struct error *error)
     }
     if (file_exists(text)) {
         const char *advice = dataset_advice(text);
-        error_set(error, FOV_E_INPUT, "%s %s", text,
-                  advice ? advice : "is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)");
+        error_set(error, FOV_E_INPUT, "%s %s%s%s", text,
+                  advice ? advice : "is a file; a dataset is a directory or a name (",
+                  advice ? "" : dataset_names(names), advice ? "" : ")");
         return;
     }
     if (strchr(text, '/') || strchr(text, '.')) { // a path: names of datasets contain neither
@@ -282,8 +298,8 @@ static void dataset_refuse(const char *text, struct error *error)
     if (near) {
         error_set(error, FOV_E_USAGE, "no dataset \"%s\" and no such directory; did you mean \"%s\"?", text, near);
     } else {
-        error_set(error, FOV_E_USAGE,
-                  "no dataset \"%s\" and no such directory (datasets by name: mnist, cifar10, cifar100, digits)", text);
+        error_set(error, FOV_E_USAGE, "no dataset \"%s\" and no such directory (datasets by name: %s)", text,
+                  dataset_names(names));
     }
 }
 
@@ -386,6 +402,10 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
             dataset->labels[kept] = dataset->labels[i];
             dataset->chosen[kept++] = (uint32_t)i;
         }
+    }
+    if (status == FOV_OK && kept == 0) {
+        status = error_set(error, FOV_E_INPUT, "%s: %zu samples are too few to hold one back", dataset->name,
+                           dataset->count);
     }
     dataset->count = kept;
     memory_free(memory, held);

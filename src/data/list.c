@@ -36,6 +36,7 @@ int list_add(struct list *list, const char *picture, const char *second, int32_t
     sample->second = second ? memory_copy_text(list->memory, second, error) : NULL;
     if (sample->picture == NULL || (second && sample->second == NULL)) {
         memory_free(list->memory, sample->picture);
+        memory_free(list->memory, sample->second);
         return FOV_E_MEMORY;
     }
     list->count++;

@@ -113,13 +113,15 @@ int list_take_mask(const struct list *list, const struct listed *listed, struct 
 
 /* ---- trees of names (list_tree.c) -------------------------------------------------------------------------------- */
 
-/** All pictures in a folder and below it, sorted, as paths in the store; freed by list_paths_free. */
+/** Paths in a store; freed by list_paths_free. */
 struct list_paths {
     struct memory *memory;
     char **path;
     size_t count, capacity;
 };
-int list_pictures(const struct store *store, const char *folder, struct list_paths *paths, struct error *error);
+/** Adds all pictures in a folder of the list's store and below it, sorted. Folders nested too deep become an error of
+ *  the list's findings. */
+int list_pictures(struct list *list, const char *folder, struct list_paths *paths, struct error *error);
 int list_paths_add(struct list_paths *paths, const char *path, struct error *error);
 void list_paths_free(struct list_paths *paths);
 /** Descends into an archive's wrapper folder: if `path` holds exactly one folder and no pictures, `path` becomes that
@@ -128,8 +130,11 @@ bool list_descend(const struct store *store, char path[DATA_PATH_SIZE]);
 /** Reads and decodes a picture from a store. */
 int list_read_picture(const struct store *store, const char *path, struct picture *picture,
                       enum image_channels channels, struct error *error);
-/** Reads a text file of the store, at most 16 MiB; the text is zero-terminated, freed with memory_free. */
+/** Reads a text file of the store, at most 16 MiB, without a byte order mark; the text is zero-terminated, freed with
+ *  memory_free. */
 int list_read_text(const struct store *store, const char *path, struct memory *memory, char **text,
                    struct error *error);
+/** The length of the UTF-8 byte order mark that a text begins with, as some editors write it; 0: none. */
+size_t list_mark(const char *text);
 
 #endif

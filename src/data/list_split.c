@@ -36,12 +36,14 @@ int list_compare_naturally(const char *a, const char *b)
     return order ? order : strcmp(first, second);
 }
 
-/* Holds back a share of the `count` samples of one group, rounded down, but at least one if there are two or more. */
+/* Holds back a share of the `count` samples of one group, rounded down, but at least one if there are two or more, and
+ * never all. */
 static int hold_share(struct memory *memory, const uint32_t *group, size_t count, double share, int32_t label,
                       bool *held, struct error *error)
 {
     size_t wanted = (size_t)((double)count * share + 1e-9);
     wanted = wanted > 0 ? wanted : count > 1;
+    wanted = wanted < count ? wanted : count - 1;
     uint32_t *order = memory_allocate_raw(memory, count + 1, sizeof *order, "a split", error);
     if (order == NULL) {
         return FOV_E_MEMORY;
@@ -117,7 +119,8 @@ static int hold_listed(struct memory *memory, const char *file, struct keyed *ke
     uint8_t *bytes;
     size_t size, line_number = 0;
     int status = file_read(file, LARGEST, memory, &bytes, &size, error);
-    for (const char *line = (const char *)bytes; status == FOV_OK && line && *line;) {
+    const char *line = status == FOV_OK ? (const char *)bytes + list_mark((const char *)bytes) : NULL;
+    while (status == FOV_OK && *line) {
         size_t length = strcspn(line, "\r\n"), name = length;
         while (name > 0 && (line[name - 1] == ' ' || line[name - 1] == '\t')) {
             name--;
@@ -136,7 +139,7 @@ static int hold_listed(struct memory *memory, const char *file, struct keyed *ke
         line += length;
         line += line[0] == '\r' && line[1] == '\n' ? 2 : line[0] != '\0';
     }
-    memory_free(memory, status == FOV_OK || bytes ? bytes : NULL);
+    memory_free(memory, bytes);
     return status;
 }
 

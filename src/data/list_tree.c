@@ -22,9 +22,9 @@ int list_paths_add(struct list_paths *paths, const char *path, struct error *err
     return FOV_OK;
 }
 
-static int collect(const struct store *store, const char *folder, int depth, struct list_paths *paths,
-                   struct error *error)
+static int collect(struct list *list, const char *folder, int depth, struct list_paths *paths, struct error *error)
 {
+    const struct store *store = list->store;
     char **names, path[DATA_PATH_SIZE];
     size_t count;
     int status = store_list(store, folder, paths->memory, &names, &count, error);
@@ -35,8 +35,12 @@ static int collect(const struct store *store, const char *folder, int depth, str
         status = file_join(path, sizeof path, folder, names[i], error);
         if (status == FOV_OK && probe_name(names[i]) != NULL) {
             status = list_paths_add(paths, path, error);
-        } else if (status == FOV_OK && depth < TREE_DEPTH && store_look(store, path) == STORE_FOLDER) {
-            status = collect(store, path, depth + 1, paths, error);
+        } else if (status == FOV_OK && store_look(store, path) == STORE_FOLDER) {
+            status = depth < TREE_DEPTH
+                         ? collect(list, path, depth + 1, paths, error)
+                         : findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "folders too deep", path,
+                                        "error", error, "folders are nested more than %d deep (a link that loops?)",
+                                        TREE_DEPTH);
         }
     }
     memory_free(paths->memory, names);
@@ -49,9 +53,9 @@ static int compare_paths(const void *a, const void *b)
     return list_compare_naturally(*first, *second);
 }
 
-int list_pictures(const struct store *store, const char *folder, struct list_paths *paths, struct error *error)
+int list_pictures(struct list *list, const char *folder, struct list_paths *paths, struct error *error)
 {
-    int status = collect(store, folder, 0, paths, error);
+    int status = collect(list, folder, 0, paths, error);
     if (paths->count > 1) {
         qsort(paths->path, paths->count, sizeof *paths->path, compare_paths);
     }
@@ -104,7 +108,16 @@ int list_read_text(const struct store *store, const char *path, struct memory *m
         bytes = NULL;
     }
     *text = (char *)bytes;
+    if (bytes != NULL && list_mark(*text) > 0) {
+        memmove(bytes, bytes + list_mark(*text), size + 1 - list_mark(*text));
+    }
     return status;
+}
+
+size_t list_mark(const char *text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    return strncmp(text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
 }
 
 int list_read_classes(struct list *list, const char *folder, struct error *error)

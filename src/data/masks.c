@@ -82,6 +82,11 @@ static int decide(struct list *list, const struct seen *all, const char *example
         count += all->value[value];
         largest = all->value[value] && value != UNKNOWN ? value : largest;
     }
+    if (names > UNKNOWN) {
+        return findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "too many classes", example, "error",
+                            error, "%zu classes are named, but masks hold %d at most, 0 to %d: 255 means ignored",
+                            names, UNKNOWN, UNKNOWN - 1);
+    }
     bool two = !all->is_indexed && all->value[UNKNOWN] && largest <= 0 && names <= 2;
     bool apart = !all->is_indexed && names == 0 && !two && largest > 2 * count && count <= MOST_GREYS;
     if (all->is_lossy && names <= 2) {

@@ -267,8 +267,8 @@ static int scan_place(struct list *list, const struct place *place, const struct
     struct list_paths firsts = {.memory = memory}, seconds = {.memory = memory};
     bool together = place->second[0] == '\0';
     const char *second = together ? place->first : place->second;
-    int status = list_pictures(list->store, place->first, &firsts, error);
-    status = status ? status : list_pictures(list->store, second, &seconds, error);
+    int status = list_pictures(list, place->first, &firsts, error);
+    status = status ? status : list_pictures(list, second, &seconds, error);
     struct keyed *keyed = memory_allocate(memory, seconds.count + 1, sizeof *keyed, "paths", error);
     status = keyed ? status : FOV_E_MEMORY;
     size_t count = 0;

@@ -111,8 +111,9 @@ static int check_film(const fov_image *pictures, int count, int milliseconds, in
 {
     const fov_image *first = &pictures[0];
     if (count < 1 || milliseconds < 0 || milliseconds > 60000 || zoom < 0 || zoom > 64) {
-        return error_set(error, FOV_E_USAGE, "a GIF of %d pictures, %d ms each (0 to 60,000), enlarged %d times (1 to 64)",
-                         count, milliseconds, zoom);
+        return error_set(error, FOV_E_USAGE,
+                         "a GIF of %d pictures, %d ms each (0 to 60,000), enlarged %d times (1 to 64)", count,
+                         milliseconds, zoom);
     }
     for (int i = 0; i < count; i++) {
         const fov_image *p = &pictures[i];
@@ -122,9 +123,9 @@ static int check_film(const fov_image *pictures, int count, int milliseconds, in
                              i + 1);
         }
     }
-    int64_t height = (int64_t)first->height * (zoom > 0 ? zoom : 1), width = (int64_t)first->width * (zoom > 0 ? zoom : 1);
-    if (height > UINT16_MAX || width > UINT16_MAX) {
-        return error_set(error, FOV_E_USAGE, "a GIF of %lld x %lld pixels (at most %d a side)", (long long)width,
+    int64_t times = zoom > 0 ? zoom : 1, height = first->height * times, width = first->width * times;
+    if (height < 1 || width < 1 || height > UINT16_MAX || width > UINT16_MAX) {
+        return error_set(error, FOV_E_USAGE, "a GIF of %lld x %lld pixels (1 to %d a side)", (long long)width,
                          (long long)height, UINT16_MAX);
     }
     return FOV_OK;

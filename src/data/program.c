@@ -135,7 +135,7 @@ static fov_sample view(const struct fov_dataset *dataset, size_t index)
     size_t other = (size_t)p->other_height * (size_t)p->other_width * (size_t)p->other_channels;
     fov_sample at = {.height = p->height, .width = p->width, .channels = p->channels};
     at.pixels = p->pixels + index * area * (size_t)p->channels;
-    at.label = p->labels != NULL ? p->labels[index] : 0;
+    at.label = dataset->labels != NULL ? dataset->labels[index] : 0; /* the copy: .labels need not live on */
     if (p->numbers != NULL) {
         at.numbers = p->numbers + index * (size_t)(dataset->target == FOV_TARGET_VALUES ? p->values : p->classes);
     }
@@ -156,7 +156,6 @@ static fov_sample view(const struct fov_dataset *dataset, size_t index)
 static int array_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
 {
     fov_sample at = view(dataset, index);
-    at.label = dataset->labels != NULL ? dataset->labels[index] : 0; /* the copy: the program may have freed .labels */
     return copy_target(dataset, &at, sample, error);
 }
 

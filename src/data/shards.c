@@ -39,8 +39,18 @@ static int role_of(const char *name)
     return LIST_WITHOUT_SPLIT;
 }
 
-/* Whether a folder has a picture and a .cls or .json with the same key. Names are sorted, so that these are
- * neighbours. */
+/* The number of names, from `first` on, that share its key. */
+static size_t count_key(char *const *names, size_t first, size_t count)
+{
+    size_t key = key_of(names[first]), end = first + 1;
+    while (end < count && key_of(names[end]) == key && strncmp(names[end], names[first], key) == 0) {
+        end++;
+    }
+    return end - first;
+}
+
+/* Whether a folder has a picture and a .cls or .json with the same key. Names are sorted, so that these lie side by
+ * side, in an order that their suffixes give. */
 static bool has_keys(const struct store *store, struct memory *memory, const char *folder)
 {
     char **names = NULL;
@@ -49,13 +59,14 @@ static bool has_keys(const struct store *store, struct memory *memory, const cha
     if (store_list(store, folder, memory, &names, &count, NULL) != FOV_OK) {
         return false;
     }
-    for (size_t i = 1; i < count && !found; i++) {
-        size_t key = key_of(names[i]);
-        bool same = key == key_of(names[i - 1]) && key > 0 && strncmp(names[i], names[i - 1], key) == 0;
-        const char *first = names[i - 1], *second = names[i];
-        found = same && ((has_ending(first, ".cls") && probe_name(second)) ||
-                         (has_ending(second, ".cls") && probe_name(first)) ||
-                         (has_ending(second, ".json") && probe_name(first)));
+    for (size_t i = 0, here; i < count && !found; i += here) {
+        bool has_picture = false, has_class = false;
+        here = key_of(names[i]) > 0 ? count_key(names, i, count) : 1;
+        for (size_t k = i; k < i + here; k++) {
+            has_picture = has_picture || probe_name(names[k]) != NULL;
+            has_class = has_class || has_ending(names[k], ".cls") || has_ending(names[k], ".json");
+        }
+        found = has_picture && has_class;
     }
     memory_free(memory, names);
     return found;
@@ -147,16 +158,6 @@ static int label_of(struct list *list, const char *word, bool *is_numbered, int3
 }
 
 /* ---- samples ----------------------------------------------------------------------------------------------------- */
-
-/* The number of names, from `first` on, that share its key. */
-static size_t count_key(char *const *names, size_t first, size_t count)
-{
-    size_t key = key_of(names[first]), end = first + 1;
-    while (end < count && key_of(names[end]) == key && strncmp(names[end], names[first], key) == 0) {
-        end++;
-    }
-    return end - first;
-}
 
 static int add_key(struct list *list, const char *folder, char *const *names, size_t count, int role, bool *is_numbered,
                    struct error *error)

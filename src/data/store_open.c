@@ -237,6 +237,24 @@ static int open_pattern(struct store *store, const char *path, const struct patt
     return status;
 }
 
+/* Whether a file is a tar, by its name: one of the shards that a folder may hold. */
+static bool is_shard(const char *name)
+{
+    return archive_suffix(name) > 0 && !ends_in(name, strlen(name), ".zip");
+}
+
+/* Notes a file beside shards that is not read: a zip may hold samples, other files do not. */
+static int note_beside(struct store *store, const char *path, const char *name, struct error *error)
+{
+    if (folder_is_system(name)) {
+        return FOV_OK;
+    }
+    bool is_archive = archive_suffix(name) > 0;
+    return findings_add(&store->findings, FINDING_OF_ALL, is_archive ? FOV_FINDING_WARNING : FOV_FINDING_NOTE,
+                        is_archive ? "archive not read" : "other file", path, "skipped", error,
+                        is_archive ? "a zip beside tar archives, which alone are the data" : "not a tar archive");
+}
+
 /* If a folder holds tar archives and nothing else that could be data, adds these as shards. */
 static int open_shards(struct store *store, const char *path, struct error *error)
 {
@@ -244,15 +262,15 @@ static int open_shards(struct store *store, const char *path, struct error *erro
     size_t count, shards = 0, others = 0;
     int status = file_list(path, store->memory, &names, &count, error);
     for (size_t i = 0; i < count && status == FOV_OK; i++) {
-        bool tar = archive_suffix(names[i]) > 0 && !ends_in(names[i], strlen(names[i]), ".zip");
+        bool tar = is_shard(names[i]);
         status = file_join(shard, sizeof shard, path, names[i], error);
         shards += tar;
         others += !tar && (file_is_directory(shard) || probe_name(names[i]) != NULL);
     }
     for (size_t i = 0; i < count && status == FOV_OK && others == 0 && shards > 0; i++) {
-        if (archive_suffix(names[i]) > 0 && !ends_in(names[i], strlen(names[i]), ".zip")) {
-            status = file_join(shard, sizeof shard, path, names[i], error);
-            status = status ? status : add_shard(store, shard, error);
+        status = file_join(shard, sizeof shard, path, names[i], error);
+        if (status == FOV_OK) {
+            status = is_shard(names[i]) ? add_shard(store, shard, error) : note_beside(store, shard, names[i], error);
         }
     }
     memory_free(store->memory, names);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/csv.h"
 #include "data/list.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ struct table {
     const char *file;
     char folder[DATA_PATH_SIZE], stem[DATA_PATH_SIZE];
     int role; /* the split that its name gives, "train.csv"; LIST_WITHOUT_SPLIT */
+    bool is_ordered;         /* its columns stand in another order than those of the folder's first table */
+    size_t order[CSV_FIELDS]; /* if so: the column of this table that is each column of the first one */
 };
 
 static int table_begin(struct table *table, struct list *list, const char *file)
@@ -240,14 +243,25 @@ static char *next_class(char **cell, const char *separators)
 typedef int take_row(struct table *table, const struct columns *columns, struct csv *row, void *user,
                      struct error *error);
 
-/* Calls `take` for each row but the header; parses a copy, as parsing changes the text. */
+/* Puts a row's fields into the order of the first table's columns. */
+static void order_fields(const struct table *table, struct csv *row, char *fields[CSV_FIELDS])
+{
+    for (size_t i = 0; i < row->count; i++) {
+        fields[i] = row->field[table->order[i]];
+    }
+    memcpy(row->field, fields, row->count * sizeof *fields);
+}
+
+/* Calls `take` for each row but the header, with its fields in the order of the first table's columns; parses a copy,
+ * as parsing changes the text. */
 static int each_row(struct table *table, const struct columns *columns, const char *text, take_row *take, void *user,
                     struct error *error)
 {
     struct memory *memory = table->list->memory;
     char *copy = memory_copy_text(memory, text, error);
     struct csv *csv = memory_allocate_raw(memory, 1, sizeof *csv, "a table", error);
-    int status = copy && csv ? FOV_OK : FOV_E_MEMORY;
+    char **fields = memory_allocate_raw(memory, CSV_FIELDS, sizeof *fields, "a table", error);
+    int status = copy && csv && fields ? FOV_OK : FOV_E_MEMORY;
     bool there = true, first = true;
     if (status == FOV_OK) {
         csv_begin(csv, copy);
@@ -257,13 +271,17 @@ static int each_row(struct table *table, const struct columns *columns, const ch
         if (status) {
             error_prefix(error, "%s", table->file);
         } else if (there && !(first && columns->has_header)) {
-            status = csv->count == columns->count
-                         ? take(table, columns, csv, user, error)
-                         : error_set(error, FOV_E_INPUT, "%s, line %zu: %zu fields, but the first line has %zu",
-                                     table->file, csv->line, csv->count, columns->count);
+            bool is_whole = csv->count == columns->count;
+            if (is_whole && table->is_ordered) {
+                order_fields(table, csv, fields);
+            }
+            status = is_whole ? take(table, columns, csv, user, error)
+                              : error_set(error, FOV_E_INPUT, "%s, line %zu: %zu fields, but the first line has %zu",
+                                          table->file, csv->line, csv->count, columns->count);
         }
         first = false;
     }
+    memory_free(memory, fields);
     memory_free(memory, csv);
     memory_free(memory, copy);
     return status;
@@ -387,7 +405,10 @@ static int take_sample(struct table *table, const struct columns *columns, struc
         double number = 0;
         if (columns->is_value[i]) {
             (void)text_to_number(row->field[i], &number);
-            status = list_add_number(list, (float)number, error);
+            status = fabs(number) <= (double)FLT_MAX
+                         ? list_add_number(list, (float)number, error)
+                         : error_set(error, FOV_E_INPUT, "%s, line %zu: \"%.40s\" is too large for a value, %g at most",
+                                     table->file, row->line, row->field[i], (double)FLT_MAX);
         }
     }
     return status;
@@ -436,6 +457,84 @@ static int open_table(struct tables *tables, struct list *list, const char *file
     return status;
 }
 
+/* How column k of the first table is found in another: by its exact name; by what it is (the path, the split, the
+ * label); by its name in any case of letters. Each way is tried for all columns before the next. */
+enum match { MATCH_EXACT, MATCH_ROLE, MATCH_ANY_CASE, MATCHES };
+
+static bool matches(enum match way, const struct csv *first, const struct columns *wanted, size_t k,
+                    const struct csv *other, const struct columns *given, size_t i)
+{
+    return way == MATCH_EXACT  ? strcmp(first->field[k], other->field[i]) == 0
+           : way == MATCH_ROLE ? (k == wanted->path && i == given->path) ||
+                                     (k == wanted->split && i == given->split) ||
+                                     (k == wanted->label && i == given->label)
+                               : folder_compare_names(first->field[k], other->field[i]) == 0;
+}
+
+/* Lists the columns of a header: "path", "x", "y". */
+static const char *list_columns(const struct csv *header, char *out, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < header->count; i++) {
+        used = text_append(out, size, used, "%s\"%.40s\"", i > 0 ? ", " : "", header->field[i]);
+    }
+    return out;
+}
+
+/* Finds the columns of the first table in another table, by the headers of both. */
+static int match_headers(struct table *table, const struct columns *columns, const struct csv *other,
+                         const struct table *first_table, const struct columns *first_columns, const struct csv *first,
+                         struct error *error)
+{
+    bool is_found[CSV_FIELDS] = {false}, is_used[CSV_FIELDS] = {false};
+    size_t found = 0;
+    for (enum match way = MATCH_EXACT; way < MATCHES; way++) {
+        for (size_t k = 0; k < first->count; k++) {
+            for (size_t i = 0; i < other->count && !is_found[k]; i++) {
+                if (!is_used[i] && matches(way, first, first_columns, k, other, columns, i)) {
+                    is_found[k] = is_used[i] = true;
+                    table->order[k] = i;
+                    table->is_ordered = table->is_ordered || k != i;
+                    found++;
+                }
+            }
+        }
+    }
+    char lists[2][400];
+    return found == first->count && found == other->count
+               ? FOV_OK
+               : error_set(error, FOV_E_INPUT, "%s has other columns (%s) than %s (%s)", table->file,
+                           list_columns(other, lists[0], sizeof lists[0]), first_table->file,
+                           list_columns(first, lists[1], sizeof lists[1]));
+}
+
+/* Matches the columns of table `i` with those of the first: by their names or, where a header is missing, by their
+ * places. */
+static int match_columns(struct tables *tables, size_t i, const struct csv *first, struct error *error)
+{
+    struct memory *memory = tables->table[i].list->memory;
+    const struct columns *columns = &tables->columns[i], *wanted = &tables->columns[0];
+    if (!columns->has_header || !wanted->has_header) {
+        return columns->count == wanted->count && columns->path == wanted->path
+                   ? FOV_OK
+                   : error_set(error, FOV_E_INPUT, "%s has other columns than %s: %zu and %zu", tables->file[i],
+                               tables->file[0], columns->count, wanted->count);
+    }
+    struct csv *header = memory_allocate_raw(memory, 1, sizeof *header, "a table", error);
+    char *text = memory_copy_text(memory, tables->text[i], error);
+    int status = header && text ? FOV_OK : FOV_E_MEMORY;
+    bool there;
+    if (status == FOV_OK) {
+        csv_begin(header, text);
+        status = csv_next(header, &there, error);
+    }
+    status = status ? status
+                    : match_headers(&tables->table[i], columns, header, &tables->table[0], wanted, first, error);
+    memory_free(memory, text);
+    memory_free(memory, header);
+    return status;
+}
+
 /* Reads the facts and names of all tables, then their samples. */
 static int read_tables(struct tables *tables, struct list *list, struct error *error)
 {
@@ -445,20 +544,20 @@ static int read_tables(struct tables *tables, struct list *list, struct error *e
     char *first = memory_copy_text(memory, tables->text[0], error);
     int status = facts && header && first ? FOV_OK : FOV_E_MEMORY;
     bool there;
-    for (size_t i = 0; i < tables->count && status == FOV_OK; i++) {
-        status = each_row(&tables->table[i], &tables->columns[i], tables->text[i], take_facts, facts, error);
-    }
     if (status == FOV_OK) {
         csv_begin(header, first);
         status = csv_next(header, &there, error);
+    }
+    for (size_t i = 1; i < tables->count && status == FOV_OK; i++) {
+        status = match_columns(tables, i, header, error);
+    }
+    for (size_t i = 0; i < tables->count && status == FOV_OK; i++) {
+        status = each_row(&tables->table[i], &tables->columns[i], tables->text[i], take_facts, facts, error);
     }
     struct columns *columns = &tables->columns[0];
     status = status ? status : choose_target(&tables->table[0], columns, facts, header->field, error);
     for (size_t i = 1; i < tables->count && status == FOV_OK; i++) {
         bool has_header = tables->columns[i].has_header;
-        if (tables->columns[i].count != columns->count || tables->columns[i].path != columns->path) {
-            status = error_set(error, FOV_E_INPUT, "%s has other columns than %s", tables->file[i], tables->file[0]);
-        }
         tables->columns[i] = *columns;
         tables->columns[i].has_header = has_header;
     }
@@ -506,7 +605,10 @@ static int find_tables(struct tables *tables, struct list *list, struct error *e
             snprintf(stem, sizeof stem, "%.*s", (int)(strlen(names[i]) > 4 ? strlen(names[i]) - 4 : 0), names[i]);
             bool wanted = is_table(names[i]) && *names[i] != '.' &&
                           (found == 1 || (splits > 0 && folder_role(stem) != FOLDER_ROLES));
-            if (wanted && tables->count < MOST_TABLES) {
+            if (wanted && tables->count == MOST_TABLES) {
+                status = findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "too many tables", root,
+                                      "error", error, "more than %d tables are named after splits", MOST_TABLES);
+            } else if (wanted) {
                 status = file_join(path, sizeof path, root, names[i], error);
                 status = status ? status : open_table(tables, list, path, error);
             }

@@ -31,7 +31,9 @@ struct tar_library {
     int (*read_support_format_tar)(struct archive *);
     mode_t (*entry_filetype)(struct archive_entry *);
     const char *(*entry_hardlink)(struct archive_entry *);
+    const char *(*entry_hardlink_utf8)(struct archive_entry *);
     const char *(*entry_pathname)(struct archive_entry *);
+    const char *(*entry_pathname_utf8)(struct archive_entry *);
     la_int64_t (*entry_size)(struct archive_entry *);
     int (*entry_sparse_count)(struct archive_entry *);
 };
@@ -56,7 +58,9 @@ static const struct library_function tar_functions[] = {
     LIBRARY_FUNCTION(struct tar_library, read_support_format_tar, archive_read_support_format_tar),
     LIBRARY_FUNCTION(struct tar_library, entry_filetype, archive_entry_filetype),
     LIBRARY_FUNCTION(struct tar_library, entry_hardlink, archive_entry_hardlink),
+    LIBRARY_FUNCTION(struct tar_library, entry_hardlink_utf8, archive_entry_hardlink_utf8),
     LIBRARY_FUNCTION(struct tar_library, entry_pathname, archive_entry_pathname),
+    LIBRARY_FUNCTION(struct tar_library, entry_pathname_utf8, archive_entry_pathname_utf8),
     LIBRARY_FUNCTION(struct tar_library, entry_size, archive_entry_size),
     LIBRARY_FUNCTION(struct tar_library, entry_sparse_count, archive_entry_sparse_count),
     {NULL, 0},
@@ -124,17 +128,27 @@ static int hold(struct store *store, const struct tar_reader *from, struct store
                                                                            : "it ends too early");
 }
 
+/* The name of an entry: as its bytes are or, where libarchive cannot put it into the locale's encoding, in UTF-8. */
+static const char *path_of(const struct tar_library *call, struct archive_entry *header)
+{
+    const char *name = call->entry_pathname(header);
+    return name != NULL ? name : call->entry_pathname_utf8(header);
+}
+
 static int take_entry(struct store *store, size_t which, const struct tar_reader *from, struct archive_entry *header,
                       struct error *error)
 {
     const struct tar_library *call = &from->call;
-    const char *name = call->entry_pathname(header);
-    name = name ? name : "";
+    const char *name = path_of(call, header);
+    if (name == NULL) {
+        return store_skip(store, which, "", 0, "unreadable entry", "its name cannot be read", error);
+    }
     size_t length = strlen(name);
     la_int64_t size = call->entry_size(header);
     bool plain = call->filter_code(from->tar, 0) == ARCHIVE_FILTER_NONE && call->entry_sparse_count(header) == 0;
     struct store_entry entry = {.packing = STORE_AS_IT_IS};
-    if (call->entry_hardlink(header) != NULL || call->entry_filetype(header) == AE_IFLNK) {
+    bool is_link = call->entry_hardlink(header) != NULL || call->entry_hardlink_utf8(header) != NULL;
+    if (is_link || call->entry_filetype(header) == AE_IFLNK) {
         return store_skip(store, which, name, length, "link", "a link, which is not followed in an archive", error);
     }
     if (call->entry_filetype(header) == AE_IFDIR) {

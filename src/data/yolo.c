@@ -1,132 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Boxes in YOLO's format: for images/A.jpg a text file labels/A.txt with a line "class x y width height" per object:
  * centre and size as shares of the picture's width and height. For an outline (more pairs of numbers) the box around it
- * is used. A data.yaml names the classes and the splits; only the subset of YAML that such files use is read. */
+ * is used. A data.yaml names the classes and the splits: yolo_description.c. */
 #include "base/text.h"
 #include "data/boxes.h"
+#include "data/yolo.h"
 #include <float.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { WORD = 256, MOST_CLASSES = 10000, MOST_NUMBERS = 20000 };
-
-/* ---- data.yaml --------------------------------------------------------------------------------------------------- */
-
-/* The content of a data.yaml. */
-struct description {
-    char root[DATA_PATH_SIZE];                /* folder of the file, with its "path" appended */
-    char split[FOLDER_ROLES][DATA_PATH_SIZE]; /* "": it names none */
-};
-
-/* Strips quotes, comment and surrounding space from a value, in place. */
-static char *bare(char *value)
-{
-    value += strspn(value, " \t");
-    char quote = *value == '"' || *value == '\'' ? *value : '\0';
-    char *end = quote ? strchr(value + 1, quote) : NULL;
-    if (end != NULL) {
-        *end = '\0';
-        return value + 1;
-    }
-    char *comment = strstr(value, " #");
-    size_t length = comment ? (size_t)(comment - value) : strlen(value);
-    while (length > 0 && strchr(" \t\r", value[length - 1])) {
-        length--;
-    }
-    value[length] = '\0';
-    return value;
-}
-
-/* Adds the class names of a list "[a, 'b', c]". */
-static int take_flow(struct list *list, char *value, struct error *error)
-{
-    int status = FOV_OK;
-    char *at = value + 1;
-    while (status == FOV_OK && *at && *at != ']') {
-        at += strspn(at, " \t,");
-        char quote = *at == '"' || *at == '\'' ? *at : '\0';
-        char *end = quote ? strchr(at + 1, quote) : at + strcspn(at, ",]");
-        if (end == NULL || *at == ']' || *at == '\0') {
-            break;
-        }
-        char last = *end;
-        *end = '\0';
-        status = list_add_class(list, quote ? at + 1 : bare(at), error);
-        *end = last;
-        at = end + (quote != '\0');
-    }
-    return status;
-}
-
-/* Adds the class name of a line of the block below "names:": "- cat", or "0: cat". */
-static int take_name(struct list *list, char *line, struct error *error)
-{
-    char *value = line + strspn(line, " \t");
-    if (*value == '-') {
-        return list_add_class(list, bare(value + 1), error);
-    }
-    long long number;
-    char *colon = strchr(value, ':');
-    if (colon == NULL) {
-        return FOV_OK;
-    }
-    *colon = '\0';
-    if (!text_to_integer(bare(value), 0, MOST_CLASSES, &number) || (size_t)number != list->class_count) {
-        return error_set(error, FOV_E_INPUT, "names: \"%.40s\" where number %zu was expected", value,
-                         list->class_count);
-    }
-    return list_add_class(list, bare(colon + 1), error);
-}
-
-static int take_key(struct list *list, struct description *description, const char *key, char *value, bool *in_names,
-                    struct error *error)
-{
-    enum folder_role role = folder_role(key);
-    *in_names = strcmp(key, "names") == 0 && *bare(value) == '\0';
-    if (strcmp(key, "names") == 0 && value[strspn(value, " \t")] == '[') {
-        return take_flow(list, value + strspn(value, " \t"), error);
-    }
-    value = bare(value);
-    if (strcmp(key, "path") == 0 && *value != '\0' && *value != '/' && strcmp(value, ".") != 0) {
-        text_append(description->root, DATA_PATH_SIZE, strlen(description->root), "/%s", value);
-    } else if (role != FOLDER_ROLES && *value != '\0' && *value != '[') {
-        snprintf(description->split[role], DATA_PATH_SIZE, "%s", value);
-    }
-    return FOV_OK;
-}
-
-static int read_description(struct list *list, const char *file, struct description *description, struct error *error)
-{
-    char *text, *line;
-    const char *slash = strrchr(file, '/');
-    int status = list_read_text(list->store, file, list->memory, &text, error);
-    *description = (struct description){.root = "."};
-    if (slash != NULL) {
-        snprintf(description->root, DATA_PATH_SIZE, "%.*s", (int)(slash - file), file);
-    }
-    bool in_names = false;
-    line = text;
-    for (size_t number = 1; status == FOV_OK && *line; number++) {
-        size_t length = strcspn(line, "\r\n");
-        char end = line[length], *next = line + length + (end == '\r' && line[length + 1] == '\n') + (end != '\0');
-        char *colon;
-        line[length] = '\0';
-        if (line[strspn(line, " \t")] == '\0' || line[strspn(line, " \t")] == '#') {
-            // nothing
-        } else if (in_names && strchr(" \t-", *line)) {
-            status = take_name(list, line, error);
-        } else if (strchr(" \t-", *line) == NULL && (colon = strchr(line, ':')) != NULL) {
-            *colon = '\0';
-            status = take_key(list, description, bare(line), colon + 1, &in_names, error);
-        }
-        if (status == FOV_E_INPUT) {
-            error_prefix(error, "%s, line %zu", file, number);
-        }
-        line = next;
-    }
-    memory_free(list->memory, text);
-    return status;
-}
 
 /* ---- labels ------------------------------------------------------------------------------------------------------ */
 
@@ -231,7 +114,7 @@ static int add_sample(struct list *list, const char *picture, int role, double *
 static int add_folder(struct list *list, const char *folder, int role, double *numbers, struct error *error)
 {
     struct list_paths paths = {.memory = list->memory};
-    int status = list_pictures(list->store, folder, &paths, error);
+    int status = list_pictures(list, folder, &paths, error);
     for (size_t i = 0; i < paths.count && status == FOV_OK; i++) {
         status = add_sample(list, paths.path[i], role, numbers, error);
     }
@@ -249,8 +132,11 @@ static int add_listed(struct list *list, const char *root, const char *file, int
     for (size_t number = 1; status == FOV_OK && *line; number++) {
         size_t length = strcspn(line, "\r\n");
         char end = line[length], *next = line + length + (end == '\r' && line[length + 1] == '\n') + (end != '\0');
+        while (length > 0 && strchr(" \t", line[length - 1]) != NULL) {
+            length--;
+        }
         line[length] = '\0';
-        const char *name = bare(line);
+        const char *name = line + strspn(line, " \t");
         name += strncmp(name, "./", 2) == 0 ? 2 : 0;
         int fits = snprintf(path, sizeof path, "%s/%s", root, name);
         if (*name != '\0' && (fits < 0 || fits >= DATA_PATH_SIZE || store_look(list->store, path) != STORE_FILE)) {
@@ -265,25 +151,38 @@ static int add_listed(struct list *list, const char *root, const char *file, int
     return status;
 }
 
-/* Adds a split of the description: its path as written, or without the leading "../" that some tools write. */
-static int add_split(struct list *list, const struct description *description, int role, double *numbers,
-                     struct error *error)
+/* Adds a path of a split: as the description has it, or without the leading "../" that some tools write. */
+static int add_path(struct list *list, const char *root, const char *given, int role, double *numbers,
+                    struct error *error)
 {
     char path[DATA_PATH_SIZE];
-    const char *value = description->split[role];
+    const char *value = given;
     for (int plain = 0; plain < 2; plain++) {
-        int fits = snprintf(path, sizeof path, "%s/%s", description->root, value);
+        int fits = snprintf(path, sizeof path, "%s/%s", root, value);
         enum store_kind kind = fits > 0 && fits < DATA_PATH_SIZE ? store_look(list->store, path) : STORE_NOTHING;
         if (kind != STORE_NOTHING) {
             return kind == STORE_FOLDER ? add_folder(list, path, role, numbers, error)
-                                        : add_listed(list, description->root, path, role, numbers, error);
+                                        : add_listed(list, root, path, role, numbers, error);
         }
         while (strncmp(value, "../", 3) == 0 || strncmp(value, "./", 2) == 0) {
             value += *value == '.' && value[1] == '.' ? 3 : 2;
         }
     }
     return findings_add(&list->findings, role, FOV_FINDING_WARNING, "missing split", store_path(list->store), "skipped",
-                        error, "the description names \"%.200s\", which is not there", description->split[role]);
+                        error, "the description names \"%.200s\", which is not there", given);
+}
+
+static int add_splits(struct list *list, const struct yolo_description *description, double *numbers,
+                      struct error *error)
+{
+    int status = FOV_OK;
+    for (int role = 0; role < FOLDER_ROLES; role++) {
+        const struct list_paths *paths = &description->split[role];
+        for (size_t i = 0; i < paths->count && status == FOV_OK; i++) {
+            status = add_path(list, description->root, paths->path[i], role, numbers, error);
+        }
+    }
+    return status;
 }
 
 /* ---- the source -------------------------------------------------------------------------------------------------- */
@@ -371,7 +270,8 @@ static int number_classes(struct list *list, struct error *error)
 static int scan_with(struct list *list, double *numbers, struct error *error)
 {
     char root[DATA_PATH_SIZE] = "", file[DATA_PATH_SIZE] = "";
-    struct description *description = memory_allocate(list->memory, 1, sizeof *description, "a description", error);
+    struct yolo_description *description =
+        memory_allocate(list->memory, 1, sizeof *description, "a description", error);
     int status = description ? FOV_OK : FOV_E_MEMORY;
     bool found = list->index != NULL || find_root(list->store, root, file);
     if (status == FOV_OK && list->index != NULL) {
@@ -381,16 +281,17 @@ static int scan_with(struct list *list, double *numbers, struct error *error)
         status = findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no labels", store_path(list->store),
                               "error", error, "no folder \"labels\" with .txt files in it");
     } else if (status == FOV_OK && *file != '\0') {
-        status = read_description(list, file, description, error);
-        for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
-            status = description->split[role][0] ? add_split(list, description, role, numbers, error) : FOV_OK;
-        }
+        status = yolo_description_read(description, list, file, error);
+        status = status ? status : add_splits(list, description, numbers, error);
         snprintf(root, sizeof root, "%s", description->root);
     } else if (status == FOV_OK) {
         status = list_read_classes(list, root, error);
     }
     if (status == FOV_OK && found && list->count == 0 && list->findings.errors == 0) {
         status = add_by_names(list, root, numbers, error);
+    }
+    if (description != NULL) {
+        yolo_description_free(description);
     }
     memory_free(list->memory, description);
     return status ? status : number_classes(list, error);

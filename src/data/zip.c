@@ -47,15 +47,26 @@ struct zip_directory {
     uint64_t shift; /* bytes before the zip in a self-extracting archive; added to all offsets */
 };
 
+/* Finds where the Zip64 form of the end record lies, by the locator in front of the end record; false: no locator. */
+static bool find_end_64(const struct store_archive *archive, uint64_t end, uint64_t *at)
+{
+    uint8_t locator[ZIP_LOCATOR];
+    if (end < ZIP_LOCATOR || store_archive_read(archive, end - ZIP_LOCATOR, locator, sizeof locator, NULL) != FOV_OK ||
+        memcmp(locator, "PK\6\7", 4) != 0) {
+        return false;
+    }
+    *at = little_endian_8(locator + 8);
+    return true;
+}
+
 static int read_end_64(const struct store_archive *archive, uint64_t end, struct zip_directory *directory,
                        struct error *error)
 {
-    uint8_t locator[ZIP_LOCATOR], record[ZIP_END_64];
-    if (end < ZIP_LOCATOR || store_archive_read(archive, end - ZIP_LOCATOR, locator, sizeof locator, NULL) != FOV_OK ||
-        memcmp(locator, "PK\6\7", 4) != 0) {
+    uint8_t record[ZIP_END_64];
+    uint64_t at;
+    if (!find_end_64(archive, end, &at)) {
         return error_set(error, FOV_E_INPUT, "damaged zip: it lacks the record for large archives");
     }
-    uint64_t at = little_endian_8(locator + 8);
     if (at > end || store_archive_read(archive, at, record, sizeof record, NULL) != FOV_OK ||
         memcmp(record, "PK\6\6", 4) != 0) {
         return error_set(error, FOV_E_INPUT, "damaged zip: its record for large archives is not where it should be");
@@ -83,13 +94,14 @@ static int find_directory(const struct store *store, const struct store_archive 
         status = error_set(error, FOV_E_INPUT, "damaged or truncated zip: it has no directory at its end");
     }
     if (status == FOV_OK) {
-        uint64_t end = archive->size - tail + (uint64_t)(record - bytes);
+        uint64_t end = archive->size - tail + (uint64_t)(record - bytes), large;
         *directory = (struct zip_directory){.count = little_endian(record + 10, 2),
                                             .size = little_endian(record + 12, 4),
                                             .offset = little_endian(record + 16, 4)};
         if (little_endian(record + 4, 2) != 0 && little_endian(record + 4, 2) != UINT16_MAX) {
             status = error_set(error, FOV_E_INPUT, "the last of several parts of a zip: join them first (zip -s 0)");
-        } else if (directory->count == UINT16_MAX || directory->size == UINT32_MAX || directory->offset == UINT32_MAX) {
+        } else if (directory->size == UINT32_MAX || directory->offset == UINT32_MAX ||
+                   (directory->count == UINT16_MAX && find_end_64(archive, end, &large))) {
             status = read_end_64(archive, end, directory, error);
         } else if (directory->size <= end && directory->offset <= end - directory->size) {
             directory->shift = end - directory->size - directory->offset;
@@ -163,6 +175,11 @@ static const char *judge(const struct store_archive *archive, const uint8_t *rec
     return NULL;
 }
 
+static bool has_entry(const uint8_t *directory, size_t at, size_t size)
+{
+    return size - at >= ZIP_ENTRY && memcmp(directory + at, "PK\1\2", 4) == 0;
+}
+
 int zip_index(struct store *store, size_t which, struct error *error)
 {
     const struct store_archive *archive = &store->archives[which];
@@ -175,12 +192,13 @@ int zip_index(struct store *store, size_t which, struct error *error)
     uint8_t *bytes = memory_allocate_raw(store->memory, size + 1, 1, "a zip's directory", error);
     status = bytes ? store_archive_read(archive, directory.offset + directory.shift, bytes, size, error) : FOV_E_MEMORY;
     size_t at = 0;
-    for (uint64_t i = 0; i < directory.count && status == FOV_OK; i++) {
+    // some archivers count only to 65,535 and begin again: the directory goes on as long as entries follow
+    for (uint64_t i = 0; status == FOV_OK && (i < directory.count || has_entry(bytes, at, size)); i++) {
         const uint8_t *record = bytes + at;
         size_t left = size - at, name = left >= ZIP_ENTRY ? little_endian(record + 28, 2) : 0;
         size_t extra = left >= ZIP_ENTRY ? little_endian(record + 30, 2) : 0;
         size_t comment = left >= ZIP_ENTRY ? little_endian(record + 32, 2) : 0;
-        if (left < ZIP_ENTRY || memcmp(record, "PK\1\2", 4) != 0 || left - ZIP_ENTRY < name + extra + comment) {
+        if (!has_entry(bytes, at, size) || left - ZIP_ENTRY < name + extra + comment) {
             status = error_set(error, FOV_E_INPUT, "damaged zip: entry %llu of its directory is none",
                                (unsigned long long)i + 1);
             break;

@@ -298,8 +298,8 @@ int fov_filter_kernel(fov_context *context, const char *name, float *weights, in
         return FOV_E_USAGE;
     }
     call_fresh(context);
-    if (name == NULL) {
-        return call_refuse(context, "fov_filter_kernel: name is NULL");
+    if (name == NULL || weights == NULL || rows == NULL || columns == NULL) {
+        return call_refuse(context, "fov_filter_kernel: name, weights, rows or columns is NULL");
     }
     struct filter_kernel *kernel;
     double                size;

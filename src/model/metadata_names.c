@@ -225,9 +225,13 @@ int fov_model_read_classes(fov_model *model, const char *path)
     size_t        size;
     int           status = file_read(path, MOST, names.memory, &bytes, &size, error);
     if (!status) {
-        const char *text = (const char *)bytes, *start = skip_spaces(text);
+        const char *mark = "\xef\xbb\xbf"; /* a byte order mark, as some editors put it */
+        size_t      skipped = strncmp((const char *)bytes, mark, 3) == 0 ? 3 : 0;
+        const char *text = (const char *)bytes + skipped, *start = skip_spaces(text);
         bool        is_json = *start == '[' || *start == '{';
-        status = strlen(text) < size ? FOV_E_INPUT : is_json ? read_names(&names, start) : read_lines(&names, text);
+        status = strlen(text) < size - skipped ? FOV_E_INPUT
+                 : is_json                     ? read_names(&names, start)
+                                               : read_lines(&names, text);
         if (status == FOV_E_INPUT) {
             status = error_set(error, FOV_E_INPUT,
                                "%s: neither a name to a line, nor a list or dictionary with a name for each number",

@@ -10,7 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_USES = 32, TEXT_SIZE = 2048, WORD_SIZE = 128, MOST_REACH = 96 };
+enum {
+    MOST_USES = 32,
+    WORD_SIZE = 512,                        /* bytes of one transform with its options, as text */
+    TEXT_SIZE = MOST_USES * (WORD_SIZE + 2) /* bytes of the list: ", " stands between two transforms */,
+    MOST_REACH = 96
+};
 
 struct pipeline {
     struct memory *memory;
@@ -98,17 +103,25 @@ static int read_list(struct pipeline *pipeline, const char *text, struct error *
     return FOV_OK;
 }
 
-/* Writes the list with every option, so that a later version with other defaults reads the same list. */
-static void write_text(struct pipeline *pipeline)
+/* Writes the list with every option, so that a later version with other defaults reads the same list. Refuses a
+ * transform whose text read_list would refuse. */
+static int write_text(struct pipeline *pipeline, struct error *error)
 {
     size_t length = 0;
 
     for (int i = 0; i < pipeline->count; i++) {
         const struct transform_use *use = &pipeline->uses[i];
+        char word[WORD_SIZE];
+        size_t used = text_append(word, sizeof word, 0, "%s", use->transform->name);
 
-        length = text_append(pipeline->text, TEXT_SIZE, length, "%s%s", i > 0 ? ", " : "", use->transform->name);
-        length = attribute_write(use->transform->attributes, use->options, pipeline->text, TEXT_SIZE, length);
+        used = attribute_write(use->transform->attributes, use->options, word, sizeof word, used);
+        if (used + 1 == sizeof word) {
+            return error_set(error, FOV_E_USAGE, "augmentation: %s with all its options has more than %d letters",
+                             use->transform->name, WORD_SIZE - 2);
+        }
+        length = text_append(pipeline->text, TEXT_SIZE, length, "%s%s", i > 0 ? ", " : "", word);
     }
+    return FOV_OK;
 }
 
 struct pipeline *pipeline_create(struct memory *memory, const char *text, struct error *error)
@@ -122,11 +135,11 @@ struct pipeline *pipeline_create(struct memory *memory, const char *text, struct
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         text = strcmp(text, presets[i].name) == 0 ? presets[i].text : text;
     }
-    if (read_list(pipeline, text, error) != FOV_OK || mixing_check(pipeline, error) != FOV_OK) {
+    if (read_list(pipeline, text, error) != FOV_OK || mixing_check(pipeline, error) != FOV_OK ||
+        write_text(pipeline, error) != FOV_OK) {
         pipeline_free(pipeline);
         return NULL;
     }
-    write_text(pipeline);
     return pipeline;
 }
 

@@ -159,6 +159,12 @@ static void other_rooms_refuse_slips(void **state)
     assert_int_equal(fov_boxes_suppress(context, 2, boxes, scores, NULL, NULL, kept, NULL), 2);
     assert_int_equal(fov_filter(context, "sobel-x", picture, 3, 3, 1, (fov_border)9, result), FOV_E_USAGE);
     expect(fov_error(context), "no border 9");
+    int rows, columns;
+    float weights[9];
+    assert_int_equal(fov_filter_kernel(context, "sobel-x", NULL, &rows, &columns), FOV_E_USAGE);
+    assert_int_equal(fov_filter_kernel(context, "sobel-x", weights, NULL, &columns), FOV_E_USAGE);
+    assert_int_equal(fov_filter_kernel(context, "sobel-x", weights, &rows, NULL), FOV_E_USAGE);
+    expect(fov_error(context), "fov_filter_kernel: name, weights, rows or columns is NULL");
     fov_model *model = fov_model_network(context, "lenet5", NULL);
     assert_int_equal(fov_model_set_layout(model, (fov_layout)7), FOV_E_USAGE);
     expect(fov_error(context), "no layout 7");

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,56 @@ static void test_hopfield_remembers_until_0138(void **state)
     assert_true(recalled(context, 0.05) == 1);
     assert_true(recalled(context, 0.10) >= 0.95);
     assert_true(recalled(context, 0.20) <= 0.10); /* Amit, Gutfreund, Sompolinsky 1985: beyond 0.138 nothing is left */
+    fov_context_free(context);
+}
+
+/* A network is only read: threads recall from one at once, and each finds what it finds alone. */
+struct recalling {
+    const fov_hopfield *network;
+    int8_t state[UNITS];
+    int sweeps;
+};
+
+static void *recall(void *user)
+{
+    struct recalling *r = user;
+    r->sweeps = fov_hopfield_recall(r->network, r->state, 50, 3);
+    return NULL;
+}
+
+static void test_hopfield_recalls_on_threads(void **state)
+{
+    enum { THREADS = 4 };
+    uint64_t random = 11;
+    fov_context *context = fov_context_create(NULL);
+    fov_hopfield *h = fov_hopfield_create(context, UNITS);
+    struct recalling alone[THREADS], together[THREADS];
+    pthread_t threads[THREADS];
+    (void)state;
+    assert_non_null(h);
+    for (int t = 0; t < THREADS; t++) {
+        for (int i = 0; i < UNITS; i++) {
+            alone[t].state[i] = bits(&random) & 1 ? 1 : -1;
+        }
+        fov_hopfield_store(h, alone[t].state);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        alone[t].network = h;
+        for (int i = 0; i < UNITS; i++) {
+            alone[t].state[i] = bits(&random) & 1 ? 1 : -1;
+        }
+        together[t] = alone[t];
+        recall(&alone[t]);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        assert_int_equal(pthread_create(&threads[t], NULL, recall, &together[t]), 0);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        assert_int_equal(pthread_join(threads[t], NULL), 0);
+        assert_int_equal(together[t].sweeps, alone[t].sweeps);
+        assert_memory_equal(together[t].state, alone[t].state, UNITS);
+    }
+    fov_hopfield_free(h);
     fov_context_free(context);
 }
 
@@ -426,6 +477,12 @@ static void test_pretraining_helps_where_labels_are_few(void **state)
     assert_true(accuracy[0] > accuracy[1] + 0.02);
     assert_null(fov_dbn_model(context, rbms, 2, 1, 28, 27, 10));
     assert_int_equal(fov_error_status(context), FOV_E_SHAPE);
+    fov_rbm *gap[2] = {rbms[0], NULL};
+    assert_null(fov_dbn_model(context, gap, 2, 1, 28, 28, 10));
+    assert_string_equal(fov_error(context), "deep belief network: the RBM of layer 2 is NULL");
+    assert_int_equal(fov_dbn_pretrain(gap, 2, data, SAMPLES, NULL), FOV_E_USAGE);
+    assert_null(fov_dbn_model(context, &gap[1], 1, 1, 28, 28, 10));
+    assert_int_equal(fov_error_status(context), FOV_E_USAGE);
     free(data);
     fov_rbm_free(rbms[0]);
     fov_rbm_free(rbms[1]);
@@ -439,6 +496,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hopfield_remembers_until_0138),
+        cmocka_unit_test(test_hopfield_recalls_on_threads),
         cmocka_unit_test(test_hopfield_energy_never_rises),
         cmocka_unit_test(test_boltzmann_gradient_is_the_slope_of_the_log_probability),
         cmocka_unit_test(test_boltzmann_samples_as_it_should),

@@ -129,31 +129,44 @@ void put_zip(const char *path, const struct archived *files, size_t count)
     free(bytes);
 }
 
+static void add_to_tar(struct bytes *tar, const char *name, char type, const void *content, size_t size)
+{
+    static const uint8_t zeros[512];
+    char header[512] = "";
+    unsigned sum = 8 * ' ';
+    snprintf(header, 100, "%s", name);
+    memcpy(header + 100, "0000644", 7);
+    memcpy(header + 108, "0000000", 7);
+    memcpy(header + 116, "0000000", 7);
+    snprintf(header + 124, 12, "%011zo", size);
+    memcpy(header + 136, "00000000000", 11);
+    header[156] = type;
+    memcpy(header + 157, type == '2' ? "elsewhere" : "", type == '2' ? 9 : 0);
+    memcpy(header + 257, "ustar\00000", 8);
+    for (int k = 0; k < 512; k++) {
+        sum += k < 148 || k >= 156 ? (uint8_t)header[k] : 0;
+    }
+    snprintf(header + 148, 8, "%06o", sum);
+    header[155] = ' ';
+    add(tar, header, 512);
+    add(tar, content, size);
+    add(tar, zeros, (512 - size % 512) % 512);
+}
+
 void put_tar(const char *path, const struct archived *files, size_t count)
 {
     struct bytes tar = {NULL, 0};
     static const uint8_t zeros[1024];
     for (size_t i = 0; i < count; i++) {
         const struct archived *file = &files[i];
-        char header[512] = "";
-        unsigned sum = 8 * ' ';
-        snprintf(header, 100, "%s", file->name);
-        memcpy(header + 100, "0000644", 7);
-        memcpy(header + 108, "0000000", 7);
-        memcpy(header + 116, "0000000", 7);
-        snprintf(header + 124, 12, "%011zo", file->size);
-        memcpy(header + 136, "00000000000", 11);
-        header[156] = file->is_link ? '2' : file->name[strlen(file->name) - 1] == '/' ? '5' : '0';
-        memcpy(header + 157, file->is_link ? "elsewhere" : "", file->is_link ? 9 : 0);
-        memcpy(header + 257, "ustar\00000", 8);
-        for (int k = 0; k < 512; k++) {
-            sum += k < 148 || k >= 156 ? (uint8_t)header[k] : 0;
+        if (file->in_record) { /* "LENGTH path=NAME\n", where LENGTH counts itself */
+            char record[200];
+            size_t length = strlen(file->name) + 7;
+            snprintf(record, sizeof record, "%zu path=%s\n", length + (length + 2 < 100 ? 2 : 3), file->name);
+            add_to_tar(&tar, "record", 'x', record, strlen(record));
         }
-        snprintf(header + 148, 8, "%06o", sum);
-        header[155] = ' ';
-        add(&tar, header, 512);
-        add(&tar, file->bytes, file->size);
-        add(&tar, zeros, (512 - file->size % 512) % 512);
+        char type = file->is_link ? '2' : file->name[strlen(file->name) - 1] == '/' ? '5' : '0';
+        add_to_tar(&tar, file->in_record ? "?" : file->name, type, file->bytes, file->size);
     }
     add(&tar, zeros, 1024);
     if (strcmp(path + strlen(path) - 2, "gz") == 0) {
@@ -232,4 +245,17 @@ uint8_t *make_stored_png(int height, int width, int depth, bool indexed, const u
     free(rows.data);
     *size = png.size;
     return png.data;
+}
+
+void put_picture(void **state, const char *name, int height, int width, uint8_t value)
+{
+    size_t size;
+    uint8_t *bytes = make_png(height, width, value, &size);
+    put_file(path_in(state, name), bytes, size);
+    free(bytes);
+}
+
+void put_text(void **state, const char *name, const char *text)
+{
+    put_file(path_in(state, name), text, strlen(text));
 }

@@ -131,6 +131,13 @@ static void test_refused(void **state)
     refuse(&bed, 1, 0, 0, "/nowhere/film.gif", FOV_E_IO);
     bed.frames[1].width--;
     refuse(&bed, 2, 0, 0, bed.path, FOV_E_USAGE);
+    for (int size = -1; size < 1; size++) {
+        fov_image none = bed.frames[0], line = bed.frames[0];
+        none.height = line.width = size;
+        assert_int_equal(fov_pictures_save_gif(bed.context, &none, 1, 0, 0, bed.path), FOV_E_USAGE);
+        assert_int_equal(fov_pictures_save_gif(bed.context, &line, 1, 0, 0, bed.path), FOV_E_USAGE);
+    }
+    fov_error_clear(bed.context);
     refuse(&bed, 1, 0, 0, bed.path, FOV_OK);
     close_bed(&bed);
 }

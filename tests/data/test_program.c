@@ -5,6 +5,7 @@
 #include "data/support.h"
 #include <math.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 /* What the function below does, and what became of it. */
 struct maker {
@@ -129,6 +130,33 @@ static void test_wrong(void **state)
         assert_int_equal(maker.released, wrong != 4);
         fov_context_free(context);
     }
+}
+
+/* Labels are copied: the program's own may be gone by the time samples are read. */
+static void test_labels_are_copied(void **state)
+{
+    static const uint8_t pixels[3] = {1, 2, 3};
+    static const int32_t labels[3] = {2, 0, 1};
+    (void)state;
+    int32_t *own = mmap(NULL, sizeof labels, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(own != MAP_FAILED);
+    memcpy(own, labels, sizeof labels);
+    fov_context *context = make_context(1);
+    fov_dataset *data = fov_dataset_create(context, &(fov_dataset_program){.count = 3,
+                                                                           .classes = 3,
+                                                                           .height = 1,
+                                                                           .width = 1,
+                                                                           .channels = 1,
+                                                                           .pixels = pixels,
+                                                                           .labels = own});
+    assert_int_equal(munmap(own, sizeof labels), 0); // reading it from now on ends the test
+    for (int i = 0; i < 3; i++) {
+        fov_sample sample;
+        assert_int_equal(fov_dataset_read(data, i, &sample), FOV_OK);
+        assert_int_equal(sample.label, labels[i]);
+    }
+    fov_dataset_free(data);
+    fov_context_free(context);
 }
 
 static void test_arrays(void **state)
@@ -423,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_targets),      cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_labels_are_copied),
         cmocka_unit_test(test_arrays),       cmocka_unit_test(test_what_is_stated),
         cmocka_unit_test(test_known_labels), cmocka_unit_test(test_arrays_of_targets),
         cmocka_unit_test(test_batches),

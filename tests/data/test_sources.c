@@ -8,19 +8,6 @@
 #include <math.h>
 #include <unistd.h>
 
-static void put_text(void **state, const char *name, const char *text)
-{
-    put_file(path_in(state, name), text, strlen(text));
-}
-
-static void put_picture(void **state, const char *name, int height, int width, uint8_t value)
-{
-    size_t size;
-    uint8_t *bytes = make_png(height, width, value, &size);
-    put_file(path_in(state, name), bytes, size);
-    free(bytes);
-}
-
 /* A mask of 4 x 5 whose pixels run through the values. */
 static void put_mask(void **state, const char *name, int depth, bool indexed, const uint16_t *values, int count)
 {

@@ -141,6 +141,18 @@ static void lists_read_back(void **state)
     struct pipeline *typed = open_list(" crop:6:border=edge , vertical_flip:0.25,");
     assert_string_equal(pipeline_text(typed), "crop:padding=6:border=edge, vertical-flip:p=0.25");
     pipeline_free(typed);
+    /* as many as there may be, each with options of many digits: the text is whole, and reads back */
+    char list[8192] = "";
+    for (int i = 0; i < 32; i++) {
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%srandom-resized-crop:0.123456789012345%02d:"
+                 "largest=0.912345678901234%02d:ratio=1.23456789012345%02d", i > 0 ? ", " : "", i, i, i);
+    }
+    struct pipeline *many = open_list(list), *again = open_list(pipeline_text(many));
+    assert_true(pipeline_count(many) == 32 && pipeline_count(again) == 32);
+    assert_string_equal(pipeline_text(many), pipeline_text(again));
+    assert_true(strlen(pipeline_text(many)) > 2048);
+    pipeline_free(many);
+    pipeline_free(again);
 }
 
 static void slips_are_said(void **state)
