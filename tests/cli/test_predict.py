@@ -143,6 +143,9 @@ def test_many_ways_to_name_pictures():
     assert files("many") == ["many/a.png", "many/b.png", "many/deep/c.png"]
     assert files("many/") == files("many")
     assert files("@list.txt") == ["many/b.png", "many/a.png"]
+    with open("marked.txt", "w", encoding="utf-8-sig") as file:  # a byte order mark in front
+        file.write("many/b.png\nmany/a.png\n")
+    assert files("@marked.txt") == ["many/b.png", "many/a.png"]
     assert files("many/*.png") == ["many/a.png", "many/b.png"]
     assert files("many/b.png", "many/deep") == ["many/b.png", "many/deep/c.png"]
     seven("many/deep/a.png")  # another picture of a name that is there

@@ -147,7 +147,6 @@ static void test_order_of_columns(void **state)
 
 /* ---- shards ------------------------------------------------------------------------------------------------------ */
 
-#ifdef FOVEA_HAVE_JANSSON
 /* A key's .json sorts before its .png, and other files of the key may lie in between. */
 static void test_keys(void **state)
 {
@@ -163,7 +162,6 @@ static void test_keys(void **state)
     expect_classes(path_in(state, "s.zip"), "cat");
     free(png);
 }
-#endif
 
 #ifdef FOVEA_HAVE_ARCHIVE
 static void test_beside_shards(void **state)
@@ -326,9 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_class_names, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_deep_folders, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_order_of_columns, folder_make, folder_remove),
-#ifdef FOVEA_HAVE_JANSSON
         cmocka_unit_test_setup_teardown(test_keys, folder_make, folder_remove),
-#endif
 #ifdef FOVEA_HAVE_ARCHIVE
         cmocka_unit_test_setup_teardown(test_beside_shards, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_names_in_utf8, folder_make, folder_remove),

@@ -150,7 +150,7 @@ def test_names():
     write("m.onnx", model([node("Flatten", ["x"], ["f"], axis=1), node("MatMul", ["f", "w"], ["y"])], [weight],
                           [port("x", ["N", 3, SIDE, SIDE])]))
     wanted = ["a cat", "ein Hund", "o'clock"]
-    for text in ("a cat\nein Hund\r\no'clock\n\n", json.dumps(wanted), json.dumps({str(i): n for i, n in enumerate(wanted)}),
+    for text in ("a cat\nein Hund\r\no'clock\n\n", "\ufeffa cat\nein Hund\no'clock", "\ufeff" + json.dumps(wanted), json.dumps(wanted), json.dumps({str(i): n for i, n in enumerate(wanted)}),
                  json.dumps({str(i): ["n%d" % i, n] for i, n in enumerate(wanted)}), str(dict(enumerate(wanted))) + "\n"):
         write("names.txt", text.encode())
         code, out, errors = run("predict", "m.onnx", "p.png", "--names", "names.txt", "--json")
