@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     fov_model   *net = NULL, *again = NULL;
     fov_dataset *train = NULL, *test = NULL;
     fov_image    picture = {.height = 28, .width = 28, .channels = 1};
-    float        score[10];
+    float       *score = NULL;
     int          best = 0;
     fov_context *ctx = fov_context_create(&(fov_context_options){.seed = 1});
 
@@ -42,11 +42,13 @@ int main(int argc, char **argv)
         train = fov_dataset_open(ctx, source = "digits", FOV_TRAIN);
     }
     if (!train || !(test = fov_dataset_open(ctx, source, FOV_TEST))) goto done;
+    int classes = fov_dataset_describe(train).classes;
+    if (!(score = calloc((size_t)classes, sizeof *score))) goto done;
 
     if (!(net = fov_model_create(ctx))) goto done;
     fov_graph *g = fov_model_graph(net);
     fov_value  x = fov_input(g, .name = "image", .shape = {4, {FOV_BATCH, 1, 28, 28}});
-    if (fov_model_set_input_output(net, x, lenet(g, x, fov_dataset_describe(train).classes))) goto done;
+    if (fov_model_set_input_output(net, x, lenet(g, x, classes))) goto done;
     fov_model_set_preprocessing(net, &(fov_preprocessing){.mean = {0.1307f}, .deviation = {0.3081f}});
 
     if (fov_train(net, train, .epochs = epochs, .optimizer = "adam", .validate = test, .on_epoch = show)) goto done;
@@ -56,13 +58,14 @@ int main(int argc, char **argv)
     const uint8_t *pixels;
     if (fov_dataset_sample(test, 0, &pixels, &picture.height, &picture.width, &picture.channels)) goto done;
     picture.pixels = (uint8_t *)pixels;
-    if (fov_predict_image(again, &picture, score, 10)) goto done;
-    for (int i = 1; i < 10; i++) best = score[i] > score[best] ? i : best;
+    if (fov_predict_image(again, &picture, score, classes)) goto done;
+    for (int i = 1; i < classes; i++) best = score[i] > score[best] ? i : best;
     printf("the first test picture is a %d (%.1f %%), labelled %d\n", best, 100.0 * (double)score[best],
            fov_dataset_label(test, 0));
     rc = EXIT_SUCCESS;
 done:
     if (rc) fprintf(stderr, "lenet: %s\n", fov_error(ctx));                          /* ctx may be NULL: says so */
+    free(score);
     fov_model_free(again);                                                           /* every _free accepts NULL */
     fov_model_free(net);
     fov_dataset_free(test);

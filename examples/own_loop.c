@@ -37,14 +37,16 @@ int main(void)
         const fov_schedule_moment moment = {.lr = 0.01f, .step = i, .epochs = STEPS};
         float now = fov_schedule_rate(ctx, "cosine", &moment);
         if (fov_parameter_set(graph, rate, &now, sizeof now)) {
-            break;
+            fprintf(stderr, "own_loop: %s\n", fov_error(ctx));
+            return 1;
         }
         for (int k = 0; k < BATCH; k++) {
             points[k] = 2 * (float)rand() / (float)RAND_MAX - 1;
             sines[k] = sinf((float)pi * points[k]);
         }
         if (fov_plan_run(step, (uint64_t)i)) {
-            break;
+            fprintf(stderr, "own_loop: %s\n", fov_error(ctx));
+            return 1;
         }
         if (i % 500 == 0) {
             printf("step %4d  loss %.5f\n", i, (double)*(const float *)fov_plan_data(step, loss));

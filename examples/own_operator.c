@@ -97,6 +97,10 @@ int main(void)
         return 1;
     }
     fov_plan *plan = fov_plan_create(graph, (fov_value[]){y, slope}, 2, NULL);
+    if (!plan) {
+        fprintf(stderr, "own_operator: %s\n", fov_error(ctx));
+        return 1;
+    }
     float *in = fov_plan_data(plan, x);
     for (int i = 0; i < 4; i++) {
         in[i] = (float)i - 1;

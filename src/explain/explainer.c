@@ -329,8 +329,12 @@ static void show_input(fov_explainer *e)
     uint8_t *out = e->seen.pixels;
     for (int y = 0; y < p->height; y++) {
         for (int x = 0; x < p->width; x++) {
-            for (int c = 0; c < e->seen.channels; c++) {
-                int from = way->bgr && e->seen.channels == 3 ? 2 - c : c;
+            for (int c = 0; c < e->seen.channels; c++) { /* two channels are red and green here, and no blue */
+                int from = way->bgr && p->channels == 3 ? 2 - c : c;
+                if (from >= p->channels) {
+                    *out++ = 0;
+                    continue;
+                }
                 double deviation = way->deviation[from] != 0.0F ? (double)way->deviation[from] : 1.0;
                 double value = (double)e->input[explain_place(e, from, y, x)] * deviation + (double)way->mean[from];
                 *out++ = (uint8_t)lround(fmin(fmax(value / scale, 0.0), 255.0));

@@ -229,6 +229,10 @@ int fov_explanation_draw(const fov_explainer *e, const fov_explanation *map, flo
     if (!e->has_picture || map->values == NULL) {
         return error_set(error, FOV_E_USAGE, "there is no map to be drawn yet");
     }
+    if (map->height != e->seen.height || map->width != e->seen.width) {
+        return error_set(error, FOV_E_USAGE, "a map of %d x %d does not belong to this picture, which is %d x %d",
+                         map->width, map->height, e->seen.width, e->seen.height);
+    }
     uint8_t *pixels = memory_allocate(memory, area, 3, "a drawing", error);
     double *sizes = memory_allocate(memory, area, sizeof *sizes, "a drawing", error);
     if (pixels == NULL || sizes == NULL) {

@@ -500,8 +500,8 @@ int fov_explain_page(fov_explainer *e, const char *path, const fov_explain_page_
                         .options = options != NULL ? options : &defaults,
                         .error = error};
     int status = (int)error->status;
-    if (status == FOV_OK && (!e->has_picture || path == NULL)) {
-        status = error_set(error, FOV_E_USAGE, "a page of an explanation needs a picture and a file");
+    if (status == FOV_OK && !e->has_picture) {
+        status = error_set(error, FOV_E_USAGE, "a page of an explanation needs a picture");
     }
     status = status == FOV_OK ? write_page(&page) : status;
     if (status == FOV_OK && page.html.failed) {

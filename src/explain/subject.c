@@ -132,6 +132,9 @@ static bool find_place(const fov_explainer *e, const int of[2], const int pixel[
     bool strided = size[0] % of[0] == 0 && size[1] % of[1] == 0;
     int at[2];
     for (int axis = 0; axis < 2; axis++) {
+        if (pixel[axis] < 0) { /* outside the picture; divided, it would be rounded to place 0 */
+            return false;
+        }
         at[axis] = strided ? pixel[axis] / (size[axis] / of[axis]) : pixel[axis] - (size[axis] - of[axis]) / 2;
         if (at[axis] < 0 || at[axis] >= of[axis]) {
             return false;

@@ -179,6 +179,12 @@ static void find_relation(const struct cases *cases, const char *part, enum lang
     } else if (r.zero) {
         v->mistake = "zero";
         snprintf(out, size, zh ? "%s 总是 0：还没有计算它？" : "%s is always 0: is it computed at all?", part);
+    } else if (r.factor && fabs(r.times - 1) < 1e-5) {
+        v->mistake = "precision";
+        snprintf(out, size,
+                 zh ? "%s 只有大约 6 位数字是对的：请用 double 计算，不要用 float"
+                    : "%s is right in about 6 digits only: compute in double, not in float",
+                 part);
     } else if (r.factor && fabs(r.times + 1) < 1e-6) {
         v->mistake = "sign";
         snprintf(out, size, zh ? "%s 的大小都对，符号相反" : "%s has the right size and the wrong sign", part);
@@ -201,9 +207,9 @@ static void find_relation(const struct cases *cases, const char *part, enum lang
 static bool same_code(const struct lesson *lesson, const char *text)
 {
     const char *a = text, *b = lesson->stub;
-    const char *last = lesson->call != NULL ? strstr(text, "*/\n") : NULL;
-    if (last != NULL) {
-        a = last + 3;
+    const char *last = lesson->call != NULL ? strstr(text, "*/") : NULL;
+    if (last != NULL && (last[2] == '\n' || last[2] == '\r')) {
+        a = last + 2;
     }
     for (;;) {
         while (*a == '#' && lesson->call == NULL) {

@@ -41,12 +41,11 @@ int engine_run(fov_context *context, const struct engine_input *inputs, int coun
         for (int i = 0; i < count; i++) {
             fill(plan, in[i], inputs[i].numbers);
         }
-        fov_plan_run(plan, 0);
-        for (int i = 0; i < made; i++) {
-            out += take(plan, outputs[i], out);
-        }
     }
-    int status = plan != NULL ? (int)FOV_OK : (int)fov_error_status(context);
+    int status = plan != NULL ? fov_plan_run(plan, 0) : (int)fov_error_status(context);
+    for (int i = 0; status == FOV_OK && i < made; i++) {
+        out += take(plan, outputs[i], out);
+    }
     fov_plan_free(plan);
     fov_graph_free(graph);
     return status;

@@ -192,6 +192,13 @@ static bool compile(const struct folder *folder, enum language language, struct 
     char said[2000 - 64];
     read_text(folder, "compiler", said, sizeof said);
     keep_errors(said);
+    if (said[0] == '\0') {
+        snprintf(outcome->problem, sizeof outcome->problem,
+                 language == CHINESE ? "编译器 %s 没有说明原因就停止了（超过 %d 秒，或被终止）"
+                                     : "the compiler, %s, ended without a word (after %d seconds, or it was killed)",
+                 names[0], COMPILE_SECONDS);
+        return false;
+    }
     snprintf(outcome->problem, sizeof outcome->problem, "%s%s",
              language == CHINESE ? "编译不通过：\n" : "it does not compile:\n", said);
     return false;
@@ -219,13 +226,11 @@ static const char *signal_words(int number, enum language language)
     }
 }
 
-static void say_end(struct child_result result, const struct cases *cases, enum language language, double seconds,
-                    struct outcome *outcome)
+static void say_end(struct child_result result, enum language language, double seconds, struct outcome *outcome)
 {
     bool zh = language == CHINESE;
     char *out = outcome->problem;
     size_t size = sizeof outcome->problem;
-    (void)cases;
     outcome->judged = true;
     if (result.end == CHILD_TIMED_OUT) {
         snprintf(out, size,
@@ -254,7 +259,7 @@ static bool read_answers(struct cases *cases, const struct folder *folder, enum 
     FILE *file = open_in(folder, "answers", "rb");
     bool whole = file != NULL;
     int touched = 0;
-    for (outcome->at = 0; whole && touched == 0 && outcome->at < cases->count; outcome->at++) {
+    for (outcome->at = 0; whole && outcome->at < cases->count; outcome->at++) {
         struct one_case *one = &cases->one[outcome->at];
         whole = fread(&touched, sizeof touched, 1, file) == 1 &&
                 fread(one->got, sizeof(double), (size_t)one->answered, file) == (size_t)one->answered;
@@ -267,6 +272,7 @@ static bool read_answers(struct cases *cases, const struct folder *folder, enum 
                      language == CHINESE ? "第 %d 组数：写到了结果数组末尾之后（它有 %d 个数）"
                                          : "in case %d it wrote behind the end of its result, which has %d numbers",
                      outcome->at + 1, one->answered);
+            break;
         }
     }
     if (file != NULL) {
@@ -298,7 +304,7 @@ void cases_run_program(struct cases *cases, const char *text, enum language lang
         outcome->ran = read_answers(cases, &folder, language, outcome);
         if (*outcome->problem == '\0' && (result.end != CHILD_EXITED || !outcome->ran)) {
             outcome->ran = false;
-            say_end(result, cases, language, seconds, outcome);
+            say_end(result, language, seconds, outcome);
         }
         char printed[sizeof outcome->printed];
         read_text(&folder, "printed", printed, sizeof printed);

@@ -71,8 +71,8 @@ static void draw(struct text *html, const struct review *first, struct lines *li
     lines->count = 0;
 }
 
-/* Draws the same column of every run, of a single run beside that of training. A run without the validation column
- * shows its training column. */
+/* Draws the same column of every run, of a single run beside that of training. A run without numbers in the validation
+ * column shows its training column; without that one, too, it has no line. */
 static void add_pair(struct text *html, const struct review *const *reviews, int count, const char *validation,
                      const char *training, const char *title, bool percent)
 {
@@ -80,8 +80,10 @@ static void add_pair(struct text *html, const struct review *const *reviews, int
     for (int i = 0; i < count; i++) {
         const char *name = count > 1 ? reviews[i]->directory : "validation";
         bool measured = is_measured(&reviews[i]->history, history_find(&reviews[i]->history, validation));
-        add_column(&lines, reviews[i], measured ? validation : training, measured || count > 1 ? name : "training",
-                   false);
+        const char *column = measured ? validation : training;
+        if (column != NULL) {
+            add_column(&lines, reviews[i], column, measured || count > 1 ? name : "training", false);
+        }
         if (count == 1 && measured && training != NULL) {
             add_column(&lines, reviews[i], training, "training", true);
         }

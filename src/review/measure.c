@@ -129,7 +129,9 @@ int review_measure(struct review *review, const fov_run_report_options *options)
     int samples = options == NULL || options->samples == 0 ? 24 : options->samples > 0 ? options->samples : 0;
     if (source == NULL || strcmp(source, "none") == 0 || review->model == NULL) {
         snprintf(review->why, sizeof review->why, "%s",
-                 review->model == NULL ? "the folder holds no model" : "nobody asked for it");
+                 review->model == NULL ? "the folder holds no model"
+                 : source == NULL      ? "the run does not say what data it has learned from"
+                                       : "nobody asked for it");
         return FOV_OK;
     }
     const fov_dataset_options held = held_back(review, options);

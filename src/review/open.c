@@ -45,9 +45,14 @@ static int read_json(struct review *review, const char *name, json_t **object)
     }
     status = file_read(path, LARGEST_FILE, review->memory, &bytes, &size, error);
     if (status == FOV_OK) {
-        *object = json_loadb((const char *)bytes, size, JSON_DECODE_INT_AS_REAL, &at);
-        if (!json_is_object(*object)) {
+        *object = json_loadb((const char *)bytes, size, 0, &at);
+        if (*object == NULL) { /* a seed of 2^63 and more is no JSON integer to the library, but a number */
+            *object = json_loadb((const char *)bytes, size, JSON_DECODE_INT_AS_REAL, &at);
+        }
+        if (*object == NULL) {
             status = error_set(error, FOV_E_INPUT, "%s: line %d: %s", path, at.line, at.text);
+        } else if (!json_is_object(*object)) {
+            status = error_set(error, FOV_E_INPUT, "%s holds no JSON object", path);
         }
     }
     memory_free(review->memory, bytes);
@@ -105,10 +110,18 @@ const char *review_setting(const struct review *review, const char *name, char o
     out[0] = '\0';
     if (json_is_string(value)) {
         snprintf(out, 512, "%s", json_string_value(value));
+    } else if (json_is_integer(value)) { /* whole: a seed has more digits than a float */
+        snprintf(out, 512, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     } else if (json_is_number(value)) {
         snprintf(out, 512, "%s", number_text(number, json_number_value(value)));
     } else if (json_is_boolean(value)) {
         snprintf(out, 512, "%s", json_is_true(value) ? "yes" : "no");
+    } else if (json_is_array(value)) {
+        size_t used = 0;
+        for (size_t i = 0; i < json_array_size(value) && used < 512 - 64; i++) {
+            used += (size_t)snprintf(out + used, 512 - used, "%s%s", i > 0 ? ", " : "",
+                                     number_text(number, json_number_value(json_array_get(value, i))));
+        }
     }
     return out;
 }

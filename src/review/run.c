@@ -182,31 +182,76 @@ int fov_run_report(fov_context *context, const char *directory, const char *html
 
 /* ---- several ----------------------------------------------------------------------------------------------------- */
 
-static void compare_figures(struct text *html, const struct review *const *reviews, int count)
+static void name_runs(struct text *html, const struct review *const *reviews, int count)
 {
-    const struct history *history = &reviews[0]->history;
-    page_section(html, "At the end", "The last row of each history.");
-    text_add(html, "<div class=\"wide\"><table><tr><th></th>");
+    text_add(html, "<tr><th></th>");
     for (int i = 0; i < count; i++) {
         text_add(html, "<th scope=\"col\">");
         page_text(html, reviews[i]->directory);
         text_add(html, "</th>");
     }
     text_add(html, "</tr>");
-    for (int c = 0; c < history->columns; c++) {
-        text_add(html, "<tr><th scope=\"row\">");
-        page_text(html, history->names[c]);
-        text_add(html, "</th>");
-        for (int i = 0; i < count; i++) {
-            add_cell(html, last_of(&reviews[i]->history, history->names[c]));
+}
+
+/* Is run `run` the first one whose history has this column? */
+static bool is_new_column(const struct review *const *reviews, int run, const char *column)
+{
+    bool is_new = true;
+    for (int i = 0; i < run; i++) {
+        is_new = is_new && history_find(&reviews[i]->history, column) < 0;
+    }
+    return is_new;
+}
+
+static void compare_figures(struct text *html, const struct review *const *reviews, int count)
+{
+    page_section(html, "At the end", "The last row of each history.");
+    text_add(html, "<div class=\"wide\"><table>");
+    name_runs(html, reviews, count);
+    for (int run = 0; run < count; run++) {
+        const struct history *history = &reviews[run]->history;
+        for (int c = 0; c < history->columns; c++) {
+            if (!is_new_column(reviews, run, history->names[c])) {
+                continue;
+            }
+            text_add(html, "<tr><th scope=\"row\">");
+            page_text(html, history->names[c]);
+            text_add(html, "</th>");
+            for (int i = 0; i < count; i++) {
+                add_cell(html, last_of(&reviews[i]->history, history->names[c]));
+            }
+            text_add(html, "</tr>");
         }
-        text_add(html, "</tr>");
     }
     text_add(html, "</table></div>");
     page_section_end(html);
 }
 
-/* The settings that differ between the runs. */
+/* Adds a row for a setting that is not the same in all runs. */
+static int compare_setting(struct text *html, const struct review *const *reviews, int count, const char *key)
+{
+    char first[512], other[512];
+    bool same = true;
+    review_setting(reviews[0], key, first);
+    for (int i = 1; i < count; i++) {
+        same = same && strcmp(first, review_setting(reviews[i], key, other)) == 0;
+    }
+    if (same) {
+        return 0;
+    }
+    text_add(html, "<tr><th scope=\"row\">");
+    page_text(html, key);
+    text_add(html, "</th>");
+    for (int i = 0; i < count; i++) {
+        text_add(html, "<td>");
+        page_text(html, review_setting(reviews[i], key, other));
+        text_add(html, "</td>");
+    }
+    text_add(html, "</tr>");
+    return 1;
+}
+
+/* The settings that differ between the runs; one that a run lacks is empty there. */
 static void compare_settings(struct text *html, const struct review *const *reviews, int count)
 {
     const char *key;
@@ -214,27 +259,16 @@ static void compare_settings(struct text *html, const struct review *const *revi
     int different = 0;
     page_section(html, "What was different", "");
     text_add(html, "<div class=\"wide\"><table class=\"words\">");
-    json_object_foreach(reviews[0]->config, key, value)
-    {
-        char first[512], other[512];
-        bool same = true;
-        review_setting(reviews[0], key, first);
-        for (int i = 1; i < count; i++) {
-            same &= strcmp(first, review_setting(reviews[i], key, other)) == 0;
+    name_runs(html, reviews, count);
+    for (int run = 0; run < count; run++) {
+        json_object_foreach(reviews[run]->config, key, value)
+        {
+            bool is_new = true;
+            for (int i = 0; i < run; i++) {
+                is_new = is_new && json_object_get(reviews[i]->config, key) == NULL;
+            }
+            different += is_new ? compare_setting(html, reviews, count, key) : 0;
         }
-        if (same) {
-            continue;
-        }
-        different++;
-        text_add(html, "<tr><th scope=\"row\">");
-        page_text(html, key);
-        text_add(html, "</th>");
-        for (int i = 0; i < count; i++) {
-            text_add(html, "<td>");
-            page_text(html, review_setting(reviews[i], key, other));
-            text_add(html, "</td>");
-        }
-        text_add(html, "</tr>");
     }
     text_add(html, "</table></div>%s", different == 0 ? "<p>No setting.</p>" : "");
     page_section_end(html);

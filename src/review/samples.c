@@ -45,11 +45,14 @@ static int add_thumbnail(struct text *html, struct review *review, int64_t index
 {
     fov_sample sample;
     int status = fov_dataset_read(review->data, index, &sample);
+    if (status != FOV_OK) {
+        return status;
+    }
     const fov_image picture = {.height = sample.height,
                                .width = sample.width,
                                .channels = sample.channels,
                                .pixels = (uint8_t *)(uintptr_t)sample.pixels};
-    return status == FOV_OK ? add_small(html, review, &picture, LARGEST_SIDE, description) : status;
+    return add_small(html, review, &picture, LARGEST_SIDE, description);
 }
 
 /* Adds an answer, drawn over its picture. */
@@ -83,6 +86,14 @@ static int true_boxes(struct review *review, const fov_sample *sample, fov_answe
     return boxes != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
+/* Answers a picture; a failure's sentence goes from the session to the context. */
+static int answer_picture(struct review *review, fov_session *session, const fov_image *picture, fov_answer *answer)
+{
+    int status = fov_session_answer(session, picture, answer);
+    return status == FOV_OK ? FOV_OK
+                            : error_set(&review->context->error, (fov_status)status, "%s", fov_session_error(session));
+}
+
 /* Adds two pictures of a sample: its true boxes, and those that the model finds. */
 static int add_boxes(struct text *html, struct review *review, fov_session *session, int64_t index)
 {
@@ -98,7 +109,7 @@ static int add_boxes(struct text *html, struct review *review, fov_session *sess
                                .pixels = (uint8_t *)(uintptr_t)sample.pixels};
     status = true_boxes(review, &sample, &truth);
     status = status == FOV_OK ? add_drawn(html, review, &truth, &picture, "what is right") : status;
-    status = status == FOV_OK ? fov_session_answer(session, &picture, &answer) : status;
+    status = status == FOV_OK ? answer_picture(review, session, &picture, &answer) : status;
     status = status == FOV_OK ? add_drawn(html, review, &answer, &picture, "what the model says") : status;
     fov_answer_free(&truth);
     fov_answer_free(&answer);
@@ -128,9 +139,7 @@ static int add_triple(struct text *html, struct review *review, fov_session *ses
                                           .pixels = (uint8_t *)(uintptr_t)sample.other}};
     status = add_small(html, review, &picture, DRAWN_SIDE, "the picture");
     status = status == FOV_OK ? add_drawn(html, review, &truth, &picture, "what is right") : status;
-    if (status == FOV_OK && (status = fov_session_answer(session, &picture, &answer)) != FOV_OK) {
-        status = error_set(&review->context->error, (fov_status)status, "%s", fov_session_error(session));
-    }
+    status = status == FOV_OK ? answer_picture(review, session, &picture, &answer) : status;
     status = status == FOV_OK ? add_drawn(html, review, &answer, &picture, "what the model says") : status;
     fov_answer_free(&answer);
     return status;

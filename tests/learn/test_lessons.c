@@ -144,6 +144,56 @@ static void test_mistakes_are_named(void **state)
     }
 }
 
+/* Wrong files that nearly pass: what the cases must hold so that they do not. */
+static void test_near_misses_do_not_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        int lesson;
+        const char *from, *to;
+    } misses[] = {
+        {5, "m00 = 1\nm01 = 1\nm10 = 1\nm11 = 1", "m00 = 0\nm01 = 0.0000000001\nm10 = 0\nm11 = 0"},
+        {7, "exp(z[i] - largest)", "exp(z[i] - z[0])"},
+        {21, "if (s[k] > s[best])", "if (s[k] >= s[best])"},
+        {21, "            sum = 0;\n        }\n    }\n",
+         "            sum = 0;\n        }\n    }\n    printed[batches / every] = sum;\n"},
+    };
+    for (size_t i = 0; i < sizeof misses / sizeof misses[0]; i++) {
+        const struct lesson *lesson = lesson_find(misses[i].lesson);
+        char *code = edit(lesson->solution, misses[i].from, misses[i].to);
+        assert_non_null(code);
+        if (can_run(lesson)) {
+            check(lesson, code, 3, ENGLISH, NULL);
+            if (verdict.kind != VERDICT_NOT_YET) {
+                fail_msg("lesson %d: \"%s\": verdict %d", lesson->number, misses[i].to, verdict.kind);
+            }
+        }
+        free(code);
+    }
+}
+
+/* Right files that are written another way. */
+static void test_other_solutions_pass(void **state)
+{
+    (void)state;
+    const struct lesson *perceptron = lesson_find(4), *sizes = lesson_find(16);
+    char *code = edit(perceptron->solution, "w1*x1 + w2*x2 + b > 0", "b + w2*x2 + w1*x1 > 0");
+    assert_non_null(code);
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        check(perceptron, code, seed, ENGLISH, NULL);
+        if (verdict.kind != VERDICT_PASS) {
+            fail_msg("lesson 4: a sum in another order: seed %d: %s, given %s", (int)seed, verdict.cause, verdict.given);
+        }
+        struct cases *cases = cases_draw(sizes, seed); /* integers of C round negative quotients up */
+        assert_non_null(cases);
+        for (int i = 0; i < cases->count; i++) {
+            assert_true(cases->one[i].right[0] >= 1);
+        }
+        free(cases);
+    }
+    free(code);
+}
+
 /* The numbers that are drawn tell the mistakes apart: from the right answer and from those before them in the list, for
  * many seeds. (This needs no compiler and is quick.) */
 static bool same_answers(const struct cases *cases, int a, int b)
@@ -411,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_stubs_are_not_yet),
         cmocka_unit_test(test_solutions_pass),
         cmocka_unit_test(test_mistakes_are_named),
+        cmocka_unit_test(test_near_misses_do_not_pass),
+        cmocka_unit_test(test_other_solutions_pass),
         cmocka_unit_test(test_perceptron_stays_within_novikoffs_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

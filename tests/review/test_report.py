@@ -163,6 +163,33 @@ def side_by_side(folder):
     check("schedule" not in words, "what is the same is left out")
 
 
+def a_run_in_its_first_epoch(folder):
+    """A history of names alone, or with a column of no numbers; another task's run beside it."""
+    one, two = os.path.join(folder, "one"), os.path.join(folder, "two")
+    train(one, "--data", "digits:60", "--seed", "12345678901")
+    train(two, "--data", "digits:60", "--seed", "12345678902")
+    history = os.path.join(one, "history.csv")
+    with open(history, encoding="utf-8") as file:
+        names = file.readline().strip().split(",")
+    with open(history, "w", encoding="utf-8") as file:
+        file.write(",".join(names) + "\n")
+    page = os.path.join(folder, "page.html")
+    fovea("report", one, "--data", "none", "-o", page)
+    complete_in_itself(Page(page))
+    check("12345678901" in Page(page).words(), "all digits of the seed")
+    with open(history, "w", encoding="utf-8") as file:
+        file.write("epoch,metrics/psnr\n1,\n")
+    for runs in ((one, two), (two, one)):
+        fovea("report", *runs, "-o", page)
+        complete_in_itself(Page(page))
+        words = Page(page).words()
+        check("metrics/psnr" in words and "train/loss" in words, "figures that one of them has")
+        check("12345678901" in words and "12345678902" in words, "seeds that differ in their last digit")
+    with open(os.path.join(one, "config.json"), "w", encoding="utf-8") as file:
+        file.write("[1, 2]")
+    check("holds no JSON object" in fovea("report", one, code=3), "a list")
+
+
 def refused(folder):
     check("no folder of a training run" in fovea("report", folder, code=3), "a folder that is none")
     one = os.path.join(folder, "one")
@@ -174,7 +201,7 @@ def refused(folder):
 
 def main():
     failed = 0
-    cases = [a_run, other_people_s_names, without_data, side_by_side, refused]
+    cases = [a_run, other_people_s_names, without_data, side_by_side, a_run_in_its_first_epoch, refused]
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:
             try:

@@ -10,11 +10,9 @@ enum { NO_STEP = 1, AWAY, BIAS_STAYS, ALWAYS, NO_INPUT, NO_BIAS };
 
 static int draw(struct draw *d, int index, double *in)
 {
-    for (int i = 0; i < 3; i++) {
-        in[i] = draw_short(d, -1, 1, 1);
+    for (int i = 0; i < 5; i++) { /* quarters, whose sum is exact in any order: it may be 0, which is not above 0 */
+        in[i] = 0.25 * draw_integer(d, -4, 4);
     }
-    in[3] = draw_short(d, -1, 1, 1);
-    in[4] = draw_short(d, -1, 1, 1);
     in[5] = index % 2;
     in[6] = draw_short(d, 0.1, 1, 1);
     if (index == 0) { /* the text's step: AND, x = (1, 1), nothing known yet */

@@ -27,7 +27,10 @@ static void apply(const double *v, const double *in, double *out)
         int x1 = row / 2, x2 = row % 2;
         out[0] += (v[0] * x1 + v[1] * x2 > v[2]) == (x1 != x2);
     }
+    /* The sum counts in units of the strict conditions' multipliers, or else tiny ones would pass for a proof. */
+    double unit = m[1] + m[2] > 0 && m[1] + m[2] < 1 ? m[1] + m[2] : 1;
     out[1] = m[0] * in[2] + m[1] * (in[1] - in[2]) + m[2] * (in[0] - in[2]) + m[3] * (in[2] - in[0] - in[1]);
+    out[1] /= unit;
     bool negative = m[0] < 0 || m[1] < 0 || m[2] < 0 || m[3] < 0;
     out[2] = negative ? -1 : m[1] + m[2] > 0;
 }

@@ -44,8 +44,8 @@ static int draw(struct draw *d, int index, double *in)
 {
     in[0] = index == 0 ? 1 : index == 1 ? 0 : draw_short(d, -4, 4, 2);
     for (int i = 0; i < SCORES; i++) {
-        /* some cases with scores so large that exp() overflows a double */
-        in[1 + i] = draw_short(d, -3, 3, 1) + (index % 4 == 3 ? 800 : 0);
+        /* some cases with scores so large that exp() overflows a double, all of them or all but the first */
+        in[1 + i] = draw_short(d, -3, 3, 1) + (index % 4 == 3 && (i > 0 || index % 8 == 3) ? 800 : 0);
     }
     return 1 + SCORES;
 }

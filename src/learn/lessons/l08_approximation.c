@@ -130,8 +130,9 @@ const struct lesson lesson_approximation = {
              "    error     2.23   0.67    0.18    0.047   0.012\n"
              "\n"
              "Wide or deep? One layer of n neurons bends at most n times. But feed a function\n"
-             "that folds [0, 1] in two (two neurons) into itself k times, and it has 2^k teeth\n"
-             "from 2k neurons: depth can be exponentially cheaper (Telgarsky 2015).\n"
+             "that folds [0, 1] in two (two neurons) into itself k times, and it has\n"
+             "2^k straight pieces from 2k neurons: depth can be exponentially cheaper\n"
+             "(Telgarsky 2015).\n"
              "\n"
              "Your task: the weights from knots and values, and the network itself.",
              "取一条曲线，例如 [-2, 2] 上的 x^3 + x^2 - x - 1，和带 ReLU 的神经元。一个这样的\n"
@@ -155,7 +156,7 @@ const struct lesson lesson_approximation = {
              "    误差      2.23   0.67    0.18    0.047   0.012\n"
              "\n"
              "宽还是深？一层 n 个神经元最多拐 n 次弯。但把 [0, 1] 对折的函数（两个神经元）自我\n"
-             "嵌套 k 次，2k 个神经元就有 2^k 个锯齿：加深能指数级地节省神经元（Telgarsky，\n"
+             "嵌套 k 次，2k 个神经元就有 2^k 段直线：加深能指数级地节省神经元（Telgarsky，\n"
              "2015）。\n"
              "\n"
              "任务：由节点和值求权重，并写出网络本身。"},

@@ -187,8 +187,7 @@ const struct lesson lesson_gradient = {
                "3xy 对 x 得 3y，对 y 得 3x；z^3 对 z 得 3z^2，对其他为 0。"},
               {"descend: p[i] = p[i] - rate * gradient[i], for i = 0, 1, 2.",
                "descend：p[i] = p[i] - rate * gradient[i]，i = 0、1、2。"}},
-    .after = {"The engine found the same gradient without being told any of these rules but the product's: lesson 12 "
-              "shows how.",
+    .after = {"The engine found the same gradient from the rules for sums and products alone: lesson 12 shows how.",
               "引擎得到同样的梯度，只靠加法和乘法的规则，不需要别的：第 12 课讲怎样做到。"},
     .mistakes = mistakes,
     .draw = draw,

@@ -170,7 +170,7 @@ const struct lesson lesson_gradient_check = {
              "\n"
              "Then compare with the gradient that somebody claims. Differences mean something\n"
              "only beside the size of the numbers: 0.01 is nothing where gradients are 10000,\n"
-             "and all where they are 0.02. So an entry is wrong where\n"
+             "and half of it where they are 0.02. So an entry is wrong where\n"
              "\n"
              "    |numeric - claimed|  >  1e-4 * (|numeric| + |claimed|)\n"
              "\n"

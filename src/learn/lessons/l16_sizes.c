@@ -28,8 +28,13 @@ static int draw(struct draw *d, int index, double *in)
     /* The course's picture of 28 x 31: one case per side. */
     static const double text[2][5] = {{28, 5, 3, 2, 1}, {31, 5, 3, 2, 1}}, stack[] = {5, 2, 5, 2, 1, 2, 1, 2};
     for (int i = 0; i < 5; i++) {
-        static const int low[] = {12, 1, 1, 0, 1}, high[] = {60, 5, 4, 3, 3};
+        static const int low[] = {13, 1, 1, 0, 1}, high[] = {60, 5, 4, 3, 3};
         in[i] = index < 2 ? text[index][i] : draw_integer(d, low[i], high[i]);
+    }
+    if (index == 2) { /* taken for 1, this dilation shows */
+        in[1] = draw_integer(d, 3, 5);
+        in[2] = 1;
+        in[4] = draw_integer(d, 2, 3);
     }
     for (int i = 0; i < LAYERS; i++) {
         in[5 + i] = index < 2 ? stack[i] : draw_integer(d, 1, 5);

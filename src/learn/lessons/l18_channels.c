@@ -89,7 +89,6 @@ static void answer(const double *in, int mistake, double *out)
 static int build(fov_graph *graph, const fov_value *in, const void *with, fov_value *out)
 {
     const struct geometry *g = with;
-    out[0] = in[2];
     out[1] = fov_dynamic_conv2d(graph, in[0], in[1], .groups = g->groups, .dilation = g->dilation,
                                 .pad = g->dilation * (g->kernel - 1) / 2);
     out[0] = fov_add(graph, in[2], in[3]);

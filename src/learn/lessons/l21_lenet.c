@@ -50,6 +50,11 @@ static int draw(struct draw *d, int index, double *in)
             scores[(int)in[LABELS + s]] = s == 1 ? -5 : 5;
         }
     }
+    if (index % 2 == 1) { /* the last sample has two largest scores: the first one is the answer, and right */
+        double *scores = in + SCORES + (SAMPLES - 1) * CLASSES;
+        scores[CLASSES - 1] = scores[1] = 4;
+        in[LABELS + SAMPLES - 1] = 1;
+    }
     return ALL;
 }
 
@@ -266,7 +271,10 @@ const struct lesson lesson_lenet = {
             "             dense_parameters(120, 84) + dense_parameters(84, 10);\n"
             "    out[3] = conv_parameters(1, 10, 5) + conv_parameters(10, 20, 5) + dense_parameters(320, 50) + "
             "dense_parameters(50, 10);\n"
-            "    report(in + 5, 20, 6, out + 4);\n    out[7] = accuracy(in + 25, label, 6, 4);",
+            "    double printed[5] = {0, 0, 0, 12345.75, 12345.75};\n    report(in + 5, 20, 6, printed);\n"
+            "    for (int i = 0; i < 3; i++) out[4 + i] = printed[i];\n"
+            "    if (printed[3] != 12345.75 || printed[4] != 12345.75) out[8] = 0; /* beyond the end: the check sees it */\n"
+            "    out[7] = accuracy(in + 25, label, 6, 4);",
     .hints = {{"c1 of the text is the first count: 6 filters, 1 channel, kernel 5, must give 156.",
                "正文的 c1 是第一个计数：6 个滤波器，1 个通道，核 5，应得 156。"},
               {"report: add up, and where (i + 1) % every is 0 write sum / every and set sum to 0.",
