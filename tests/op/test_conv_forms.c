@@ -4,6 +4,7 @@
  * operator's own door: in whole plans (tests/graph) the shapes that meet each other are few. */
 #include "harness.h"
 
+#include "device/rates.h"
 #include "op/conv/conv.h"
 
 #include <math.h>
@@ -193,9 +194,78 @@ static void forms(void **state)
     memory_destroy(memory);
 }
 
+/* Compiles a convolution of stride 1, or its gradient with respect to x or to the weight, for so many threads. Pads keep
+ * the image's size. */
+static struct op_compile compiled(const char *op, const struct form *form, int batch, bool constant,
+                                  const struct kernel_table *kernel, const fov_rates *rates, int workers)
+{
+    fov_shape x = FOV_SHAPE(batch, form->channels, form->height, form->width), y = x;
+    fov_shape weight = FOV_SHAPE(form->filters, form->channels, form->kernel[0], form->kernel[1]);
+    bool to_x = strcmp(op, "conv_input_gradient") == 0, to_weight = strcmp(op, "conv_weight_gradient") == 0;
+    struct op_tensor in[2] = {{.dtype = FOV_F32, .layout = OP_CHANNELS_LAST}, {.dtype = FOV_F32}}, out = in[0];
+    struct conv_options options = {.groups = 1, .stride = {2, {1, 1}}, .dilation = {2, {1, 1}}, .pad = {4, {0}},
+                                   .kernel = {2, {form->kernel[0], form->kernel[1]}},
+                                   .size = {2, {form->height, form->width}}};
+    const bool    constants[2] = {false, constant};
+    struct error  error        = {0};
+    struct op_compile compile  = {.op = op_find(op), .kernel = kernel, .workers = workers, .options = &options, .in = in,
+                                  .out = &out, .in_count = 2, .out_count = 1, .in_constant = constants,
+                                  .in_values = (const double *[2]){NULL, NULL}, .rates = rates, .error = &error};
+
+    y.dim[1] = form->filters;
+    for (int i = 0; i < 4; i++)
+        options.pad.at[i] = form->kernel[i % 2] / 2;
+    in[0].shape = to_x ? y : x;
+    in[1].shape = to_weight ? y : weight;
+    in[1].layout = to_weight ? OP_CHANNELS_LAST : in[1].layout;
+    out.shape = to_x ? x : to_weight ? weight : y;
+    assert_int_equal(compile.op->cpu->compile(&compile), 0);
+    return compile;
+}
+
+/* The form, and with it the bits, follow from shapes and rates: never from the number of threads. Many sizes, since a
+ * form changes with the threads only where two forms are nearly as fast. */
+static void any_threads(void **state)
+{
+    static const int kernels[][2] = {{3, 3}, {3, 3}, {5, 5}, {1, 7}, {7, 1}, {1, 3}, {3, 1}, {1, 1}};
+    static const char *const ops[] = {"conv", "conv_input_gradient", "conv_weight_gradient"};
+    static const int threads[] = {2, 3, 4, 16};
+    enum { SIZES = 1500 };
+    struct random_key key = {9, RANDOM_TEST, 7};
+
+    (void)state;
+    for (int level = CPU_REFERENCE; level < CPU_LEVEL_COUNT; level++) {
+        const struct kernel_table *kernel = kernel_table_for((enum cpu_level)level);
+
+        for (uint64_t i = 0; i < SIZES && kernel && cpu_has((enum cpu_level)level); i++) {
+            uint32_t kind = random_u32(key, 8 * i) % 8, op = random_u32(key, 8 * i + 1) % 3;
+            int      size = 1 + (int)(random_u32(key, 8 * i + 2) % (i % 2 ? 64 : 14));
+            int      batch = 1 << random_u32(key, 8 * i + 3) % 4;
+            bool     constant = random_u32(key, 8 * i + 4) % 4 > 0;
+            struct form form = {.channels = 1 + (int)(random_u32(key, 8 * i + 5) % (i % 3 ? 300 : 2500)),
+                                .filters = 1 + (int)(random_u32(key, 8 * i + 6) % (i % 3 == 1 ? 80 : 600)),
+                                .height = size, .width = 1 + (int)(random_u32(key, 8 * i + 7) % 2) * (size - 1),
+                                .kernel = {kernels[kind][0], kernels[kind][1]}};
+            fov_rates rates = *rates_default((enum cpu_level)level);
+
+            rates.wake *= i % 5 ? 1 : 1000;
+            struct op_compile one = compiled(ops[op], &form, batch, constant, kernel, &rates, 1);
+
+            for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+                struct op_compile many = compiled(ops[op], &form, batch, constant, kernel, &rates, threads[t]);
+
+                if (many.run != one.run || strcmp(many.detail, one.detail) != 0)
+                    fail_msg("%s, %s: %d to %d channels, %d of %dx%d: \"%s\" on one thread, \"%s\" on %d", kernel->name,
+                             ops[op], form.channels, form.filters, batch, form.height, form.width, one.detail,
+                             many.detail, threads[t]);
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(forms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(forms), cmocka_unit_test(any_threads)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,9 @@ static void cut_alone(struct winograd_plan *plan, size_t rows)
     plan->segment = plan->padded;
 }
 
-/** Divides the tiles into blocks that all threads share, and each block into jobs across tiles and filters. */
+/** Divides the tiles into blocks that all threads share, and each block into jobs across tiles and filters. Only the
+ *  jobs depend on the number of threads: the estimate that chooses the form counts the blocks, and another form has
+ *  other bits. */
 static void cut_shared(struct winograd_plan *plan, int workers)
 {
     size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
@@ -71,7 +73,7 @@ static void cut_shared(struct winograd_plan *plan, int workers)
     size_t panels = divide_up(plan->padded, plan->panel);
     bool few_panels = panels < (size_t)(workers > 1 ? workers : 1) * THREAD_JOBS;
     size_t most = few_panels && weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
-    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, most));
+    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, GROUP_TILES_LARGE));
     plan->block_tiles = divide_up(plan->count, plan->blocks);
     plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
     plan->groups = divide_up(plan->block_tiles, most);
