@@ -11,16 +11,16 @@ int fov_array_save_npy(fov_context *context, const char *path, fov_dtype dtype, 
         return FOV_E_USAGE;
     }
     call_fresh(context);
-    if (path == NULL || shape == NULL) {
-        return call_refuse(context, "fov_array_save_npy: path or shape is NULL");
+    if (path == NULL || shape == NULL || data == NULL) {
+        return call_refuse(context, "fov_array_save_npy: path, shape or data is NULL");
     }
     struct error *error = &context->error;
-
-    if (error->status) {
+    if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    if (!path || !shape || !data || shape->rank < 0 || shape->rank > FOV_MAX_RANK) {
-        return error_set(error, FOV_E_USAGE, "fov_array_save_npy: a path, a shape and data are wanted");
+    if (shape->rank < 0 || shape->rank > FOV_MAX_RANK) {
+        return error_set(error, FOV_E_USAGE, "fov_array_save_npy: a shape of rank %d (0 to %d)", shape->rank,
+                         FOV_MAX_RANK);
     }
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] < 0) {

@@ -47,14 +47,15 @@ static int take_layer(const struct darknet *net, struct stream *stream, int inde
 {
     static const char *const of_norm[] = {"bias", "weight", "running_mean", "running_var"};
     const struct darknet_section *section = &net->sections[1 + index];
-    bool conv = strncmp(section->name, "conv", 4) == 0, dense = strcmp(section->name, "connected") == 0;
+    bool conv = strcmp(section->name, "convolutional") == 0 || strcmp(section->name, "conv") == 0;
+    bool dense = strcmp(section->name, "connected") == 0;
     int norm = 0, status = FOV_OK;
-    if (!conv || strcmp(section->name, "connected") == 0) {
-        if (!dense) {
-            return FOV_OK;
-        }
+    if (dense) {
         status = take(net, stream, "dense", "bias", index, error);
         return status ? status : take(net, stream, "dense", "weight", index, error);
+    }
+    if (!conv) {
+        return FOV_OK;
     }
     status = darknet_integer(net, section, "batch_normalize", 0, 0, 1, &norm, error);
     for (int i = 0; i < 4 && norm != 0 && status == FOV_OK; i++) {

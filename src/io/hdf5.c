@@ -219,14 +219,20 @@ static uint64_t number_at(const uint8_t *bytes, size_t count)
     return number;
 }
 
+enum { HEAP_HEAD = 16 }; /* bytes of the header of a heap, and of each object in it */
+
 /* Whether all objects of a heap of `size` bytes end within it. The heap has a header of 16 bytes; then come objects
  * (strings), each with a header of 16 bytes (index, 2 bytes; length, from byte 8 on) and padded to a multiple of 8.
- * Index 0 is the free space, whose length includes its header. */
-static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_bytes)
+ * Index 0 is the free space, whose length includes its header. *left: how many objects the heaps of the file can still
+ * have; false, too, where this heap has more. */
+static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_bytes, size_t *left)
 {
-    enum { HEAD = 16 };
+    enum { HEAD = HEAP_HEAD };
     uint64_t at = HEAD;
     while (at + HEAD <= size) {
+        if ((*left)-- == 0) {
+            return false;
+        }
         uint64_t number = number_at(heap + at, 2), length = number_at(heap + at + 8, length_bytes);
         uint64_t room = size - at, needed = number > 0 ? HEAD + (length + 7) / 8 * 8 : length;
         if (length > room || needed > room || needed < HEAD) {
@@ -239,7 +245,9 @@ static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_byte
 
 /* libhdf5 1.10.8 trusts these lengths: one that reaches past its heap crashes the process, and free space of length 0
  * is an endless loop. So every heap of the file is checked first. A heap is found by its first 8 bytes at any offset;
- * at each offset, data look like that by chance with a probability of 2^-64. */
+ * at each offset, data look like that by chance with a probability of 2^-64. Heaps do not overlap, so that all of them
+ * together have at most one object per 16 bytes of the file: without this limit, heaps made to overlap would take time
+ * that grows with the square of the file's size. */
 static bool heaps_are_whole(const uint8_t *bytes, size_t size)
 {
     static const uint8_t head[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
@@ -248,6 +256,7 @@ static bool heaps_are_whole(const uint8_t *bytes, size_t size)
     if (length_bytes != 2 && length_bytes != 4 && length_bytes != 8) {
         return size < LEAST; /* libhdf5 itself refuses a file too short for its superblock */
     }
+    size_t left = size / HEAP_HEAD;
     for (size_t at = 0; at + LEAST <= size; at++) {
         const uint8_t *found = memchr(bytes + at, head[0], size - LEAST + 1 - at);
         if (found == NULL) {
@@ -256,7 +265,7 @@ static bool heaps_are_whole(const uint8_t *bytes, size_t size)
         at = (size_t)(found - bytes);
         if (memcmp(found, head, sizeof head) == 0) {
             uint64_t length = number_at(found + sizeof head, length_bytes);
-            if (length > size - at || !heap_is_whole(found, length, length_bytes)) {
+            if (length > size - at || !heap_is_whole(found, length, length_bytes, &left)) {
                 return false;
             }
         }
@@ -475,6 +484,13 @@ static bool is_left_out(const struct reading *r, const char *name)
     return false;
 }
 
+/* Whether `name` can be a link's. libhdf5 lists whatever the file holds, but takes "/" in a name that it looks up as a
+ * separator, and "." as the group itself: such a link would be one object in its group, another by its path. */
+static bool is_link_name(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 static int walk(struct reading *r, hid_t group, int depth, const char *path, const char *label);
 
 /* Follows the link `name` of a group: adds a dataset, or walks through a group. `label` is that of the group around. */
@@ -523,6 +539,9 @@ static int walk(struct reading *r, hid_t group, int depth, const char *path, con
         if (length < 0) {
             return damaged(r, path);
         }
+        if (!is_link_name(name)) {
+            return refuse(r, name, "is not a name that a link can have");
+        }
         if (depth == 0 && is_left_out(r, name)) {
             continue;
         }
@@ -535,6 +554,25 @@ static int walk(struct reading *r, hid_t group, int depth, const char *path, con
     return status;
 }
 
+/* Whether an open dataset has the type and shape with which add_dataset listed it, so that the memory reserved for its
+ * elements holds them. */
+static bool is_as_listed(const struct reading *r, hid_t data, hid_t type, const struct hdf5_dataset *set)
+{
+    hsize_t dims[H5S_MAX_RANK] = {0};
+    hid_t space = r->call.data_space(data);
+    const char *name = type_name(r, type);
+    bool same = space >= 0 && name != NULL && strcmp(name, set->type) == 0 &&
+                r->call.space_rank(space) == set->shape.rank &&
+                r->call.space_dims(space, dims, NULL) == set->shape.rank;
+    for (int i = 0; i < set->shape.rank && same; i++) {
+        same = dims[i] == (hsize_t)set->shape.dim[i];
+    }
+    if (space >= 0) {
+        r->call.space_close(space);
+    }
+    return same;
+}
+
 static int read_numbers(const struct reading *r, hid_t file)
 {
     struct hdf5_content *content = r->content;
@@ -544,7 +582,7 @@ static int read_numbers(const struct reading *r, hid_t file)
     for (size_t i = 0; i < content->count && status == FOV_OK; i++) {
         struct hdf5_dataset *set = &content->datasets[i];
         hid_t data = r->call.object_open(file, set->path, 0), type = data >= 0 ? r->call.data_type(data) : -1;
-        if (type < 0 ||
+        if (type < 0 || !is_as_listed(r, data, type, set) ||
             (set->bytes > 0 && r->call.data_read(data, type, H5S_ALL, H5S_ALL, 0, content->block + used) < 0)) {
             status = damaged(r, set->path);
         }

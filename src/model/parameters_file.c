@@ -51,7 +51,7 @@ int parameters_write(fov_graph *graph, const char *path, bool all, const struct 
         const void *data = graph_data(graph, ids[i]);
         const struct value *value = graph_value(graph, ids[i]);
         tensors[i] = (struct safetensors_source){value->name, value->dtype, value->shape, data};
-        status = data == NULL ? FOV_E_MEMORY : 0;
+        status = data == NULL ? (int)error->status : 0;
     }
     if (!status && count == 0) {
         status = error_set(error, FOV_E_INPUT, "%s: there are no parameters: there is nothing to write", path);

@@ -198,7 +198,7 @@ int fov_model_hash(fov_model *model, char hex[65])
         const void         *data = graph_data(graph, sorted[i].id);
         const struct value *value = graph_value(graph, sorted[i].id);
         if (data == NULL) {
-            status = FOV_E_MEMORY;
+            status = (int)error->status;
             break;
         }
         hash_size(&state, strlen(value->name));

@@ -272,7 +272,7 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
         }
         blocks[id] = memory_allocate_raw(memory, value->bytes, 1, value->name, error);
         if (blocks[id] == NULL || graph_data(model->graph, (int)id) == NULL) {
-            status = FOV_E_MEMORY;
+            status = (int)error->status;
         } else if (value->dtype == FOV_F32) {
             status = safetensors_to_float(file, safetensors_find(file, value->name), blocks[id], error);
         } else {

@@ -149,7 +149,7 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         name_at[count] = names.length;
         text_add_bytes(&names, name, strlen(name) + 1);
         sources[count] = (struct safetensors_source){NULL, value->dtype, value->shape, graph_data(step->graph, (int)v)};
-        status = sources[count++].data != NULL ? FOV_OK : FOV_E_MEMORY;
+        status = sources[count++].data != NULL ? FOV_OK : (int)step->graph->context->error.status;
     }
     history_pack(&state->history, &history);
     pack_names(&classes, identity);

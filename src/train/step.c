@@ -184,7 +184,7 @@ int step_share(struct training_step *step, const struct training_step *base, str
         }
         void *data = graph_data(base->graph, own);
         if (data == NULL) {
-            return FOV_E_MEMORY;
+            return (int)base->graph->context->error.status;
         }
         if (!value->borrowed) {
             memory_free(memory, value->data);
@@ -378,7 +378,8 @@ static int publish(const struct training_step *step)
         }
         const void *data = graph_data(step->graph, (int)v);
         fov_value target = {step->of_model[value->number]};
-        int status = data != NULL ? fov_parameter_set(step->model->graph, target, data, value->bytes) : FOV_E_MEMORY;
+        int status = data != NULL ? fov_parameter_set(step->model->graph, target, data, value->bytes)
+                                  : (int)step->graph->context->error.status;
         if (status != FOV_OK) {
             return status;
         }

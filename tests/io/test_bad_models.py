@@ -254,6 +254,7 @@ ROWS = [
     ("bomb: Pad", one("Pad", [("p", integers("p", 0, 0, 0, 0, 0, 0, 2**15, 2**15))]), "limit", MEMORY),
     ("bomb: Resize", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 4096, 4096]))]), "limit", MEMORY),
     ("bomb: ConvTranspose", one("ConvTranspose", [weight(4, 2, 3, 3)], strides=[10**4, 10**4]), "exceeds"),
+    ("LSTM with 9 inputs", one("LSTM", [weight(1, 4, 4), weight(1, 4, 4, name="r")], ["x"] * 6), "has 9 inputs, it takes at most 8"),
     ("bomb: conv pads", conv(pads=[10**4, 10**4, 10**4, 10**4]), "limit", MEMORY),
 ]
 

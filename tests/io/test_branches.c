@@ -295,6 +295,14 @@ static void test_refused(void **state)
     put_node(&fixture->graph, "Add", "n", "t,inner", "y");
     put_ends(fixture);
     refuse(fixture, "\"n\" (Add): made by nobody that it can see: \"inner\"");
+    put_condition(&fixture->graph); /* a branch's output without a name */
+    put_node(&fixture->yes, "Relu", "", "x", "r");
+    put_port(&fixture->yes, GRAPH_OUTPUT, "", CHANNELS);
+    put_node(&fixture->no, "Relu", "", "x", "r");
+    put_port(&fixture->no, GRAPH_OUTPUT, "r", CHANNELS);
+    put_if(&fixture->graph, "positive", "y", &fixture->yes, &fixture->no);
+    put_ends(fixture);
+    refuse(fixture, "\"choice\" (If): a branch's output is made by nobody: \"\"");
     put_node(&fixture->graph, "Loop", "l", "x", "y");
     put_ends(fixture);
     refuse(fixture, "Loop (opset 17) at \"l\" (loops are not computed here");

@@ -261,6 +261,57 @@ static void test_texts_beyond_their_heap(void **state)
     assert_true(heaps >= 2);
 }
 
+/* Names that libhdf5 reads as paths: a link whose name has "/" is one object in its group and another by its path, so
+ * that a dataset's size and its elements would come from two objects. */
+static void test_names_that_are_paths(void **state)
+{
+    static const char *const names[] = {"/x", "x/", ".", "..", ""};
+    static const char name[] = "/x";
+    (void)state;
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        struct opened o;
+        size_t at = 0;
+        read_bytes(&o, "paths.h5");
+        while (memcmp(o.bytes + at, name, sizeof name) != 0) {
+            at++;
+            assert_true(at + sizeof name <= o.size);
+        }
+        memset(o.bytes + at, 0, sizeof name);
+        memcpy(o.bytes + at, names[n], strlen(names[n]));
+        int status = keras_parse(&o.file, "paths", o.bytes, o.size, o.memory, &o.error);
+        skip_without_library(&o);
+        assert_int_equal(status, FOV_E_UNSUPPORTED);
+        assert_non_null(strstr(o.error.text, "is not a name that a link can have"));
+        end(&o);
+    }
+}
+
+/* Heaps of texts within each other, behind the end of a file: to check all would take time that grows with the square of
+ * their number. */
+static void test_heaps_within_heaps(void **state)
+{
+    enum { HEAPS = 200, EACH = 32 };
+    struct opened o;
+    (void)state;
+    read_bytes(&o, "small.h5");
+    size_t whole = o.size + HEAPS * EACH;
+    uint8_t *bytes = calloc(whole, 1);
+    memcpy(bytes, o.bytes, o.size);
+    for (size_t i = 0; i < HEAPS; i++) {
+        uint8_t *heap = bytes + o.size + i * EACH;
+        size_t size = whole - o.size - i * EACH;
+        memcpy(heap, "GCOL\1", 5);
+        heap[8] = (uint8_t)size, heap[9] = (uint8_t)(size >> 8);
+        heap[16] = 1, heap[24] = i + 1 < HEAPS ? 16 : 0; /* a text of 16 bytes: the head of the next heap */
+    }
+    int status = keras_parse(&o.file, "heaps", bytes, whole, o.memory, &o.error);
+    free(bytes);
+    skip_without_library(&o);
+    assert_int_equal(status, FOV_E_INPUT);
+    assert_non_null(strstr(o.error.text, "damaged"));
+    end(&o);
+}
+
 static void test_every_allocation_fails(void **state)
 {
     struct opened o;
@@ -287,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),    cmocka_unit_test(test_resnet), cmocka_unit_test(test_vgg),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_cut),    cmocka_unit_test(test_texts_beyond_their_heap),
+        cmocka_unit_test(test_names_that_are_paths), cmocka_unit_test(test_heaps_within_heaps),
         cmocka_unit_test(test_every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,7 +199,7 @@ static int merge_branch(struct merger *merger, const struct onnx_node *node, con
     }
     for (size_t i = 0; !status && i < graph->output_count; i++) {
         results[i] = find_name(&scope, graph->outputs[i].name);
-        if (results[i] == NULL) {
+        if (results[i] == NULL || results[i][0] == '\0') { /* no name stands for an absent input, not for an output */
             status = refuse(merger, node, FOV_E_INPUT, "a branch's output is made by nobody:", graph->outputs[i].name);
         }
     }

@@ -589,8 +589,6 @@ static bool model_field(pb_istream_t *stream, const pb_field_t *field, void **ar
     switch (field->tag) {
     case onnx_ModelProto_producer_name_tag:
         return take_name(decoder, stream, &model->producer, "ModelProto.producer_name");
-    case onnx_ModelProto_producer_version_tag:
-        return take_name(decoder, stream, &model->producer_version, "ModelProto.producer_version");
     case onnx_ModelProto_doc_string_tag:
         return take_text(decoder, stream, &model->doc, decoder->size, "ModelProto.doc_string");
     case onnx_ModelProto_opset_import_tag:
@@ -612,7 +610,7 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
                 const struct file_map *map, struct arena *arena, struct error *error)
 {
     *model = (struct onnx_model){
-        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .doc = "", .graph.name = ""};
+        .file = file, .arena = arena, .map = map, .producer = "", .doc = "", .graph.name = ""};
     if (file_need(map, bytes, size < SNIFF_BYTES ? size : SNIFF_BYTES, error) != 0) {
         return (int)error->status;
     }
@@ -625,7 +623,7 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
     struct frame    frame = {&decoder, model};
     pb_istream_t    stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     onnx_ModelProto message = onnx_ModelProto_init_zero;
-    message.producer_name = message.producer_version = message.doc_string = message.graph = message.opset_import =
+    message.producer_name = message.doc_string = message.graph = message.opset_import =
         message.metadata_props = message.functions = callback(model_field, &frame);
     if (!decode(&decoder, &stream, onnx_ModelProto_fields, &message, "ModelProto")) {
         return (int)error->status;
@@ -641,7 +639,7 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
                        size_t size, struct arena *arena, struct error *error)
 {
     *model = (struct onnx_model){
-        .file = file, .arena = arena, .producer = "", .producer_version = "", .graph.name = ""};
+        .file = file, .arena = arena, .producer = "", .graph.name = ""};
     struct decoder decoder = {.file = file, .bytes = bytes, .size = size, .arena = arena, .error = error,
                               .at = bytes};
     pb_istream_t   stream = {.callback = read_file, .state = &decoder, .bytes_left = size};

@@ -216,8 +216,8 @@ static int stream_weights(struct exporter *exporter, struct file_writer *file)
         }
         const void         *data = graph_data(exporter->graph, (int)id);
         const struct value *value = graph_value(exporter->graph, (int)id);
-        if (data == NULL) {
-            status = FOV_E_MEMORY;
+        if (data == NULL) { /* no memory, or the file that holds it could not be read */
+            status = (int)exporter->error->status;
             break;
         }
         head.length = tag.length = 0;

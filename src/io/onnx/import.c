@@ -251,6 +251,10 @@ static int check_operators(struct importer *importer)
             }
         }
     }
+    if (model->has_functions && hint[0] == '\0') {
+        hint = " (operators that the file itself defines, as functions, are not computed here: export the model with "
+               "them inlined)";
+    }
     char rest[40] = "";
     if (shown < nodes) {
         snprintf(rest, sizeof rest, " and %zu more", nodes - shown);

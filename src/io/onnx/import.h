@@ -15,7 +15,6 @@ struct onnx_slot {
     const char               *name;
     const struct onnx_tensor *tensor;      /**< SLOT_TENSOR: an initializer or a Constant node's value */
     bool                      is_constant; /**< the tensor comes from a Constant node, not from an initializer */
-    bool                      checked;     /**< dtype and shape are set */
     fov_dtype                 dtype;
     fov_shape                 shape;
     size_t                    node; /**< SLOT_RESULT: the node that computes it */

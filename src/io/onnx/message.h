@@ -167,7 +167,7 @@ struct onnx_model {
     const struct file_map *map; /**< the map that the tensors' raw data lie in, if read piece by piece; else NULL */
     struct onnx_outside *outside;  /**< list of open files with external data */
     int64_t             ir_version;
-    const char         *producer, *producer_version;
+    const char         *producer;
     const char         *doc; /**< the model's doc_string */
     struct onnx_opset  *opsets;
     size_t              opset_count;
@@ -175,7 +175,7 @@ struct onnx_model {
     size_t              metadata_count;
     struct onnx_graph   graph;
     int                 graph_count;
-    bool                has_functions;
+    bool                has_functions; /**< the file defines operators of its own */
 };
 
 /** Decodes a whole file. `model` keeps pointers into `bytes`. `map`: the map behind `bytes`, where parts of them may

@@ -86,6 +86,10 @@ int recurrent_import(struct op_import *node)
     if (node->in_count <= R || node->in[X].id == 0 || node->in[W].id == 0 || node->in[R].id == 0) {
         return node->fail(node->reader, FOV_E_INPUT, "%s needs the inputs X, W and R", node->type);
     }
+    if (node->in_count > RECURRENT_INPUTS) {
+        return node->fail(node->reader, FOV_E_INPUT, "%s has %d inputs, it takes at most %d", node->type,
+                          node->in_count, (int)RECURRENT_INPUTS);
+    }
     fov_shape rec = node->shape(node->reader, node->in[R]);
     if (hidden != 0 && rec.rank == 3 && rec.dim[2] != hidden) {
         return node->fail(node->reader, FOV_E_INPUT, "hidden_size is %lld, R has %lld columns", (long long)hidden,
@@ -99,7 +103,7 @@ int recurrent_import(struct op_import *node)
         return status;
     }
     fov_value in[RECURRENT_INPUTS];
-    for (int i = 0; i < node->in_count && i < RECURRENT_INPUTS; i++) {
+    for (int i = 0; i < node->in_count; i++) {
         bool turns = layout == 1 && (i == X || i == INITIAL_H || i == INITIAL_C);
         in[i] = turns ? turned(node, node->in[i], swap) : node->in[i];
     }

@@ -28,8 +28,7 @@ enum recurrent_activation {
 extern const char *const recurrent_activation_names[]; /**< "Relu"...; NULL-terminated */
 
 enum {
-    RECURRENT_ACTIVATIONS = 6, /**< f, g and h of two directions */
-    RECURRENT_GATES = 4        /**< the most gates that a cell has */
+    RECURRENT_ACTIVATIONS = 6 /**< f, g and h of two directions */
 };
 
 struct recurrent_options {

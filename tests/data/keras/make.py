@@ -117,6 +117,18 @@ def circle(file):
     file["first/again"] = file["first"]
 
 
+def paths(name):
+    """A hostile file: the link "/x" in the group "z" is, by that name, the root's x of 4 bytes, and by its path "z//x" the
+    group's own x of 4 MB. The older format has no checksums over names."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="earliest") as file:
+        file.create_dataset("x", data=numpy.zeros(1, "float32"))
+        file.create_dataset("z/x", data=numpy.zeros(1 << 20, "float32"), compression="gzip", chunks=(1 << 20,))
+        file["z/_x"] = file["z/x"]
+    with open(os.path.join(FOLDER, name), "wb") as file:
+        file.write(content.getvalue().replace(b"_x\0", b"/x\0"))
+
+
 write("resnet.h5", lambda file: second(file, RESNET))
 write("resnet_whole.h5", whole)
 write("resnet_keras1.h5", keras1)
@@ -132,3 +144,4 @@ write("circle.h5", circle)
 write("big_endian.h5", lambda file: file.create_dataset("first/first/kernel:0", data=numpy.arange(4, dtype=">f4")))
 write("double.h5", lambda file: file.create_dataset("first/first/kernel:0", data=numpy.arange(4, dtype="<f8")))
 write("lzf.h5", lambda file: file.create_dataset("first/first/kernel:0", data=numpy.arange(4, dtype="<f4"), compression="lzf"))
+paths("paths.h5")
