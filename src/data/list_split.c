@@ -116,8 +116,8 @@ static int hold_listed(struct memory *memory, const char *file, struct keyed *ke
                        struct error *error)
 {
     enum { LARGEST = 64 << 20 };
-    uint8_t *bytes;
-    size_t size, line_number = 0;
+    uint8_t *bytes = NULL;
+    size_t size, line_number = 0, named = 0;
     int status = file_read(file, LARGEST, memory, &bytes, &size, error);
     const char *line = status == FOV_OK ? (const char *)bytes + list_mark((const char *)bytes) : NULL;
     while (status == FOV_OK && *line) {
@@ -140,7 +140,13 @@ static int hold_listed(struct memory *memory, const char *file, struct keyed *ke
         line += line[0] == '\r' && line[1] == '\n' ? 2 : line[0] != '\0';
     }
     memory_free(memory, bytes);
-    return status;
+    for (size_t i = 0; i < count; i++) {
+        named += held[i];
+    }
+    return status != FOV_OK || (named > 0 && named < count)
+               ? status
+               : error_set(error, FOV_E_INPUT, "%s names %zu of %zu samples: none would be left to %s", file, named,
+                           count, named == 0 ? "validate with" : "learn from");
 }
 
 int list_hold_back(struct memory *memory, const fov_dataset_options *options, size_t count, const int32_t *labels,

@@ -104,13 +104,14 @@ static bool are_side_by_side(char *const *names, size_t count, const struct part
     return false;
 }
 
-static void find_places(const struct store *store, struct memory *memory, const char *folder, int role,
-                        const struct partner_words *words, struct places *places);
+static int find_places(const struct store *store, struct memory *memory, const char *folder, int role,
+                       const struct partner_words *words, struct places *places, struct error *error);
 
 /* Judges the subfolders of a folder: two kinds of the same split form a place; a folder named after a split alone is
  * searched in turn. */
-static void judge_folders(const struct store *store, struct memory *memory, const char *folder, int role,
-                          char *const *names, size_t count, const struct partner_words *words, struct places *places)
+static int judge_folders(const struct store *store, struct memory *memory, const char *folder, int role,
+                         char *const *names, size_t count, const struct partner_words *words, struct places *places,
+                         struct error *error)
 {
     char path[DATA_PATH_SIZE], found[FOLDER_ROLES + 1][2][DATA_PATH_SIZE], split[FOLDER_ROLES + 1][DATA_PATH_SIZE];
     memset(found, 0, sizeof found);
@@ -131,31 +132,37 @@ static void judge_folders(const struct store *store, struct memory *memory, cons
             places->other_folders++;
         }
     }
-    for (int r = 0; r <= FOLDER_ROLES; r++) {
+    int status = FOV_OK;
+    for (int r = 0; r <= FOLDER_ROLES && status == FOV_OK; r++) {
         const char *first = found[r][0][0] ? found[r][0] : found[r][1][0] && split[r][0] ? split[r] : NULL;
         if (first != NULL && found[r][1][0] != '\0') { // includes the pair "train" and "train_masks"
             add_place(places, first, found[r][1], r == LIST_WITHOUT_SPLIT ? role : r);
         } else if (split[r][0] != '\0' && role == LIST_WITHOUT_SPLIT) {
-            find_places(store, memory, split[r], r, words, places);
+            status = find_places(store, memory, split[r], r, words, places, error);
         } else if (found[r][0][0] != '\0' || found[r][1][0] != '\0') {
             places->other_folders++;
         }
     }
+    return status;
 }
 
-static void find_places(const struct store *store, struct memory *memory, const char *folder, int role,
-                        const struct partner_words *words, struct places *places)
+/* A folder that cannot be listed has no places; only memory can make the call fail. */
+static int find_places(const struct store *store, struct memory *memory, const char *folder, int role,
+                       const struct partner_words *words, struct places *places, struct error *error)
 {
     char **names = NULL;
     size_t count;
-    if (store_list(store, folder, memory, &names, &count, NULL) != FOV_OK) {
-        return;
+    struct error why = {.status = FOV_OK};
+    int status = store_list(store, folder, memory, &names, &count, &why);
+    if (status != FOV_OK) {
+        return status == FOV_E_MEMORY ? error_set(error, FOV_E_MEMORY, "%s", why.text) : FOV_OK;
     }
-    judge_folders(store, memory, folder, role, names, count, words, places);
-    if (places->count == 0 && words->suffixes[0] != NULL && are_side_by_side(names, count, words)) {
+    status = judge_folders(store, memory, folder, role, names, count, words, places, error);
+    if (status == FOV_OK && places->count == 0 && words->suffixes[0] != NULL && are_side_by_side(names, count, words)) {
         add_place(places, folder, "", role);
     }
     memory_free(memory, names);
+    return status;
 }
 
 /* Searches the root; if nothing is there, descends into its only folder, as archives often have it. */
@@ -168,14 +175,15 @@ static int find_all(const struct store *store, struct memory *memory, const stru
         return FOV_E_MEMORY;
     }
     snprintf(path, sizeof path, "%s", store_path(store));
-    for (int depth = 0; depth <= MOST_DESCENT; depth++) {
+    int status = FOV_OK;
+    for (int depth = 0; depth <= MOST_DESCENT && status == FOV_OK; depth++) {
         **places = (struct places){.count = 0};
-        find_places(store, memory, path, LIST_WITHOUT_SPLIT, words, *places);
+        status = find_places(store, memory, path, LIST_WITHOUT_SPLIT, words, *places, error);
         if ((*places)->count > 0 || !list_descend(store, path)) {
             break;
         }
     }
-    return FOV_OK;
+    return status;
 }
 
 /* ---- which belong together --------------------------------------------------------------------------------------- */
@@ -316,11 +324,8 @@ bool partners_suit(const struct store *store, const struct partner_words *words)
     struct memory *memory = memory_create(NULL, 0);
     struct places *places = NULL;
     bool suits = false;
-    if (memory == NULL || find_all(store, memory, words, &places, NULL) != FOV_OK) {
-        memory_destroy(memory);
-        return false;
-    }
-    if (places->count > 0 && !(words->needs_most && places->other_folders > 0)) {
+    bool is_found = memory != NULL && find_all(store, memory, words, &places, NULL) == FOV_OK;
+    if (is_found && places->count > 0 && !(words->needs_most && places->other_folders > 0)) {
         struct list list = {
             .memory = memory, .store = (struct store *)(uintptr_t)store, .findings = {.memory = memory}};
         size_t partners = 0;

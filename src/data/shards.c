@@ -159,15 +159,38 @@ static int label_of(struct list *list, const char *word, bool *is_numbered, int3
 
 /* ---- samples ----------------------------------------------------------------------------------------------------- */
 
+/* Which of the files of a key is its picture: KEY.png rather than KEY.mask.png, else the first; SIZE_MAX: none. */
+static size_t choose_picture(char *const *names, size_t count)
+{
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (probe_name(names[i]) != NULL) {
+            if (strchr(names[i], '.') == strrchr(names[i], '.')) {
+                return i;
+            }
+            first = first == SIZE_MAX ? i : first;
+        }
+    }
+    return first;
+}
+
 static int add_key(struct list *list, const char *folder, char *const *names, size_t count, int role, bool *is_numbered,
                    struct error *error)
 {
     char picture[DATA_PATH_SIZE] = "", class[DATA_PATH_SIZE] = "", word[WORD];
+    size_t chosen = choose_picture(names, count);
     int status = FOV_OK;
     for (size_t i = 0; i < count && status == FOV_OK; i++) {
         bool is_class = has_ending(names[i], ".cls") || (*class == '\0' && has_ending(names[i], ".json"));
-        char *to = probe_name(names[i]) ? picture : is_class ? class : NULL;
+        char *to = i == chosen ? picture : is_class ? class : NULL, other[DATA_PATH_SIZE];
         status = to ? file_join(to, DATA_PATH_SIZE, folder, names[i], error) : FOV_OK;
+        if (status == FOV_OK && i != chosen && probe_name(names[i]) != NULL) {
+            status = file_join(other, sizeof other, folder, names[i], error);
+            status = status ? status
+                            : findings_add(&list->findings, role == LIST_WITHOUT_SPLIT ? FINDING_OF_ALL : role,
+                                           FOV_FINDING_WARNING, "several pictures", other, "skipped", error,
+                                           "another picture of its key is used, %.200s", names[chosen]);
+        }
     }
     if (status || *picture == '\0') {
         return status;

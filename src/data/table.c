@@ -46,6 +46,7 @@ static const char *const path_words[] = {"path", "file",    "filename", "filepat
 static const char *const split_words[] = {"split", "set", "subset", "partition", NULL};
 static const char *const label_words[] = {"label",  "class",   "category", "classname",  "labelname",
                                           "labels", "classes", "tags",     "categories", NULL};
+static const char *const missing_words[] = {"", "nan", "na", "n/a", "null", "none", "inf", "?", NULL}; /* of a number */
 static const char *const many_words[] = {"labels", "classes", "tags", "categories", NULL};
 
 /* ---- where a file lies ------------------------------------------------------------------------------------------- */
@@ -119,7 +120,9 @@ static void read_header(struct columns *columns, const struct csv *csv, const st
 
 /* Facts about a column's cells. */
 struct facts {
-    bool has_text, has_fraction, has_bar, has_semicolon;
+    bool has_text; /* a cell that is no number */
+    bool has_word; /* and does not stand for a missing one */
+    bool has_fraction, has_bar, has_semicolon;
 };
 
 static void note_cell(struct facts *facts, const char *cell)
@@ -127,6 +130,7 @@ static void note_cell(struct facts *facts, const char *cell)
     double number;
     bool is_number = text_to_number(cell, &number) && isfinite(number);
     facts->has_text |= !is_number;
+    facts->has_word |= !is_number && !is_word(cell, missing_words);
     facts->has_fraction |= is_number && number != floor(number);
     facts->has_bar |= strchr(cell, '|') != NULL;
     facts->has_semicolon |= strchr(cell, ';') != NULL;
@@ -154,6 +158,12 @@ static int choose_target(struct table *table, struct columns *columns, const str
                    : others == 1 && facts[only].has_text ? only
                    : others > 1 && numbers == 0          ? text
                                                          : SIZE_MAX;
+    if (label != SIZE_MAX && columns->label == SIZE_MAX && facts[label].has_fraction && !facts[label].has_word) {
+        return error_set(error, FOV_E_INPUT,
+                         "%s: column \"%.100s\" holds numbers with a fraction, and cells without a number: fill them "
+                         "in, or leave out their rows",
+                         table->file, columns->has_header ? names[label] : "");
+    }
     if (columns->label == SIZE_MAX && numbers == 1 && others == 1 && !columns->has_header &&
         !facts[only].has_fraction) {
         label = only; // "cat.png,3" without a header

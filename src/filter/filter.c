@@ -124,7 +124,7 @@ int64_t filter_place(int64_t at, int64_t length, fov_border border)
 void fov_filter_patch(const float *picture, int height, int width, int channels, int y, int x, int channel, int rows,
                       int columns, fov_border border, float *patch)
 {
-    if (picture == NULL || patch == NULL) {
+    if (picture == NULL || patch == NULL || height < 1 || width < 1 || channel < 0 || channel >= channels) {
         return;
     }
     for (int u = 0; u < rows; u++) {

@@ -83,9 +83,15 @@ static void test_class_names(void **state)
     fov_context_free(context);
     put_text(state, "m/classes.txt", MARK "sky\nroad\ntree\n");
     expect_classes(path_in(state, "m"), "sky|road|tree");
-    put_text(state, "held.txt", MARK "2.png\n");
+    put_text(state, "held.txt", "\n");
     char list[600];
     snprintf(list, sizeof list, "%s", path_in(state, "held.txt"));
+    refuse_options(path_in(state, "m"), FOV_TRAIN, &(fov_dataset_options){.val_list = list},
+                   "held.txt names 0 of 4 samples: none would be left to validate with");
+    put_text(state, "held.txt", "0\n1\n2\n3");
+    refuse_options(path_in(state, "m"), FOV_TRAIN, &(fov_dataset_options){.val_list = list},
+                   "held.txt names 4 of 4 samples: none would be left to learn from");
+    put_text(state, "held.txt", MARK "2.png\n");
     context = make_context(1);
     data = open_data(context, path_in(state, "m"), FOV_VALIDATION, &(fov_dataset_options){.val_list = list});
     assert_int_equal(fov_dataset_describe(data).count, 1);
@@ -140,6 +146,10 @@ static void test_order_of_columns(void **state)
     refuse(path_in(state, "t"), FOV_TRAIN, FOV_E_INPUT, "other columns");
     put_text(state, "t/val.csv", "path,x,y\n1.png,1e300,2\n");
     refuse(path_in(state, "t"), FOV_TRAIN, FOV_E_INPUT, "val.csv, line 2: \"1e300\" is too large");
+    put_text(state, "t/one.csv", "path,age\n0.png,1.5\n1.png,NaN\n");
+    refuse(path_in(state, "t/one.csv"), FOV_TRAIN, FOV_E_INPUT, "column \"age\" holds numbers with a fraction");
+    put_text(state, "t/one.csv", "path,engine\n0.png,1.5\n1.png,diesel\n0.png,diesel\n1.png,1.5\n");
+    expect_classes(path_in(state, "t/one.csv"), "1.5|diesel");
     put_text(state, "t/train.csv", "path,label,split\n0.png,cat,train\n");
     put_text(state, "t/val.csv", "path,split,label\n1.png,val,dog\n");
     expect_classes(path_in(state, "t"), "cat|dog");
@@ -151,16 +161,29 @@ static void test_order_of_columns(void **state)
 static void test_keys(void **state)
 {
     static const uint8_t label[] = "{\"label\": \"cat\"}";
-    size_t size;
-    uint8_t *png = make_png(4, 5, 7, &size);
+    size_t size, masked_size;
+    uint8_t *png = make_png(4, 5, 7, &size), *mask = make_png(4, 5, 1, &masked_size);
     const struct archived files[] = {
-        {.name = "s/1.json", .bytes = label, .size = 16}, {.name = "s/1.meta", .bytes = label, .size = 2},
+        {.name = "s/1.json", .bytes = label, .size = 16}, {.name = "s/1.depth.png", .bytes = mask, .size = masked_size},
         {.name = "s/1.png", .bytes = png, .size = size},  {.name = "s/2.json", .bytes = label, .size = 16},
         {.name = "s/2.meta", .bytes = label, .size = 2},  {.name = "s/2.png", .bytes = png, .size = size},
+        {.name = "s/2.seg.png", .bytes = mask, .size = masked_size},
     };
-    put_zip(path_in(state, "s.zip"), files, 6);
+    put_zip(path_in(state, "s.zip"), files, sizeof files / sizeof *files);
     expect_classes(path_in(state, "s.zip"), "cat");
+    assert_int_equal(count_findings(path_in(state, "s.zip"), "several pictures"), 2);
+    fov_context *context = make_context(1);
+    for (int split = 0; split < 2; split++) {
+        fov_sample sample;
+        fov_dataset *data = open_data(context, path_in(state, "s.zip"), (fov_split)split, NULL);
+        assert_int_equal(fov_dataset_describe(data).count, 1);
+        assert_int_equal(fov_dataset_read(data, 0, &sample), FOV_OK);
+        assert_int_equal(sample.pixels[0], 7);
+        fov_dataset_free(data);
+    }
+    fov_context_free(context);
     free(png);
+    free(mask);
 }
 
 #ifdef FOVEA_HAVE_ARCHIVE
