@@ -36,7 +36,6 @@ struct fov_context {
     struct context_extension  *extensions; /**< linked list, the last registered first */
     atomic_int                 depth;   /**< number of public calls in progress, nested ones included */
     bool                       is_unfit; /**< creation failed in part: its error stays until fov_error_clear */
-    struct memory_source       source;
     void (*log)(void *user, fov_log_level level, const char *message);
     void *log_user;
     char  machine[256];
