@@ -19,11 +19,12 @@ int attribute_count(const struct attribute *table)
 static void put_number(const struct attribute *attribute, void *options, double number)
 {
     char *member = (char *)options + attribute->offset;
-    int64_t whole = (int64_t)number;
-    int choice = (int)number;
+    int64_t whole;
+    int choice;
     bool flag = number != 0.0;
     switch (attribute->kind) {
     case ATTRIBUTE_INTEGER:
+        whole = (int64_t)number;
         memcpy(member, &whole, sizeof whole);
         break;
     case ATTRIBUTE_NUMBER:
@@ -33,6 +34,7 @@ static void put_number(const struct attribute *attribute, void *options, double 
         memcpy(member, &flag, sizeof flag);
         break;
     case ATTRIBUTE_CHOICE:
+        choice = (int)number;
         memcpy(member, &choice, sizeof choice);
         break;
     case ATTRIBUTE_LIST:
@@ -125,12 +127,17 @@ static int set_list(const struct attribute *attribute, void *options, const char
 {
     struct attribute_list list = {0};
     while (*text != '\0') {
-        char word[40];
+        char word[256]; /* as long as an option may be */
         size_t length = strcspn(text, ",");
         if (list.count == (int)(sizeof list.at / sizeof list.at[0])) {
             return error_set(error, FOV_E_USAGE, "%s has more than %d numbers", attribute->name, list.count);
         }
-        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
+        if (length >= sizeof word) {
+            return error_set(error, FOV_E_USAGE, "%s: a number of %zu characters; at most %zu", attribute->name, length,
+                             sizeof word - 1);
+        }
+        memcpy(word, text, length);
+        word[length] = '\0';
         if (read_number(attribute, word, &list.at[list.count++], error) != FOV_OK) {
             return (int)error->status;
         }

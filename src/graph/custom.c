@@ -396,8 +396,8 @@ static int check_graph(fov_graph *graph, const fov_value *in, int in_count, fov_
 {
     struct error *error = &graph->context->error;
     struct memory *memory = graph->context->memory;
-    fov_value out[MOST_PORTS];
-    int ids[MOST_PORTS], count = fov_output_count(graph, first);
+    fov_value out[OP_MAX_PORTS]; /* the most that a node has */
+    int ids[OP_MAX_PORTS], count = fov_output_count(graph, first);
     struct evaluation defined = {.count = 0};
     double apart = 0, magnitude = 0;
     for (int i = 0; i < count; i++) {
@@ -432,7 +432,12 @@ int fov_operator_check(fov_context *context, const char *name, const fov_shape *
         return call_refuse(context, "fov_operator_check: context, name, in or difference is NULL, or 1 to 16 inputs");
     }
     struct call call = call_begin(context);
-    fov_graph *graph = fov_graph_create(context);
+    const struct op *op = operator_find(context, name);
+    if (op != NULL && !operator_is_own(op)) {
+        error_set(&context->error, FOV_E_USAGE,
+                  "fov_operator_check: \"%s\" is one of the library's operators, not one of the program's own", op->name);
+    }
+    fov_graph *graph = fov_graph_create(context); /* NULL after that error */
     fov_value values[MOST_PORTS] = {{0}};
     char input[16];
     for (int i = 0; i < in_count && graph != NULL; i++) {

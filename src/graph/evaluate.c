@@ -31,7 +31,7 @@ static int load(fov_graph *graph, int id, const double *given, struct evaluation
     else if (value->kind == VALUE_INPUT)
         return error_set(&graph->context->error, FOV_E_USAGE, "input \"%s\" was not given", value->name);
     else if (!graph_data(graph, id))
-        return FOV_E_MEMORY;
+        return (int)graph->context->error.status;
     else
         convert_to_double(value->dtype, value->data, result->data[id], count);
     return FOV_OK;

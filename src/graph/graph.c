@@ -14,7 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAXIMUM_NODES = 100000, MAXIMUM_NAME = 4096 };
+enum {
+    MAXIMUM_NODES = 100000,
+    MAXIMUM_NAME = 4096,
+    MADE_NAME = 512 /* bytes of a generated name: scopes of up to 255, an operator's name of up to 127, a number */
+};
 
 /* ---- the emitter: how operators' gradients and importers add nodes ----------------------------------------------- */
 
@@ -158,10 +162,11 @@ int graph_refuse(const fov_graph *graph)
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 /* Writes SCOPES.KIND_NUMBER, with the next number for which the name is free: a file's names may be arbitrary. */
-static const char *make_name(const fov_graph *graph, const char *kind, size_t number, char made[320])
+static const char *make_name(const fov_graph *graph, const char *kind, size_t number,
+                             char made[MADE_NAME])
 {
     do
-        snprintf(made, 320, "%s%s_%zu", graph->scope, kind, number++);
+        snprintf(made, MADE_NAME, "%s%s_%zu", graph->scope, kind, number++);
     while (names_find_value(graph, made));
     return made;
 }
@@ -171,7 +176,7 @@ static int add_value(fov_graph *graph, const char *name, const char *kind, struc
 {
     struct memory *memory = graph->context->memory;
     struct error  *error  = &graph->context->error;
-    char           made[320];
+    char           made[MADE_NAME];
     int            id = (int)graph->value_count;
 
     if (!name)
@@ -470,7 +475,7 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
     struct error   *error = &graph->context->error;
     struct node    *node;
     struct arithmetic mode;
-    char            made[320];
+    char            made[MADE_NAME];
     int             filled;
 
     if (graph->failed)

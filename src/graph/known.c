@@ -6,6 +6,7 @@
 #include "tensor/convert.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     SMALL = 1024,          /* elements */
@@ -57,13 +58,22 @@ const double *known_values(const struct known *known, int id)
     return values_up_to(known, id, SMALL);
 }
 
+/* The batch size of a second evaluation of nodes that read the open one: what differs was computed from it. Exact in
+ * float32, more than any size or limit of an integer type of 32 bits, and of the factors that it and its distance to
+ * OP_OPEN_BATCH have only the powers of two are small: quotients differ, and so do remainders by odd numbers. */
+static const double other_batch = 8388623.0 * 0x1p22;
+
 /* Whether arithmetic was done with the open batch size (OP_OPEN_BATCH), so that the result is meaningless. An unchanged
- * copy of it is fine. */
-static bool is_spoiled(const double *values, size_t count)
+ * copy of it is fine. `others`: the values for the other batch size. */
+static bool is_spoiled(const double *values, const double *others, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (fabs(values[i]) >= OP_OPEN_BATCH / 0x1p10 && values[i] != OP_OPEN_BATCH)
+    for (size_t i = 0; i < count; i++) {
+        bool copy = values[i] == OP_OPEN_BATCH && others[i] == other_batch;
+        bool same = values[i] == others[i] || (isnan(values[i]) && isnan(others[i]));
+
+        if (!copy && (!same || fabs(values[i]) >= OP_OPEN_BATCH / 0x1p10))
             return true;
+    }
     return false;
 }
 
@@ -149,12 +159,68 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
     return read + written + work;
 }
 
+/* The inputs with the other batch size in place of the open one; copies of values go to made[*count] and on. */
+static bool replace_batch(const struct known *known, struct op_textbook_tensor *in, int in_count, double **made,
+                          int *count)
+{
+    for (int i = 0; i < in_count; i++) {
+        size_t elements = in[i].data ? shape_span(&in[i].shape, 0, in[i].shape.rank) : 0;
+
+        if (in[i].shape.rank > 0 && in[i].shape.dim[0] == (int64_t)OP_OPEN_BATCH)
+            in[i].shape.dim[0] = (int64_t)other_batch;
+        for (size_t k = 0; k < elements; k++) {
+            if (in[i].data[k] != OP_OPEN_BATCH)
+                continue;
+            double *values = new_values(known, elements);
+
+            if (!values)
+                return false;
+            for (size_t e = 0; e < elements; e++)
+                values[e] = in[i].data[e] == OP_OPEN_BATCH ? other_batch : in[i].data[e];
+            in[i].data = made[(*count)++] = values;
+            break;
+        }
+    }
+    return true;
+}
+
+/* Whether results of a node that reads the open batch size are meaningless (is_spoiled): evaluates it a second time.
+ * count: elements per output. After a failed allocation the context has an error, and the answer is true. */
+static bool depends_on_batch(const struct known *known, const struct op_textbook *first, const size_t *count)
+{
+    struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    struct op_textbook        second = *first;
+    double                   *made[2 * OP_MAX_PORTS];
+    int                       made_count = 0;
+
+    memcpy(in, first->in, (size_t)first->in_count * sizeof *in);
+    memcpy(out, first->out, (size_t)first->out_count * sizeof *out);
+    second.in  = in;
+    second.out = out;
+    bool ready = replace_batch(known, in, first->in_count, made, &made_count), spoiled = false;
+    for (int i = 0; ready && i < first->out_count; i++) {
+        if (!out[i].data)
+            continue;
+        out[i].data = new_values(known, count[i]);
+        ready       = out[i].data != NULL;
+        if (ready)
+            made[made_count++] = out[i].data;
+    }
+    if (ready)
+        first->op->textbook(&second);
+    for (int i = 0; ready && i < first->out_count; i++)
+        spoiled = spoiled || (out[i].data && is_spoiled(first->out[i].data, out[i].data, count[i]));
+    for (int i = 0; i < made_count; i++)
+        memory_free(known->graph->context->memory, made[i]);
+    return !ready || spoiled;
+}
+
 static int fold(const struct known *known, const struct node *node, size_t most)
 {
     struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     struct memory            *memory = known->graph->context->memory;
     size_t                    count[OP_MAX_PORTS];
-    bool                      open = false, spoiled = false;
+    bool                      open = false;
 
     if (!can_fold(known, node, most, count) || !gather_inputs(known, node, most, in, &open))
         return (int)known->graph->context->error.status;
@@ -175,19 +241,20 @@ static int fold(const struct known *known, const struct node *node, size_t most)
         if (!out[i].data)
             return FOV_E_MEMORY;
     }
-    node->op->textbook(&(struct op_textbook){.op        = node->op,
-                                              .options   = node->options,
-                                              .in        = in,
-                                              .out       = out,
-                                              .in_count  = node->in_count,
-                                              .out_count = node->out_count});
-    for (int i = 0; i < node->out_count; i++)
-        spoiled = spoiled || (open && out[i].data && is_spoiled(out[i].data, count[i]));
+    const struct op_textbook textbook = {.op        = node->op,
+                                         .options   = node->options,
+                                         .in        = in,
+                                         .out       = out,
+                                         .in_count  = node->in_count,
+                                         .out_count = node->out_count};
+
+    node->op->textbook(&textbook);
+    bool spoiled = open && depends_on_batch(known, &textbook, count);
     for (int i = 0; spoiled && i < node->out_count; i++) {
         memory_free(memory, *slot_of(known, node->out[i]));
         *slot_of(known, node->out[i]) = NULL;
     }
-    return FOV_OK;
+    return (int)known->graph->context->error.status;
 }
 
 int known_fold(const struct known *known, const struct node *node)

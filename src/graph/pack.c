@@ -243,14 +243,11 @@ static void share(fov_plan *plan, struct plan_step *step)
             step->packed_data[i] = packs_unite(plan->graph->packs, step->packed_data[i]);
 }
 
-/* Runs a run-once step after packing its own weights and before packing the steps that read its results. */
+/* Runs a run-once step, whose inputs are all packed once, before packing the steps that read its results. */
 static void run_once(const struct plan_step *step)
 {
-    if (step->skip || !step->once)
-        return;
-    if (step->compile.pack && !plan_packs_once(step))
-        step->compile.pack(&step->run);
-    step->compile.run(&step->run);
+    if (!step->skip && step->once)
+        step->compile.run(&step->run);
 }
 
 /* Computes the folded factors by which packing multiplies weights; their parameters are in memory (lower_take_in). */

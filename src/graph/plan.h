@@ -201,7 +201,8 @@ struct plan_finding {
     struct plan_place infinite, nan;
 };
 /** Runs steps 0 .. end - 1 once more, with the inputs as they are in the plan now, and looks at what each writes. The
- *  plan must not renew parameters before `end`. E_MEMORY leaves nothing found. */
+ *  plan must not renew parameters before `end`, other than running statistics: these are renewed once more, and not
+ *  looked at. E_MEMORY leaves nothing found. */
 int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding *finding);
 enum { FINDING_TEXT_SIZE = 400 };
 /** "; infinite first in "c3" (conv + relu), NaN first in "norm" (batch_norm)"; "" where nothing was found. */

@@ -36,6 +36,7 @@ struct entry {
 struct candidate {
     int    step;
     double price; /* seconds of recomputing per byte freed */
+    int    class; /* prices that differ by rounding only are of one class; the lowest price is in class 0 */
     size_t bytes;
 };
 
@@ -292,11 +293,37 @@ static int by_price(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
 
-    if (x->price < y->price * 0.999 || y->price < x->price * 0.999) /* differences by rounding do not count */
-        return x->price < y->price ? -1 : 1;
+    return x->price != y->price ? (x->price < y->price ? -1 : 1) : x->step - y->step;
+}
+
+static int by_class(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+
+    if (x->class != y->class)
+        return x->class < y->class ? -1 : 1;
     if (x->bytes != y->bytes)
         return x->bytes > y->bytes ? -1 : 1;
     return x->step - y->step;
+}
+
+/* Sorts by price, and where prices differ by rounding only by size, the largest first. A tolerance within one comparison
+ * would be no order (a = b and b = c, but a < c), so the prices are divided into classes before: each begins at its
+ * lowest price and is 0.1 % wide. */
+static void sort_candidates(struct candidate *candidates, size_t count)
+{
+    double lowest = 0;
+    int    class  = -1;
+
+    qsort(candidates, count, sizeof *candidates, by_price);
+    for (size_t c = 0; c < count; c++) {
+        if (class < 0 || candidates[c].price * 0.999 > lowest) {
+            lowest = candidates[c].price;
+            class++;
+        }
+        candidates[c].class = class;
+    }
+    qsort(candidates, count, sizeof *candidates, by_class);
 }
 
 /* Steps whose results lie idle at the peak, the lowest price first. */
@@ -307,8 +334,8 @@ static size_t find_candidates(struct search *s)
 
     for (size_t n = 0; n < s->steps; n++)
         if (s->bytes[n] && !s->dropped[n] && !s->refused[n] && s->last_before[n] < at && at < s->first_after[n])
-            s->candidates[count++] = (struct candidate){(int)n, s->price[n], s->bytes[n]};
-    qsort(s->candidates, count, sizeof *s->candidates, by_price);
+            s->candidates[count++] = (struct candidate){.step = (int)n, .price = s->price[n], .bytes = s->bytes[n]};
+    sort_candidates(s->candidates, count);
     return s->effort > EFFORT || count < MOST_TRIES ? count : MOST_TRIES;
 }
 
@@ -334,8 +361,9 @@ static void take_back(struct search *s, size_t aim)
 
     for (size_t n = 0; n < s->steps; n++)
         if (s->dropped[n])
-            s->candidates[count++] = (struct candidate){(int)n, s->price[n] * (double)s->bytes[n], s->bytes[n]};
-    qsort(s->candidates, count, sizeof *s->candidates, by_price);
+            s->candidates[count++] = (struct candidate){
+                .step = (int)n, .price = s->price[n] * (double)s->bytes[n], .bytes = s->bytes[n]};
+    sort_candidates(s->candidates, count);
     while (count-- > 0 && s->effort < EFFORT) {
         s->dropped[s->candidates[count].step] = false;
         if (!write_program(s) || play(s, aim) > 0)
@@ -490,6 +518,7 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
     size_t   space = room->all > room->structure + room->kept ? room->all - room->structure - room->kept : 0;
     bool     large = s->steps > LARGE_STEPS; /* each attempt takes a second or more */
     int      few = large ? LARGE_ATTEMPTS : ATTEMPTS, more = large ? LARGE_ATTEMPTS : MORE_ATTEMPTS;
+    size_t   smallest = SIZE_MAX; /* of the needs of all attempts */
     double   aim;
     char     need[32], left[32], limit[32];
 
@@ -507,12 +536,13 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             plan->whole_bytes = room->whole_arena;
             return plan;
         }
-        over = need_of(plan) + structure - room->all;
+        over     = need_of(plan) + structure - room->all;
+        smallest = room->all + over < smallest ? room->all + over : smallest;
         if (attempt == few + more - 1) {
             error_set(&context->error, FOV_E_MEMORY,
                       "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of "
                       "the limit of %s are left",
-                      (long long)plan->options.batch, text_bytes(need, sizeof need, need_of(plan) + structure),
+                      (long long)plan->options.batch, text_bytes(need, sizeof need, smallest),
                       text_bytes(left, sizeof left, room->all),
                       text_bytes(limit, sizeof limit, memory_limit(context->memory)));
             fov_plan_free(plan);

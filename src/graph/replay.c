@@ -83,6 +83,13 @@ static bool note(struct plan_finding *finding, struct found found, const char *n
     return !finding->nan.name;
 }
 
+/* Whether the run that is replayed has renewed a parameter, so that its elements are no longer those that were read:
+ * running statistics, which a training step renews without reading them for its results. */
+static bool is_renewed(const fov_plan *plan, const struct value *value)
+{
+    return plan->options.updates && plan->options.training && value->follows;
+}
+
 /* Examines inputs of a step that no step computes: parameters, constants and the plan's inputs. */
 static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool *seen, struct plan_finding *finding)
 {
@@ -91,7 +98,7 @@ static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool
         const struct value        *value = graph_value(plan->graph, id);
         struct found               found;
 
-        if (id == 0 || value->node >= 0 || seen[id])
+        if (id == 0 || value->node >= 0 || seen[id] || is_renewed(plan, value))
             continue;
         seen[id] = true;
         found = value->kind == VALUE_PARAMETER ? look_at_parameter(plan->graph, id)
@@ -130,10 +137,10 @@ int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding
     for (size_t s = 0; more && s < end; s++) {
         struct plan_step *step = &plan->steps[s];
 
+        more = step->skip || note_inputs(plan, step, seen, finding);
+        plan_run_steps(plan, number, s, s + 1); /* of step 0 even if it is skipped: that begins the run */
         if (step->skip)
             continue;
-        more = note_inputs(plan, step, seen, finding);
-        plan_run_steps(plan, number, s, s + 1);
         if (more && step->compile.joins && s > 0) /* the results of the step before are written only now */
             more = note_outputs(&plan->steps[s - 1], finding);
         if (more && !step->joined && !step->paired)

@@ -9,9 +9,28 @@ static void free_all(struct shared_graph *shared)
     struct memory *memory = shared->context.memory;
     fov_graph_free(shared->graph);
     packs_close(&shared->packs);
+    pthread_mutex_destroy(&shared->context.lock);
     pthread_mutex_destroy(&shared->lock);
     memory_free(memory, shared->ids);
     memory_free(memory, shared);
+}
+
+/* The same memory, threads, kernels, seed and settings, with an error and a depth of calls of its own. Copied member by
+ * member: another thread may be writing the original's error under its lock. */
+static struct fov_context context_like(const struct fov_context *original)
+{
+    return (struct fov_context){.memory = original->memory,
+                                .pool = original->pool,
+                                .kernel = original->kernel,
+                                .seed = original->seed,
+                                .exact_conv = original->exact_conv,
+                                .strict = original->strict,
+                                .external = original->external,
+                                .verifies = original->verifies,
+                                .rates = original->rates,
+                                .extensions = original->extensions,
+                                .log = original->log,
+                                .log_user = original->log_user};
 }
 
 struct shared_graph *shared_graph_create(const fov_graph *original, struct error *error)
@@ -27,8 +46,13 @@ struct shared_graph *shared_graph_create(const fov_graph *original, struct error
         return NULL;
     }
     atomic_init(&shared->owners, 1);
-    shared->context = *original->context;
-    error_clear(&shared->context.error);
+    shared->context = context_like(original->context);
+    if (pthread_mutex_init(&shared->context.lock, NULL) != 0) {
+        pthread_mutex_destroy(&shared->lock);
+        memory_free(memory, shared);
+        error_set(error, FOV_E_MEMORY, "out of memory: a lock");
+        return NULL;
+    }
     atomic_init(&shared->context.depth, 0);
     shared->packs.memory = memory;
     shared->count = original->value_count;

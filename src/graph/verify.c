@@ -132,7 +132,7 @@ enum { MOST_READ = 16 * OP_MAX_PORTS, MOST_WRITTEN = 2 * OP_MAX_PORTS };
 struct touched {
     int reads[MOST_READ]; /* things */
     int own[MOST_READ];   /* 1 + index of the step's own input; 0: read on behalf of another step */
-    int writes[MOST_WRITTEN], result; /* things; `result` is not used */
+    int writes[MOST_WRITTEN];
     int read_count, write_count;
 };
 
@@ -610,7 +610,6 @@ static int take_once(struct verifier *v, int s)
             return refuse(v, s, s, "runs once, and reads", value_name(v, step->in[i]), "which each run renews in",
                           v->renewed_by[storage]);
     }
-    pack(v, s);
     return run(v, s);
 }
 

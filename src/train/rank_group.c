@@ -41,7 +41,7 @@ int rank_group_begin(const struct rank_group *group, const struct training_step 
         const struct value *value = graph_value(step->graph, (int)v);
         void *data = value->kind == VALUE_PARAMETER ? graph_data(step->graph, (int)v) : NULL;
         if (value->kind == VALUE_PARAMETER) {
-            status = data != NULL ? ranks_spread(group->ranks, data, value->bytes, error) : FOV_E_MEMORY;
+            status = data != NULL ? ranks_spread(group->ranks, data, value->bytes, error) : (int)error->status;
         }
     }
     step->graph->version++; /* plans hold packed weights, to be packed again */

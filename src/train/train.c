@@ -103,7 +103,7 @@ static int give_up(const struct training *t, int status)
 {
     struct error unread = {.status = FOV_OK};
     bool whole = t->group.ranks != NULL && t->state.step % t->settings.given.accumulate == 0;
-    if (status == FOV_E_IO && whole && t->settings.given.directory != NULL) {
+    if (status == FOV_E_IO && whole && step_bad_parameter(&t->step) == NULL && t->settings.given.directory != NULL) {
         (void)run_folder_checkpoint(&t->folder, &t->state, &unread);
     }
     return status;

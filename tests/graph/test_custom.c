@@ -157,6 +157,22 @@ static void a_wrong_form_is_seen(void **state)
     fov_context_free(context);
 }
 
+/* `split` into 64 outputs is no operator of the program: it has other limits, and no definition to be compared with. */
+static void only_own_operators_are_checked(void **state)
+{
+    (void)state;
+    const fov_shape shape = {1, {64}};
+    double difference = 0;
+    fov_context *context = with(&mixed, 1);
+    assert_int_equal(fov_operator_check(context, "split", &shape, 1, (const char *const[]){"outputs", "64", NULL}, 1,
+                                        &difference), FOV_E_USAGE);
+    assert_non_null(strstr(fov_error(context), "\"split\" is one of the library's operators"));
+    assert_int_equal(fov_operator_check(context, "shape", &shape, 1, NULL, 1, &difference), FOV_E_USAGE);
+    assert_int_equal(fov_operator_check(context, "mixd", &shape, 1, NULL, 1, &difference), FOV_E_USAGE);
+    assert_fine(context, fov_operator_check(context, "mixed", &shape, 1, NULL, 1, &difference) == FOV_OK);
+    fov_context_free(context);
+}
+
 static void gradients_are_those_of_differences(void **state)
 {
     (void)state;
@@ -304,7 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_forms_agree),
-        cmocka_unit_test(a_wrong_form_is_seen),
+        cmocka_unit_test(a_wrong_form_is_seen), cmocka_unit_test(only_own_operators_are_checked),
         cmocka_unit_test(gradients_are_those_of_differences),
         cmocka_unit_test(files_have_it),
         cmocka_unit_test(what_cannot_be_is_said),

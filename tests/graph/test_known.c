@@ -3,6 +3,7 @@
  * knows. */
 #include "base/memory.h"
 #include "graph/graph.h"
+#include "graph/known.h"
 #include "op/op.h"
 
 #include <fovea/fovea.h>
@@ -151,10 +152,52 @@ static void within_the_effort(void **state)
     fov_context_free(context);
 }
 
+static fov_value number_of(fov_graph *graph, int64_t number)
+{
+    return fov_constant(graph, NULL, FOV_I64, (fov_shape){1, {1}}, &number);
+}
+
+/* What is computed from the open batch size is unknown, however small; copies of it and what holds for any are known. */
+static void not_from_the_open_batch(void **state)
+{
+    static const struct {
+        const char *op;
+        int64_t     by;
+        bool        known;
+    } cases[] = {{"div", 1, true},    {"div", 2, false},       {"div", 1024, false},       {"div", 1025, false},
+                 {"div", 4096, false}, {"div", 1 << 20, false}, {"div", 1LL << 40, false},  {"mod", 7, false},
+                 {"mod", 1001, false}, {"sub", 0, true},        {"sub", 1, false},          {"mul", -1, false},
+                 {"min", 5, true},     {"max", 5, true},        {"greater", 5, true},       {"mul", 0, true},
+                 {"div", 1LL << 51, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3));
+        fov_value batch = fov_slice(graph, op_emit1(emitter, "shape", x, NULL), 0, 0, 1, 1);
+        fov_value y = op_emit2(emitter, cases[i].op, batch, number_of(graph, cases[i].by), NULL);
+        const struct known known = {.graph = graph};
+
+        assert_string_equal(fov_error(context), "");
+        assert_non_null(known_values(&known, batch.id));
+        if (!known_values(&known, y.id) == cases[i].known)
+            fail_msg("%s by %lld is %sknown", cases[i].op, (long long)cases[i].by, cases[i].known ? "not " : "");
+        if (!cases[i].known) {
+            op_emit1(emitter, "constant_of_shape", y, NULL);
+            assert_non_null(strstr(fov_error(context), "not known before the data are"));
+        }
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(computed_from_constants), cmocka_unit_test(not_computed),
-                                       cmocka_unit_test(within_the_limit), cmocka_unit_test(within_the_effort)};
+                                       cmocka_unit_test(within_the_limit), cmocka_unit_test(within_the_effort),
+                                       cmocka_unit_test(not_from_the_open_batch)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -55,11 +56,50 @@ static void a_name_of_the_next_number_is_passed_over(void **state)
     fov_context_free(context);
 }
 
+static int same_shape(const fov_operator_call *call, fov_shape *out, char *why, size_t why_size)
+{
+    (void)why;
+    (void)why_size;
+    out[0] = call->in[0];
+    return FOV_OK;
+}
+
+static void copy(const fov_operator_call *call, const double *const *in, double *const *out)
+{
+    (void)call;
+    out[0][0] = in[0][0];
+}
+
+/* The longest scope and the longest name of an operator: the number at the end is not cut. */
+static void the_longest_names_are_counted(void **state)
+{
+    char scope[255], name[128];
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_operator own = {.name = name, .inputs = 1, .outputs = 1, .shapes = same_shape, .define = copy};
+    fov_graph *g = fov_graph_create(context);
+    (void)state;
+    memset(scope, 's', sizeof scope - 1);
+    memset(name, 'n', sizeof name - 1);
+    scope[sizeof scope - 1] = name[sizeof name - 1] = '\0';
+    assert_int_equal(fov_operator_register(context, &own), FOV_OK);
+    fov_scope_push(g, scope);
+    assert_string_equal(fov_error(context), "");
+    fov_value x = fov_input(g, .name = "x", .shape = FOV_SHAPE(1)), y = x;
+    for (int i = 0; i < 12; i++) {
+        y = fov_node(g, name, &y, 1, NULL);
+    }
+    assert_string_equal(fov_error(context), "");
+    assert_string_equal(fov_value_name(g, y) + strlen(fov_value_name(g, y)) - 3, "_12");
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_up_names_are_free),
         cmocka_unit_test(a_name_of_the_next_number_is_passed_over),
+        cmocka_unit_test(the_longest_names_are_counted),
     };
 
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
