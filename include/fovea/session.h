@@ -61,7 +61,8 @@ typedef struct fov_tensor {
 /** Computes values of the graph from inputs, without a task. Inputs are the model's, by name (NULL: the chosen input),
  *  with all their dimensions; the first input that leaves the number of samples open decides it. Results, 1 to 64, may
  *  be any values of the graph, such as the result of any layer: only the name of each is read (NULL: the chosen
- *  output), the rest is filled in. The data of results belong to the session and are valid until the next call on it.
+ *  output), the rest is filled in. The data of results belong to the session and are valid until the next call on it;
+ *  their names belong to the model.
  *  Each set of results needs a plan of its own; plans are kept. An input that is not given has the data of
  *  fov_model_fill_input. Numbers are returned as they are, finite or not. E_USAGE: no such name, an input is missing or
  *  of another element type; E_SHAPE. */

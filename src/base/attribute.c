@@ -243,9 +243,9 @@ size_t attribute_write(const struct attribute *table, const void *options, char 
 static void number_as_text(double number, char *out, size_t size)
 {
     double read = 0.0;
-    snprintf(out, size, "%.15g", number);
+    text_append(out, size, 0, "%.15g", number);
     if (!text_to_number(out, &read) || read != number) {
-        snprintf(out, size, "%.17g", number);
+        text_append(out, size, 0, "%.17g", number);
     }
 }
 

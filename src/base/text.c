@@ -52,11 +52,25 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count)
     }
 }
 
+/* vsnprintf with a decimal point whatever the program's locale is. */
+static int print(char *out, size_t size, const char *format, va_list list) __attribute__((format(printf, 3, 0)));
+static int print(char *out, size_t size, const char *format, va_list list)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* allocates nothing in glibc and musl */
+    locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
+    int length = vsnprintf(out, size, format, list);
+    if (plain != (locale_t)0) {
+        uselocale(before);
+        freelocale(plain);
+    }
+    return length;
+}
+
 void text_add(struct text *text, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    int length = vsnprintf(NULL, 0, format, list);
+    int length = print(NULL, 0, format, list);
     va_end(list);
     if (length < 0) {
         text->failed = true;
@@ -64,7 +78,7 @@ void text_add(struct text *text, const char *format, ...)
     }
     if (text_reserve(text, (size_t)length)) {
         va_start(list, format);
-        vsnprintf(text->data + text->length, (size_t)length + 1, format, list);
+        print(text->data + text->length, (size_t)length + 1, format, list);
         va_end(list);
         text->length += (size_t)length;
     }
@@ -77,7 +91,7 @@ size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
     }
     va_list list;
     va_start(list, format);
-    int length = vsnprintf(out + used, size - used, format, list);
+    int length = print(out + used, size - used, format, list);
     va_end(list);
     if (length < 0) {
         out[used] = '\0';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8 as RFC 3629 has it. */
 #include "base/utf8.h"
+#include <string.h>
 
 size_t utf8_decode(const char *string, uint32_t *point)
 {
@@ -47,4 +48,35 @@ bool utf8_is_valid(const char *string)
         string += length;
     }
     return true;
+}
+
+/* Whether the bytes up to the terminator begin a character whose other bytes are missing. */
+static bool is_cut(const char *string)
+{
+    const unsigned char *s = (const unsigned char *)string;
+    size_t whole = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, length = strlen(string);
+    for (size_t i = 1; i < length && i < whole; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return false;
+        }
+    }
+    return length < whole;
+}
+
+char *utf8_cut(char *out, size_t size, const char *string)
+{
+    static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+    size_t used = 0;
+    uint32_t point;
+    while (*string != '\0' && !is_cut(string)) {
+        size_t length = utf8_decode(string, &point), bytes = length > 0 ? length : sizeof unknown - 1;
+        if (used + bytes >= size) {
+            break;
+        }
+        memcpy(out + used, length > 0 ? string : unknown, bytes);
+        used += bytes;
+        string += length > 0 ? length : 1;
+    }
+    out[used] = '\0';
+    return out;
 }

@@ -13,5 +13,8 @@ size_t utf8_decode(const char *s, uint32_t *point);
 /** Writes the sequence of a code point, which must be valid, without a terminator; returns its length. */
 size_t utf8_encode(uint32_t point, char out[4]);
 bool   utf8_is_valid(const char *string);
+/** Writes as many whole characters of `string` as fit in `size` bytes with the terminator, each byte that belongs to
+ *  none as U+FFFD. A last character that `string` itself has only in part is left out. Returns out. */
+char  *utf8_cut(char *out, size_t size, const char *string);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Non-maximum suppression: hard, where a box goes that overlaps a better one, and soft, where its score falls (Bodla,
  * Singh, Chellappa & Davis, "Soft-NMS", 2017). Next: overlap.c (the IoU). */
+#include "detect/suppress.h"
 #include "device/context.h"
 
-#include <fovea/boxes.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -100,19 +100,12 @@ static int check_options(const fov_suppress_options *how, struct error *error)
     return FOV_OK;
 }
 
-int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *boxes, const double *scores,
-                           const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
-                           double *final_scores)
+int64_t boxes_suppress(struct memory *memory, int64_t count, const double *boxes, const double *scores,
+                       const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
+                       double *final_scores, struct error *error)
 {
-    if (context == NULL) {
-        return -1;
-    }
-    call_fresh(context);
     struct crowd crowd = {.boxes = boxes, .count = count, .how = {.overlap = 0.65}};
-    struct error *error = &context->error;
-    if (error->status != FOV_OK) {
-        return -1;
-    }
+    bool are_finite = true;
     if (count < 0 || (count > 0 && (boxes == NULL || scores == NULL || kept == NULL))) {
         error_set(error, FOV_E_USAGE, "boxes to suppress: %" PRId64 ", or no boxes, scores or places", count);
         return -1;
@@ -123,28 +116,41 @@ int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *bo
     }
     crowd.how.sigma = crowd.how.sigma > 0.0 ? crowd.how.sigma : 0.5;
     crowd.classes = crowd.how.agnostic ? NULL : classes;
-    crowd.left = memory_allocate_raw(context->memory, (size_t)count, sizeof *crowd.left, "boxes", error);
-    double *room =
-        crowd.left ? memory_allocate_raw(context->memory, (size_t)count, sizeof *room, "boxes", error) : NULL;
+    crowd.left = memory_allocate_raw(memory, (size_t)count, sizeof *crowd.left, "boxes", error);
+    double *room = crowd.left ? memory_allocate_raw(memory, (size_t)count, sizeof *room, "boxes", error) : NULL;
     int64_t stay = -1;
-    for (int64_t i = 0; room != NULL && i < count; i++) {
-        bool finite = isfinite(scores[i]);
+    for (int64_t i = 0; room != NULL && are_finite && i < count; i++) {
+        are_finite = isfinite(scores[i]);
         for (int k = 0; k < 4; k++) {
-            finite = finite && isfinite(boxes[4 * i + k]);
+            are_finite = are_finite && isfinite(boxes[4 * i + k]);
         }
-        if (!finite) {
+        if (!are_finite) {
             error_set(error, FOV_E_USAGE, "boxes to suppress: a number of box %" PRId64 " is not finite", i);
-            break;
         }
         crowd.left[i] = (struct candidate){scores[i], i};
     }
-    if (room != NULL && error->status == FOV_OK) {
+    if (room != NULL && are_finite) {
         int64_t most = crowd.how.most > 0 ? crowd.how.most : count;
         double *out = final_scores != NULL ? final_scores : room;
         stay = crowd.how.kind == FOV_SUPPRESS_HARD ? suppress_hard(&crowd, most, kept, out)
                                                    : suppress_soft(&crowd, most, kept, out);
     }
-    memory_free(context->memory, room);
-    memory_free(context->memory, crowd.left);
+    memory_free(memory, room);
+    memory_free(memory, crowd.left);
     return stay;
+}
+
+int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *boxes, const double *scores,
+                           const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
+                           double *final_scores)
+{
+    if (context == NULL) {
+        return -1;
+    }
+    call_fresh(context);
+    if (context->error.status != FOV_OK) {
+        return -1;
+    }
+    return boxes_suppress(context->memory, count, boxes, scores, classes, options, kept, final_scores,
+                          &context->error);
 }

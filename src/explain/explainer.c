@@ -47,7 +47,7 @@ static int check_model(fov_explainer *e, struct error *error)
         return error_set(error, FOV_E_SHAPE, "output \"%s\" has no size of its own",
                          fov_value_name(model->graph, model->output));
     }
-    return model_check_single_input(model, e->scores.logits, true, "an explanation");
+    return model_check_single_input(model, e->scores.logits, true, "an explanation", error);
 }
 
 /* Adds the seed to the model's graph, or finds the one that an earlier explainer of the same model has added. */

@@ -226,10 +226,11 @@ static int find_boxes(fov_explainer *e, const float *rows, const fov_image *pict
 {
     struct detect_state *state = e->detector.state;
     struct detect_frame frame = detect_frame_of(&e->detector, picture->height, picture->width);
-    int64_t count = detect_find(&e->detector, state, rows, false, detect_options_of(&e->detector)->least, e->found);
+    double least = detect_options_of(&e->detector)->least;
+    int64_t count = detect_find(&e->detector, state, rows, false, least, e->found, error);
     bool weak = count == 0;
     if (weak) {
-        count = detect_find(&e->detector, state, rows, false, 0.0, e->found);
+        count = detect_find(&e->detector, state, rows, false, 0.0, e->found, error);
     }
     if (count < 0) {
         return (int)error->status;

@@ -2,6 +2,7 @@
 /* Pattern matching: nodes that together mean one operator become that operator. Exporters write swish as
  * x * sigmoid(x), a channel shuffle as two reshapes around a transposition. Each operator's descriptor lists its other
  * spellings (op_pattern), which are compared with the graph here. The graph itself is not changed. Read fuse.c next. */
+#include "base/text.h"
 #include "graph/lower.h"
 
 #include <ctype.h>
@@ -55,18 +56,35 @@ static bool is_number(const struct match *match, int id, double wanted)
     return true;
 }
 
+/* Reads a number of a pattern, whose decimal point no locale changes; *end: the text behind it. */
+static double read_number(const char *text, const char **end)
+{
+    char   digits[32] = "";
+    double number = 0;
+    size_t length;
+
+    text += strspn(text, " ");
+    length = strspn(text, "+-.0123456789eE");
+    memcpy(digits, text, length < sizeof digits ? length : 0);
+    if (!text_to_number(digits, &number))
+        number = (double)NAN; /* equal to nothing */
+    *end = text + length;
+    return number;
+}
+
 /* Matches "{0, 6}", the constants of an activation. Returns the text behind them; NULL: they differ. */
 static const char *match_constants(const struct node *node, const char *text)
 {
     float alpha = 0, beta = 0;
-    char *end;
+    const char *end;
 
     if (*text != '{')
         return text;
     if (!node->op->as_activation)
         return NULL;
     node->op->as_activation(node->options, &alpha, &beta);
-    if (!is_near(strtod(text + 1, &end), (double)alpha) || *end != ',' || !is_near(strtod(end + 1, &end), (double)beta))
+    if (!is_near(read_number(text + 1, &end), (double)alpha) || *end != ',' ||
+        !is_near(read_number(end + 1, &end), (double)beta))
         return NULL;
     return end + 1;
 }
@@ -130,7 +148,7 @@ static bool match_value(struct match *match, const char *text, int id, bool oute
         return match->x == id;
     }
     if (!isalpha((unsigned char)*text))
-        return is_number(match, id, strtod(text, NULL));
+        return is_number(match, id, read_number(text, &text));
     if (value->node < 0 || value->output != 0 || !match->l->needed[value->node] || match->l->plan->known[id] ||
         (!outermost && match->l->readers[id] != 1))
         return false;

@@ -139,7 +139,7 @@ int fov_metrics_count(const fov_metrics *metrics)
     if (metrics == NULL) {
         return 0;
     }
-    return metrics ? metrics->count : 0;
+    return metrics->count;
 }
 
 fov_figure fov_metrics_at(const fov_metrics *metrics, int index)

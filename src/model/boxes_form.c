@@ -246,6 +246,24 @@ int boxes_form_named(const char *name)
     return -1;
 }
 
+static struct model_output *chosen_output(const fov_model *model)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].value.id == model->output.id) {
+            return &model->outputs[i];
+        }
+    }
+    return NULL;
+}
+
+void model_state_boxes_form(fov_model *model, int which)
+{
+    struct model_output *output = chosen_output(model);
+    if (output != NULL) {
+        output->boxes_form = which;
+    }
+}
+
 const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output, int which, struct boxes_rows *rows)
 {
     struct model_picture picture;
@@ -253,7 +271,8 @@ const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output,
         return NULL;
     }
     fov_shape shape = fov_value_shape(model->graph, output);
-    which = which == 0 && output.id == model->output.id ? model->boxes_form : which;
+    const struct model_output *chosen = chosen_output(model);
+    which = which == 0 && chosen != NULL && output.id == model->output.id ? chosen->boxes_form : which;
     for (int i = 0; i < FORMS; i++) {
         *rows = (struct boxes_rows){
             .height = picture.height, .width = picture.width, .classes = model->class_count, .unit = {1, 1}};

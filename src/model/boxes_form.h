@@ -45,5 +45,7 @@ int boxes_form_named(const char *name);
 /** The form at index `which` of boxes_form_names if `output` fits it; fills in *rows. `which` 0: the form stated for
  *  the chosen output, else the first form that fits its shape. NULL: none fits. */
 const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output, int which, struct boxes_rows *rows);
+/** States the form of the chosen output: `which` as above; 0: its shape tells. The caller derives the meanings anew. */
+void model_state_boxes_form(fov_model *model, int which);
 
 #endif

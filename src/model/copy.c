@@ -26,13 +26,18 @@ static int copy_parts(fov_model *made, fov_model *model, const int *copy)
     made->assumption_told = model->assumption_told;
     made->layout_stated = model->layout_stated;
     made->layout = model->layout;
-    made->boxes_form = model->boxes_form;
     memcpy(made->name, model->name, sizeof made->name);
     memcpy(made->task, model->task, sizeof made->task);
     int status = model_map_inputs_outputs(made, copy);
-    return status == FOV_OK && model->class_names != NULL
-               ? fov_model_set_classes(made, (const char *const *)model->class_names, model->class_count)
-               : status;
+    if (status != FOV_OK || model->class_names == NULL) {
+        return status;
+    }
+    status = fov_model_set_classes(made, (const char *const *)model->class_names, model->class_count);
+    for (int i = 0; i < made->output_count; i++) { /* meanings that were stated after the names */
+        made->outputs[i].meaning = model->outputs[i].meaning;
+        made->outputs[i].is_stated = model->outputs[i].is_stated;
+    }
+    return status == FOV_OK ? model_find_meanings(made) : status;
 }
 
 static fov_model *copy(fov_model *model, bool borrows)

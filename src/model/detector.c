@@ -103,14 +103,17 @@ static bool find_parts(const fov_model *model, struct parts *parts)
 
 /* ---- what the numbers are ---------------------------------------------------------------------------------------- */
 
+enum { MOST_LOOKED_AT = 16384 };
+
 /* Whether every number comes directly from a convolution or dense layer, through layout changes only: then the boxes
- * are offsets that the network has not decoded. */
-static bool is_of_head(const fov_graph *graph, int id, int depth)
+ * are offsets that the network has not decoded. `left`: values that may still be looked at, of which a graph that joins
+ * the same values again and again has too many. */
+static bool is_of_head(const fov_graph *graph, int id, int depth, int *left)
 {
     static const char *const handed_on[] = {"reshape", "transpose", "flatten", "identity", "cast", "squeeze",
                                             "unsqueeze", "concat", "slice", NULL};
     const struct value *value = graph_value(graph, id);
-    if (value->kind != VALUE_RESULT || depth > 64) {
+    if (value->kind != VALUE_RESULT || depth > 64 || (*left)-- <= 0) {
         return false;
     }
     const struct node *node = &graph->nodes[value->node];
@@ -123,7 +126,7 @@ static bool is_of_head(const fov_graph *graph, int id, int depth)
     }
     bool is_joined = strcmp(node->op->name, "concat") == 0, all = true;
     for (int i = 0; i < (is_joined ? node->in_count : 1); i++) {
-        all = all && is_of_head(graph, node->in[i], depth + 1);
+        all = all && is_of_head(graph, node->in[i], depth + 1, left);
     }
     return all;
 }
@@ -313,8 +316,10 @@ static int join(fov_model *model, const struct parts *parts, const char *form, s
     if (rows.id == 0) {
         return (int)error->status;
     }
-    model->boxes_form = boxes_form_named(form);
-    int status = fov_model_set_inputs_outputs(model, model->inputs, model->input_count, &rows, 1);
+    model->outputs[0] = (struct model_output){.value = rows, .boxes_form = boxes_form_named(form)};
+    model->output_count = 1;
+    model->output = rows;
+    int status = model_find_meanings(model);
     return status == FOV_OK && !is_kept ? name_classes(model, classes) : status;
 }
 
@@ -336,7 +341,7 @@ static int take_rows(fov_model *model, int which, struct text *said)
                          fov_value_name(model->graph, model->output), shape_text(&of, shape), boxes_form_names[which],
                          boxes_forms[which - 1].doc);
     }
-    model->boxes_form = (int)(form - boxes_forms) + 1;
+    model_state_boxes_form(model, (int)(form - boxes_forms) + 1);
     text_add(said, "detector %s: \"%s\" %s has %s", form->name, fov_value_name(model->graph, model->output),
              shape_text(&of, shape), form->doc);
     return model_find_meanings(model);
@@ -385,9 +390,10 @@ static int read_boxes(fov_model *model, const char *detector, struct text *said)
         return (int)error->status;
     }
     if (by_parts && model->output_count > 1 && find_parts(model, &parts)) {
+        int left = MOST_LOOKED_AT;
         const char *form = parts.labels.id != 0                                  ? "kept"
                            : detector != NULL && which > 0                       ? boxes_form_names[which]
-                           : is_of_head(model->graph, parts.boxes.id, 0) &&
+                           : is_of_head(model->graph, parts.boxes.id, 0, &left) &&
                                      ssd_of(model, parts.count) != NULL          ? "ssd"
                                                                                  : "raw";
         return join(model, &parts, form, said);

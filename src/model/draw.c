@@ -2,6 +2,7 @@
 /* Lays out and draws the diagram: blocks below each other, in as many columns as give the page a good shape; left of
  * each block its name, shape, parameters and receptive field. */
 #include "base/text.h"
+#include "base/utf8.h"
 #include "model/diagram.h"
 #include "report/plot.h"
 #include <fovea/memory.h>
@@ -150,9 +151,10 @@ static void draw_fitting(struct plot *plot, double x, double y, int align, doubl
 
 static void draw_facts(struct plot *plot, const struct diagram_block *block, double x, double y)
 {
-    char text[2 * DIAGRAM_NAME + 16], shape[64], count[32];
+    char text[2 * DIAGRAM_NAME + 16], first[41], last[41], shape[64], count[32];
     bool is_one = strcmp(block->name, block->last_name) == 0;
-    snprintf(text, sizeof text, "%.40s%s%.40s", block->name, is_one ? "" : " to ", is_one ? "" : block->last_name);
+    snprintf(text, sizeof text, "%s%s%s", utf8_cut(first, sizeof first, block->name), is_one ? "" : " to ",
+             is_one ? "" : utf8_cut(last, sizeof last, block->last_name));
     draw_fitting(plot, x, y, -1, LETTERS + 1, FACTS - 8, true, text);
     y += 14;
     if (block->times > 1) {

@@ -142,6 +142,16 @@ void model_fill_own(const fov_model *model, fov_plan *plan)
     }
 }
 
+void model_forget_fill(fov_model *model, fov_value input)
+{
+    for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
+        if (model->inputs[i].id == input.id) {
+            memory_free(model->context->memory, model->fills[i]);
+            model->fills[i] = NULL;
+        }
+    }
+}
+
 void model_forget_fills(fov_model *model)
 {
     for (int i = 0; model->fills != NULL && i < model->input_count; i++) {

@@ -198,13 +198,14 @@ static int find_head(struct head *head)
     return status;
 }
 
-/** How many scores an output has for each sample or, if it is a map, for each pixel. */
-static int count_outputs(const fov_graph *graph, int output, bool map)
+/** How many scores an output has for each sample or, if it is a map, for each pixel: then `channels` is the dimension
+ *  of its channels, else 0. */
+static int count_outputs(const fov_graph *graph, int output, int channels)
 {
     fov_shape shape = graph_value(graph, output)->shape, sample = shape_with_batch(&shape, 1);
     size_t count;
-    if (map) {
-        return shape.rank > 3 && shape.dim[1] <= 1000000 ? (int)shape.dim[1] : 1;
+    if (channels > 0) {
+        return shape.rank > 3 && shape.dim[channels] <= 1000000 ? (int)shape.dim[channels] : 1;
     }
     return shape_count(&sample, &count) && count <= 1000000 ? (int)count : 0;
 }
@@ -213,8 +214,9 @@ static int count_outputs(const fov_graph *graph, int output, bool map)
 static int outputs_of(const fov_model *model, const fov_graph *graph, int output)
 {
     fov_meaning meaning = fov_model_meaning(model, model->output);
+    int channels = meaning != FOV_MEANING_MAP ? 0 : model_map_is_channels_last(model, model->output) ? 3 : 1;
     return meaning == FOV_MEANING_BOXES ? head_box_classes(model, graph, output)
-                                        : count_outputs(graph, output, meaning == FOV_MEANING_MAP);
+                                        : count_outputs(graph, output, channels);
 }
 
 /** Forgets a stated meaning "values" of the chosen output: its new head scores classes. */

@@ -393,6 +393,7 @@ int fov_model_choose_input(fov_model *model, const char *name)
         return fail_unknown(model, true, name);
     }
     model->input = value;
+    model_forget_fill(model, value);
     return model_find_meanings(model);
 }
 
@@ -428,10 +429,10 @@ static bool is_filled(const fov_model *model, int id)
     return false;
 }
 
-int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what)
+int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what,
+                             struct error *error)
 {
     const fov_graph *graph = model->graph;
-    struct error *error = &model->context->error;
     if (model->input_count == 1) {
         return FOV_OK;
     }

@@ -24,7 +24,7 @@ bool fov_meaning_find(const char *name, fov_meaning *meaning)
     if (name == NULL || meaning == NULL) {
         return false;
     }
-    for (int i = 0; name != NULL && i < MEANINGS; i++) {
+    for (int i = 0; i < MEANINGS; i++) {
         if (strcmp(names[i], name) == 0) {
             *meaning = (fov_meaning)i;
             return true;

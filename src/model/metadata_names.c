@@ -238,7 +238,8 @@ int fov_model_read_classes(fov_model *model, const char *path)
                                path);
         }
     }
-    if (!status && (int64_t)names.count != fov_model_classes(model)) {
+    if (!status && (names.count > INT32_MAX || model->output.id == 0 ||
+                    !model_takes_names(model, model->output, (int)names.count))) {
         status = error_set(error, FOV_E_INPUT, "%s: %zu names, the model has %d classes", path, names.count,
                            fov_model_classes(model));
     }

@@ -4,6 +4,7 @@
  * table of layers in summary.c. */
 #include "model/model.h"
 #include "base/text.h"
+#include "model/boxes_form.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -176,14 +177,22 @@ static char **copy_names(fov_model *model, const char *const *names, int count)
     return block;
 }
 
-/* Whether some output has `count` classes or values. A single number may be a logit, which stands for two classes. */
+bool model_takes_names(const fov_model *model, fov_value output, int count)
+{
+    struct boxes_rows rows;
+    const struct boxes_form *form = boxes_form_of(model, output, 0, &rows);
+    return model_scores(model, output).classes == count || (count == 2 && model_count_values(model, output) == 1) ||
+           (form != NULL && form->is_kept && model->class_names == NULL);
+}
+
+/* Whether some output has `count` classes or values. */
 static bool fits_an_output(const fov_model *model, int count)
 {
     for (int i = 0; i < model->output_count; i++) {
         fov_value output = model->outputs[i].value;
-        int values = model_count_values(model, output);
-        bool is_values = model->outputs[i].meaning == FOV_MEANING_VALUES && values == count;
-        if (model_scores(model, output).classes == count || (count == 2 && values == 1) || is_values) {
+        bool is_values =
+            model->outputs[i].meaning == FOV_MEANING_VALUES && model_count_values(model, output) == count;
+        if (model_takes_names(model, output, count) || is_values) {
             return true;
         }
     }

@@ -15,6 +15,7 @@ struct model_output {
     fov_meaning meaning;
     bool        is_stated; /**< the meaning was stated by the file or the caller; false: derived from the graph */
     float       auxiliary; /**< weight of its loss when the chosen output is trained; 0: no auxiliary head */
+    int         boxes_form; /**< stated form of its rows: 1 + index in boxes_forms; 0: found by shape */
 };
 
 enum {
@@ -37,7 +38,6 @@ struct fov_model {
     bool              assumption_told;       /**< the warning about that was logged; guarded by .lock */
     bool              layout_stated;
     fov_layout        layout; /**< of the chosen input, if .layout_stated */
-    int               boxes_form; /**< stated form of the chosen output: 1 + index in boxes_forms; 0: found by shape */
     char            **class_names; /**< one block of memory; NULL: classes have numbers only */
     int               class_count;
     char             *graph_name, *doc; /**< the graph's name and description in its file; NULL: it has none */
@@ -60,6 +60,10 @@ struct fov_model {
 /** Takes a reference, which fov_model_free releases; the last release frees the model. Thread-safe. */
 void model_keep(fov_model *model);
 
+/** Whether `count` class names fit an output: it has as many classes; or it is a single number, which two names make a
+ *  logit; or it is a detector's with suppression in the network, whose rows do not tell how many classes there are. */
+bool model_takes_names(const fov_model *model, fov_value output, int count);
+
 /* ---- inputs_outputs.c -------------------------------------------------------------------------------------------- */
 
 /** Derives the meaning of every output whose meaning is not stated, drops cached plans, and numbers the chosen output's
@@ -74,7 +78,8 @@ int model_replace_output(fov_model *model, fov_value end);
 int model_map_inputs_outputs(fov_model *model, const int *copy);
 /** E_UNSUPPORTED where `value` depends on an input besides the chosen one. `fills`: an input that fov_model_fill_input
  *  has filled does not count. `what` names the purpose in the error's sentence: "prediction". */
-int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what);
+int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what,
+                             struct error *error);
 
 /* ---- share.c ----------------------------------------------------------------------------------------------------- */
 
@@ -98,6 +103,8 @@ void model_fill_others(const fov_model *model, const struct shared_graph *share,
 /** The same for a plan of the model's own graph. */
 void model_fill_own(const fov_model *model, fov_plan *plan);
 void model_forget_fills(fov_model *model);
+/** The same for one input. */
+void model_forget_fill(fov_model *model, fov_value input);
 
 /* ---- statistics.c ------------------------------------------------------------------------------------------------ */
 

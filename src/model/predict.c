@@ -47,7 +47,7 @@ static int check_output(const fov_model *model, const struct model_scores *score
         return error_set(error, FOV_E_UNSUPPORTED, "output \"%s\" %s is not a row of numbers for each picture", name,
                          shape_text(&shape, text));
     }
-    return model_check_single_input(model, model->output, true, "prediction");
+    return model_check_single_input(model, model->output, true, "prediction", error);
 }
 
 /* Whether the model has an input and an output that prediction can handle. */

@@ -8,7 +8,14 @@
 const double range_infinite = (double)INFINITY;
 
 enum { DEPTH = 12, /* operators looked at in a chain */
+       LOOKS = 16384, /* at values, at most: one that many operators share is looked at once for each way to it */
        ELEMENTS = 4096 /* of a constant, at most */ };
+
+/* A search for bounds. */
+struct look {
+    const fov_graph *graph;
+    int left; /* values that it may still look at; 0: every bound is unknown */
+};
 
 /* Operators whose results are elements of their first input, or means of such elements. */
 static const char *const keep[] = {"identity", "cast", "dropout", "reshape", "flatten", "squeeze", "transpose", "slice",
@@ -27,7 +34,7 @@ static bool is_among(const char *name, const char *const *list)
     return false;
 }
 
-static struct range at_depth(const fov_graph *graph, int id, int depth);
+static struct range at_depth(struct look *look, int id, int depth);
 
 static struct range unlimited(void)
 {
@@ -122,10 +129,12 @@ static struct range of_one(const struct node *node, struct range x)
     return unlimited();
 }
 
-static struct range at_depth(const fov_graph *graph, int id, int depth)
+static struct range at_depth(struct look *look, int id, int depth)
 {
+    const fov_graph *graph = look->graph;
     const struct value *value = graph_value(graph, id);
-    if (id == 0 || depth == DEPTH || (value->kind != VALUE_RESULT && value->kind != VALUE_CONSTANT)) {
+    bool is_known = value->kind == VALUE_RESULT || value->kind == VALUE_CONSTANT;
+    if (id == 0 || depth == DEPTH || !is_known || look->left-- <= 0) {
         return unlimited();
     }
     if (value->kind == VALUE_CONSTANT) {
@@ -135,25 +144,26 @@ static struct range at_depth(const fov_graph *graph, int id, int depth)
     if (value->output > 0 && strcmp(node->op->name, "split") != 0) {
         return unlimited(); /* second outputs are indices or masks */
     }
-    struct range range = node->in_count > 0 ? at_depth(graph, node->in[0], depth + 1) : unlimited();
+    struct range range = node->in_count > 0 ? at_depth(look, node->in[0], depth + 1) : unlimited();
     if (is_among(node->op->name, keep)) {
         return range;
     }
     if (is_among(node->op->name, choose)) {
         for (int i = 1; i < node->in_count; i++) {
-            range = both(range, at_depth(graph, node->in[i], depth + 1));
+            range = both(range, at_depth(look, node->in[i], depth + 1));
         }
         return range;
     }
     if (node->in_count == 2) {
-        return of_two(node->op->name, range, at_depth(graph, node->in[1], depth + 1));
+        return of_two(node->op->name, range, at_depth(look, node->in[1], depth + 1));
     }
     return of_one(node, range);
 }
 
 struct range range_of(const fov_graph *graph, int id)
 {
-    struct range range = at_depth(graph, id, 0);
+    struct look look = {graph, LOOKS};
+    struct range range = at_depth(&look, id, 0);
     /* Infinity minus infinity is NaN: then no bound is known. */
     return isnan(range.low) || isnan(range.high) ? unlimited() : range;
 }

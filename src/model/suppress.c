@@ -62,6 +62,15 @@ static fov_value rows_of(fov_model *model, const struct boxes_rows *of)
     return of->across ? fov_transpose(model->graph, model->output, (const int[]){0, 2, 1}, 3) : model->output;
 }
 
+/* Corners of boxes given by centre and size. */
+static fov_value decoded_boxes(fov_model *model, const struct boxes_form *form, const struct boxes_rows *of,
+                               fov_value rows)
+{
+    fov_graph *g = model->graph;
+    fov_value first = fov_slice(g, rows, 2, 0, 2, 1), second = fov_slice(g, rows, 2, 2, 2, 1);
+    return form->is_steps ? corners_of_steps(model, of, first, second) : corners_of(g, first, second);
+}
+
 static int add(fov_model *model, const fov_suppress_options *options)
 {
     fov_graph *g = model->graph;
@@ -76,10 +85,7 @@ static int add(fov_model *model, const fov_suppress_options *options)
                                                                        : "the model has suppression at its end already");
     }
     fov_value rows = rows_of(model, &of);
-    fov_value first = fov_slice(g, rows, 2, 0, 2, 1), second = fov_slice(g, rows, 2, 2, 2, 1);
-    fov_value boxes = form->is_corners ? fov_slice(g, rows, 2, 0, 4, 1)
-                      : form->is_steps ? corners_of_steps(model, &of, first, second)
-                                       : corners_of(g, first, second);
+    fov_value boxes = form->is_corners ? fov_slice(g, rows, 2, 0, 4, 1) : decoded_boxes(model, form, &of, rows);
     fov_value scores = fov_slice(g, rows, 2, form->first_class, of.classes, 1);
     scores = form->object >= 0 ? fov_mul(g, scores, fov_slice(g, rows, 2, form->object, 1, 1)) : scores;
     const fov_value in[] = {boxes, fov_transpose(g, only_best(g, scores), (const int[]){0, 2, 1}, 3)};
@@ -89,8 +95,9 @@ static int add(fov_model *model, const fov_suppress_options *options)
     if (kept.id == 0) {
         return graph_refuse(g);
     }
-    model->boxes_form = boxes_form_named("kept");
-    return model_replace_output(model, kept);
+    int status = model_replace_output(model, kept);
+    model_state_boxes_form(model, boxes_form_named("kept"));
+    return status == FOV_OK ? model_find_meanings(model) : status;
 }
 
 int fov_model_add_suppression(fov_model *model, const fov_suppress_options *options)

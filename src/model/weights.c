@@ -116,18 +116,20 @@ static struct difference compare(const fov_model *model, const struct safetensor
                  shape_text(&value->shape, wanted));
         d.unlike_count++;
     }
+    struct text with = {.memory = memory}; /* a parameter's name as the file has it */
     for (size_t id = 1; id < model->graph->value_count && found < (size_t)model->graph->parameter_count; id++) {
         const struct value *value = graph_value(model->graph, (int)id);
-        char with[NAME_TEXT * 2];
         if (!parameters_is_weight(value)) {
             continue;
         }
-        snprintf(with, sizeof with, "%.*s%s", (int)cut, file->count > 0 ? file->tensors[0].name : "", value->name);
-        if (safetensors_find(file, with) == NULL) {
+        with.length = 0;
+        text_add(&with, "%.*s%s", (int)cut, file->count > 0 ? file->tensors[0].name : "", value->name);
+        if (safetensors_find(file, text_string(&with)) == NULL) {
             add_name(&d.missing, value->name);
             d.missing_count++;
         }
     }
+    text_free(&with);
     return d;
 }
 

@@ -180,8 +180,10 @@ int op_option_write(const struct op_attribute *attribute, const void *options, c
     }
     case OP_NUMBER: {
         double number;
+        char digits[32];
         memcpy(&number, member, sizeof number);
-        return snprintf(text, size, "%.17g", number);
+        text_append(digits, sizeof digits, 0, "%.17g", number);
+        return snprintf(text, size, "%s", digits);
     }
     case OP_FLAG: {
         bool flag;

@@ -3,6 +3,8 @@
 #include "report/plot.h"
 #include "base/file.h"
 #include "base/library.h"
+#include "base/utf8.h"
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -22,6 +24,8 @@ double plot_tick(double low, double high, int count)
     if (!(rough > 0.0)) {
         return 1.0;
     }
+    /* A mark must differ from the one before: a range of a few units in the last place has fewer marks. */
+    rough = fmax(rough, 4.0 * DBL_EPSILON * fmax(fabs(low), fabs(high)));
     double power = pow(10.0, floor(log10(rough))), left = rough / power;
     return power * (left <= 1.0 ? 1.0 : left <= 2.0 ? 2.0 : left <= 5.0 ? 5.0 : 10.0);
 }
@@ -239,9 +243,13 @@ static void choose_font(struct plot *plot, double size, bool bold, const char *t
     }
 }
 
+enum { MOST_LETTERS = 1024 /* bytes of a text with its terminator; longer ones are cut */ };
+
 double plot_text_width(struct plot *plot, double size, bool bold, const char *text)
 {
     cairo_text_extents_t extents;
+    char shown[MOST_LETTERS]; /* a name from outside may be no UTF-8, of which cairo would draw nothing any more */
+    text = utf8_cut(shown, sizeof shown, text);
     choose_font(plot, size, bold, text);
     plot->cairo.text_extents(plot->pen, text, &extents);
     return extents.x_advance;
@@ -250,6 +258,8 @@ double plot_text_width(struct plot *plot, double size, bool bold, const char *te
 void plot_text(struct plot *plot, double x, double y, int align, double size, struct plot_color color, bool bold,
                bool turned, const char *text)
 {
+    char shown[MOST_LETTERS];
+    text = utf8_cut(shown, sizeof shown, text);
     double back = plot_text_width(plot, size, bold, text) * (align + 1) / 2.0;
     use(plot, color);
     plot->cairo.save(plot->pen);

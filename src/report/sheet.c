@@ -4,6 +4,7 @@
  * of a pipeline of transforms, so that the sheet shows what training sees. Read next: plot.h, transform/pipeline.h. */
 #include "base/arithmetic.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "data/dataset.h"
 #include "report/plot.h"
 #include "transform/mixing.h"
@@ -228,21 +229,23 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
 static void caption(const struct sheet *sheet, const struct sample *sample, size_t index, char out[TEXT])
 {
     const struct fov_dataset *data = sheet->dataset;
+    char name[61];
     size_t used = text_append(out, TEXT, 0, "#%zu", index);
     switch (data->target) {
     case FOV_TARGET_CLASS:
-        text_append(out, TEXT, used, "  %.60s", data->class_names[sample->label]);
+        text_append(out, TEXT, used, "  %s", utf8_cut(name, sizeof name, data->class_names[sample->label]));
         break;
     case FOV_TARGET_CLASSES:
         for (int i = 0; i < data->classes; i++) {
             if (sample->numbers[i] > 0) {
-                used = text_append(out, TEXT, used, "  %.40s", data->class_names[i]);
+                used = text_append(out, TEXT, used, "  %s", utf8_cut(name, 41, data->class_names[i]));
             }
         }
         break;
     case FOV_TARGET_VALUES:
         for (int i = 0; i < data->values && i < 4; i++) {
-            used = text_append(out, TEXT, used, "  %.20s %.4g", data->value_names[i], (double)sample->numbers[i]);
+            used = text_append(out, TEXT, used, "  %s %.4g", utf8_cut(name, 21, data->value_names[i]),
+                               (double)sample->numbers[i]);
         }
         break;
     case FOV_TARGET_BOXES:
@@ -294,8 +297,8 @@ static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struc
         plot_line(plot, right, top, right, bottom, color, 1.5);
         plot_line(plot, right, bottom, left, bottom, color, 1.5);
         plot_line(plot, left, bottom, left, top, color, 1.5);
-        char name[TEXT];
-        text_append(name, sizeof name, 0, "%.40s", sheet->dataset->class_names[box->label]);
+        char name[41];
+        utf8_cut(name, sizeof name, sheet->dataset->class_names[box->label]);
         double width = plot_text_width(plot, LETTERS - 3, false, name) + 4, line = LETTERS;
         if (width <= right - left + 24) { // smaller boxes are identified by colour only
             plot_box(plot, left, top, width, line, color);

@@ -3,6 +3,7 @@
  * depend on the task. */
 #include "base/arithmetic.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "image/draw.h"
 #include "task/class_tally.h"
 #include "task/task.h"
@@ -131,11 +132,11 @@ static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int
 {
     static const uint8_t light[3] = {255, 255, 255}, dark[3] = {0, 0, 0};
     uint8_t rgb[3];
-    char label[64];
+    char label[64], name[41];
     int x = nearest(box->x1), y = nearest(box->y1), height = DRAW_LETTER_HEIGHT * line;
     fov_class_colour(1 + box->index, rgb); /* colour 0 is black: a mask's background */
     draw_frame(on, x, y, nearest(box->x2), nearest(box->y2), line, rgb);
-    size_t used = text_append(label, sizeof label, 0, "%.40s", box->name);
+    size_t used = text_append(label, sizeof label, 0, "%s", utf8_cut(name, sizeof name, box->name));
     if (!isnan(box->score)) { /* ground truth, which no detector has found, has no score */
         text_append(label, sizeof label, used, " %.0f%%", 100 * box->score);
     }

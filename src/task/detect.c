@@ -177,7 +177,7 @@ static int answer(const struct task_use *use, const struct task_output *output, 
         return FOV_E_MEMORY;
     }
     answer->measure = "boxes";
-    int64_t count = detect_find(use, state, output->numbers, false, detect_options_of(use)->least, found);
+    int64_t count = detect_find(use, state, output->numbers, false, detect_options_of(use)->least, found, error);
     for (int64_t i = 0; i < count; i++) {
         double at[4];
         if (detect_unmap_inside(&frame, found[i].box, output->height, output->width, at)) {

@@ -53,9 +53,9 @@ struct detect_state *detect_open(struct task_use *use, const fov_model *model, s
 
 /** Finds the boxes in the rows of one picture: those with a score of at least `least` that survive suppression, best
  *  first. `logits`: the scores in `rows` are logits, before the sigmoid. found [DETECT_MOST_FOUND]. Returns how many
- *  boxes there are; -1 and an error on the context: out of memory. */
+ *  boxes there are; -1 and an error: E_NUMERIC where a score or such a box is not finite, E_MEMORY. */
 int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
-                    double least, struct detect_found *found);
+                    double least, struct detect_found *found, struct error *error);
 
 /** Where one picture's numbers hold the scores of row `row`: writes at most two indices (objectness, then the class
  *  `label`) to `places` and returns how many there are. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* From a detector's rows to boxes: takes the best class of each row, drops scores below a threshold, suppresses boxes
  * that overlap a better box of the same class, and converts coordinates to those of the original picture. */
+#include "detect/suppress.h"
 #include "task/detect.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct detect_state *detect_state_create(const struct task_use *use, const struct boxes_form *form,
@@ -52,8 +54,14 @@ static int by_score(const void *first, const void *second)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
+/* Whether a decoded box is finite: the exponential of a finite number may not be. */
+static bool is_finite_box(const double box[4])
+{
+    return isfinite(box[0]) && isfinite(box[1]) && isfinite(box[2]) && isfinite(box[3]);
+}
+
 int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
-                    double least, struct detect_found *found)
+                    double least, struct detect_found *found, struct error *error)
 {
     const struct detect_options *o = detect_options_of(use);
     struct boxes_rows of = state->of;
@@ -65,6 +73,10 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
     for (size_t row = 0; row < of.rows; row++) {
         struct detect_candidate candidate = {.row = row};
         candidate.score = state->form->score(&of, rows, row, &candidate.label);
+        if (isnan(candidate.score) || (isinf(candidate.score) && candidate.score > 0)) {
+            error_set(error, FOV_E_NUMERIC, "the score of the box in row %zu is not finite", row);
+            return -1;
+        }
         if (candidate.score >= least) {
             state->candidates[count++] = candidate;
         }
@@ -73,6 +85,11 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
     count = count < DETECT_MOST_CANDIDATES ? count : DETECT_MOST_CANDIDATES;
     for (size_t i = 0; i < count; i++) {
         state->form->box(&of, rows, state->candidates[i].row, state->boxes + 4 * i);
+        if (!is_finite_box(state->boxes + 4 * i)) {
+            error_set(error, FOV_E_NUMERIC, "the box in row %zu, with score %.3g, is not finite",
+                      state->candidates[i].row, state->candidates[i].score);
+            return -1;
+        }
         state->scores[i] = state->candidates[i].score;
         state->labels[i] = state->candidates[i].label;
     }
@@ -81,8 +98,8 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
                                       .least = least,
                                       .agnostic = o->agnostic,
                                       .most = DETECT_MOST_FOUND};
-    int64_t kept = fov_boxes_suppress(use->model->context, (int64_t)count, state->boxes, state->scores, state->labels,
-                                      &how, state->kept, state->kept_scores);
+    int64_t kept = boxes_suppress(state->memory, (int64_t)count, state->boxes, state->scores, state->labels, &how,
+                                  state->kept, state->kept_scores, error);
     for (int64_t i = 0; i < kept; i++) {
         const double *box = state->boxes + 4 * state->kept[i];
         found[i] = (struct detect_found){.label = state->labels[state->kept[i]],

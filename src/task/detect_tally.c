@@ -148,7 +148,7 @@ static int keep_found(struct task_tally *tally, const float *rows, const float *
     struct detect_frame frame = frame_of(line);
     int status = FOV_OK;
     int64_t found =
-        detect_find(tally->use, tally->use->state, rows, !tally->scores.is_probable, least_score, counts->found);
+        detect_find(tally->use, tally->use->state, rows, !tally->scores.is_probable, least_score, counts->found, error);
     for (int64_t i = 0; i < found && status == FOV_OK; i++) {
         double at[4];
         detect_unmap(&frame, counts->found[i].box, at);
@@ -164,23 +164,41 @@ static int keep_found(struct task_tally *tally, const float *rows, const float *
                                                                             .score = counts->found[i].score};
         }
     }
-    return found < 0 ? FOV_E_MEMORY : status;
+    return found < 0 ? (int)error->status : status;
+}
+
+/* Whether none of the numbers is NaN, which the best of several scores would not show. */
+static bool are_numbers(const float *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(numbers[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 size_t detect_tally_add(struct task_tally *tally, const float *outputs, const void *targets, size_t count)
 {
     struct detect_tally *counts = tally->state;
     const struct detect_state *state = tally->use->state;
-    struct error *error = &tally->use->model->context->error;
     size_t numbers = state->of.rows * (size_t)state->of.numbers, lines = line_count(tally->use) * YOLOX_COLUMNS;
     for (size_t i = 0; i < count; i++) {
         const float *rows = outputs + i * numbers, *objects = (const float *)targets + i * lines;
         double loss = detect_is_learned(state) ? loss_of(tally, rows, objects) : 0;
-        if (!isfinite(loss)) {
+        if (!isfinite(loss) || !are_numbers(rows, numbers)) {
             return i;
         }
-        counts->failed = counts->failed || keep_objects(tally, objects, tally->count, error) != FOV_OK ||
-                         keep_found(tally, rows, objects, tally->count, error) != FOV_OK;
+        struct error error = {.status = FOV_OK};
+        int status = keep_objects(tally, objects, tally->count, &error);
+        status = status == FOV_OK ? keep_found(tally, rows, objects, tally->count, &error) : status;
+        if (status == FOV_E_NUMERIC) {
+            return i;
+        }
+        if (status != FOV_OK) {
+            counts->failed = true;
+            context_put_error(tally->use->model->context, &error);
+        }
         tally->count++;
         tally->loss += loss;
     }

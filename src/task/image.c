@@ -57,22 +57,25 @@ static uint8_t as_byte(double value)
 static uint8_t in_channels(const uint8_t *pixel, const struct image_state *state, int channel)
 {
     int from = state->better.channels;
+    if (from == 3 && state->worse.channels == 4 && state->options.from != FROM_GREY) {
+        return channel < 3 ? pixel[channel] : 255; /* opaque */
+    }
     if (from == state->worse.channels && state->options.from != FROM_GREY) {
         return pixel[channel];
     }
     return from == 1 ? pixel[0] : as_byte(colours_luma(pixel, from));
 }
 
-/* The mean over the block of `side` x `side` pixels with the index (row, column); blocks at the edges may be
- * smaller. */
+/* The mean over the block of `side` x `side` pixels with the index (row, column), in a channel of the input; blocks at
+ * the edges may be smaller. */
 static double block_mean(const struct image_state *state, const uint8_t *clean, int row, int column, int channel)
 {
     int side = (int)state->options.small, count = 0;
     double sum = 0.0;
     for (int y = row * side; y < (row + 1) * side && y < state->better.height; y++) {
         for (int x = column * side; x < (column + 1) * side && x < state->better.width; x++) {
-            sum += clean[((size_t)y * (size_t)state->better.width + (size_t)x) * (size_t)state->better.channels +
-                         (size_t)channel];
+            size_t at = (size_t)y * (size_t)state->better.width + (size_t)x;
+            sum += in_channels(clean + at * (size_t)state->better.channels, state, channel);
             count++;
         }
     }
@@ -99,11 +102,10 @@ static void make_small(const struct image_state *state, const uint8_t *clean, ui
         for (int x = 0; x < state->worse.width; x++) {
             double across = neighbours((x + 0.5) * columns / state->worse.width - 0.5, columns, &left, &right);
             for (int c = 0; c < channels; c++) {
-                int from = state->better.channels == 1 ? 0 : c;
-                double upper = (1.0 - across) * block_mean(state, clean, above, left, from) +
-                               across * block_mean(state, clean, above, right, from);
-                double lower = (1.0 - across) * block_mean(state, clean, below, left, from) +
-                               across * block_mean(state, clean, below, right, from);
+                double upper = (1.0 - across) * block_mean(state, clean, above, left, c) +
+                               across * block_mean(state, clean, above, right, c);
+                double lower = (1.0 - across) * block_mean(state, clean, below, left, c) +
+                               across * block_mean(state, clean, below, right, c);
                 *worse++ = as_byte((1.0 - down) * upper + down * lower);
             }
         }

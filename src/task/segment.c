@@ -73,6 +73,12 @@ static int fit(struct task_use *use, struct error *error)
         status = error_set(error, FOV_E_SHAPE, "output \"%s\" %s is no map: segmentation needs scores for each pixel",
                            fov_value_name(use->model->graph, use->model->output), shape_text(&out, text));
     }
+    if (status == FOV_OK && use->scores.classes < 2) {
+        status = error_set(error, FOV_E_SHAPE,
+                           "output \"%s\" is a map of one channel whose numbers are neither logits nor probabilities "
+                           "of a second class: segmentation needs scores (where it is a picture, name the task: image)",
+                           fov_value_name(use->model->graph, use->model->output));
+    }
     status = status == FOV_OK ? fit_classes(use, use->scores.classes, error) : status;
     struct segment_state *state = NULL;
     if (status == FOV_OK) {

@@ -8,32 +8,47 @@
 
 enum { MOST_RESULTS = 64 };
 
-/* The value of that name (NULL: the chosen output), which has to be the result of a layer; 0 and an error. */
-static fov_value find_result(const fov_session *session, const char *name, struct error *error)
+/* The values that are asked for. The names that results get are those of the model's graph: the shared copy may be gone
+ * by the next call, which reads them. */
+struct wanted {
+    int count;
+    fov_value own[MOST_RESULTS];    /* in the model's graph */
+    fov_value shared[MOST_RESULTS]; /* in the copy that the plans run */
+};
+
+/* The value of that name (NULL: the chosen output) in the model's graph, which has to be the result of a layer; 0 and
+ * an error. */
+static fov_value find_result(const fov_model *model, const char *name, struct error *error)
 {
-    const struct shared_graph *share = batch_plans_share(session->plans);
     if (name != NULL) {
-        return (fov_value){names_find_result(share->graph, name, 0, error)};
+        return (fov_value){names_find_result(model->graph, name, 0, error)};
     }
-    fov_value output = shared_graph_value(share, session->model->output);
-    if (output.id == 0 || graph_value(share->graph, output.id)->kind != VALUE_RESULT) {
+    fov_value output = model->output;
+    if (output.id == 0 || graph_value(model->graph, output.id)->kind != VALUE_RESULT) {
         error_set(error, FOV_E_USAGE, "the output is not the result of a layer");
         output.id = 0;
     }
     return output;
 }
 
-static int find_results(fov_session *session, const fov_tensor *results, int count, fov_value *found)
+static int find_results(fov_session *session, const fov_tensor *results, int count, struct wanted *found)
 {
     struct error *error = &session->error;
     if (count < 1 || count > MOST_RESULTS || results == NULL) {
         return error_set(error, FOV_E_USAGE, "%d results are asked for: 1 to %d%s", count, MOST_RESULTS,
                          results == NULL ? ", and `results` is NULL" : "");
     }
+    const struct shared_graph *share = batch_plans_share(session->plans);
+    found->count = count;
     for (int i = 0; i < count; i++) {
-        found[i] = find_result(session, results[i].name, error);
-        if (found[i].id == 0) {
+        found->own[i] = find_result(session->model, results[i].name, error);
+        found->shared[i] = shared_graph_value(share, found->own[i]);
+        if (found->own[i].id == 0) {
             return (int)error->status;
+        }
+        if (found->shared[i].id == 0) {
+            return error_set(error, FOV_E_USAGE, "\"%s\" has been added to the model since the session was made",
+                             fov_value_name(session->model->graph, found->own[i]));
         }
     }
     return FOV_OK;
@@ -137,28 +152,27 @@ static int check_inputs(fov_session *session, fov_plan *plan, const fov_tensor *
     return FOV_OK;
 }
 
-static void hand_out(const fov_session *session, fov_plan *plan, const fov_value *values, fov_tensor *results,
-                     int count)
+static void hand_out(const fov_session *session, fov_plan *plan, const struct wanted *wanted, fov_tensor *results)
 {
     const fov_graph *graph = batch_plans_share(session->plans)->graph;
-    for (int i = 0; i < count; i++) {
-        results[i] = (fov_tensor){.name = fov_value_name(graph, values[i]),
-                                  .dtype = fov_value_dtype(graph, values[i]),
-                                  .shape = fov_plan_shape(plan, values[i]),
-                                  .data = fov_plan_data(plan, values[i])};
+    for (int i = 0; i < wanted->count; i++) {
+        results[i] = (fov_tensor){.name = fov_value_name(session->model->graph, wanted->own[i]),
+                                  .dtype = fov_value_dtype(graph, wanted->shared[i]),
+                                  .shape = fov_plan_shape(plan, wanted->shared[i]),
+                                  .data = fov_plan_data(plan, wanted->shared[i])};
     }
 }
 
 static int run(fov_session *session, const fov_tensor *inputs, int input_count, fov_tensor *results, int result_count)
 {
     struct error *error = &session->error;
-    fov_value values[MOST_RESULTS];
+    struct wanted wanted;
     int64_t   batch = 1;
     int       status = session_follow(session, error);
-    status = status == FOV_OK ? find_results(session, results, result_count, values) : status;
+    status = status == FOV_OK ? find_results(session, results, result_count, &wanted) : status;
     status = status == FOV_OK ? find_batch(session, inputs, input_count, &batch) : status;
     fov_plan *plan =
-        status == FOV_OK ? batch_plans_for(session->plans, values, result_count, batch, error) : NULL;
+        status == FOV_OK ? batch_plans_for(session->plans, wanted.shared, result_count, batch, error) : NULL;
     if (plan == NULL) {
         return (int)error->status;
     }
@@ -169,7 +183,7 @@ static int run(fov_session *session, const fov_tensor *inputs, int input_count, 
     }
     status = status == FOV_OK ? plan_run(plan, 0, error) : status;
     if (status == FOV_OK) {
-        hand_out(session, plan, values, results, result_count);
+        hand_out(session, plan, &wanted, results);
     }
     return status;
 }
@@ -225,10 +239,10 @@ static int read_value(fov_session *session, const fov_image *picture, fov_tensor
     if (picture == NULL || tensor == NULL) {
         return error_set(error, FOV_E_USAGE, "%s is NULL", picture == NULL ? "the picture" : "the tensor");
     }
-    fov_value value;
+    struct wanted wanted;
     int status = picture_floats(session) > 0 ? session_follow(session, error) : (int)error->status;
-    status = status == FOV_OK ? find_results(session, tensor, 1, &value) : status;
-    fov_plan *plan = status == FOV_OK ? batch_plans_for(session->plans, &value, 1, 1, error) : NULL;
+    status = status == FOV_OK ? find_results(session, tensor, 1, &wanted) : status;
+    fov_plan *plan = status == FOV_OK ? batch_plans_for(session->plans, wanted.shared, 1, 1, error) : NULL;
     if (plan == NULL) {
         return (int)error->status;
     }
@@ -242,7 +256,7 @@ static int read_value(fov_session *session, const fov_image *picture, fov_tensor
         status = plan_run(plan, 0, error);
     }
     if (status == FOV_OK) {
-        hand_out(session, plan, &value, tensor, 1);
+        hand_out(session, plan, &wanted, tensor);
     }
     return status;
 }

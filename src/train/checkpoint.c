@@ -79,7 +79,7 @@ static void describe_arithmetic(const fov_context *context, char isa[TEXT_SIZE],
     fov_rates r = fov_context_rates(context);
     snprintf(isa, TEXT_SIZE, "%s", fov_context_isa(context));
     snprintf(exact, TEXT_SIZE, "%s", context->exact_conv ? "yes" : "no");
-    snprintf(rates, TEXT_SIZE, "%.4g %.4g %.4g %.4g", r.products, r.transform, r.memory, r.wake);
+    text_append(rates, TEXT_SIZE, 0, "%.4g %.4g %.4g %.4g", r.products, r.transform, r.memory, r.wake);
 }
 
 static void gather_metadata(struct metadata *metadata, const fov_context *context,
@@ -404,9 +404,11 @@ static int read_state(const struct safetensors *file, fov_context *context, cons
         }
     }
     /* A position that no run can have would index outside the epoch's order of samples. */
-    int64_t whole = state->epoch * settings->steps + state->step; /* epochs that time has ended are shorter */
+    bool is_there = state->step < settings->steps && state->epoch <= INT32_MAX &&
+                    (state->epoch == 0 || settings->steps <= (INT64_MAX - state->step) / state->epoch);
+    int64_t whole = is_there ? state->epoch * settings->steps + state->step : 0; /* epochs ended by time are shorter */
     bool fits = settings->given.minutes > 0.0f ? state->total <= whole : state->total == whole;
-    if (state->step >= settings->steps || state->epoch > INT32_MAX || !fits ||
+    if (!is_there || !fits ||
         state->history.count != (size_t)state->epoch) {
         return error_set(error, FOV_E_INPUT,
                          "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64 " do not fit each other",

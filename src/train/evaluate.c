@@ -208,7 +208,11 @@ static int fill_report(fov_report *report, struct evaluator *evaluator, struct e
     report->task = evaluator->use.task->name;
     report->loss = tally->loss / (double)tally->count;
     report->figure_count = evaluator_figures(evaluator, report->figures);
-    return evaluator->use.task->tally_report(&evaluator->tally, report, error);
+    int status = evaluator->use.task->tally_report(&evaluator->tally, report, error);
+    if (status != FOV_OK) { /* a report that has failed is not the caller's to free */
+        fov_report_free(report);
+    }
+    return status;
 }
 
 /* The arguments of fov_evaluate_opt. */

@@ -94,7 +94,7 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     fov_train_options options = given != NULL ? *given : (fov_train_options){0};
     unsigned char *kept = NULL;
     char schedule[96];
-    snprintf(schedule, sizeof schedule, "geometric:lr_final=%.9g:steps=%d", range->to, curve->capacity);
+    text_append(schedule, sizeof schedule, 0, "geometric:lr_final=%.9g:steps=%d", range->to, curve->capacity);
     options.schedule = schedule;
     options.lr = (float)range->from;
     options.epochs = curve->capacity; /* an epoch has at least one step, so that there are enough */

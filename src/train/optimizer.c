@@ -152,9 +152,9 @@ void optimizer_text(const struct optimizer *optimizer, char text[OPTIMIZER_TEXT_
     for (const struct op_attribute *at = optimizer->op->attributes; at->name != NULL; at++) {
         double value = value_of(at, optimizer->options), read = 0.0;
         char number[32];
-        snprintf(number, sizeof number, "%.15g", value);
+        text_append(number, sizeof number, 0, "%.15g", value);
         if (!text_to_number(number, &read) || read != value) {
-            snprintf(number, sizeof number, "%.17g", value);
+            text_append(number, sizeof number, 0, "%.17g", value);
         }
         used = text_append(text, OPTIMIZER_TEXT_SIZE, used, ":%s=%s", at->name, number);
     }

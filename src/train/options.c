@@ -23,8 +23,9 @@ static double least(const struct train_option *option)
     return option->word != NULL ? -1 : option->kind == FOV_OPTION_NUMBER ? 0 : option->minimum;
 }
 
-static int check_all(const fov_train_options *o, struct error *error)
+static int check_all(const struct train_settings *settings, struct error *error)
 {
+    const fov_train_options *o = &settings->given;
     for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
         bool limited = row->kind == FOV_OPTION_INTEGER || row->kind == FOV_OPTION_NUMBER;
         if (limited &&
@@ -32,7 +33,8 @@ static int check_all(const fov_train_options *o, struct error *error)
             return FOV_E_USAGE;
         }
     }
-    if (o->nesterov && o->momentum <= 0.0f) {
+    if (optimizer_get(&settings->optimizer, "nesterov", 0.0) != 0.0 &&
+        optimizer_get(&settings->optimizer, "momentum", 1.0) <= 0.0) {
         return error_set(error, FOV_E_USAGE, "training option nesterov needs a momentum above 0");
     }
     if (o->lookahead_final > 0.0f && (o->lookahead == 0 || o->accumulate > 1 || o->epochs == BY_TIME)) {
@@ -55,12 +57,12 @@ static double short_number(char out[NUMBER_TEXT_SIZE], double value)
 {
     for (int digits = 6; digits <= 9; digits++) {
         double read;
-        snprintf(out, NUMBER_TEXT_SIZE, "%.*g", digits, value);
+        text_append(out, NUMBER_TEXT_SIZE, 0, "%.*g", digits, value);
         if (text_to_number(out, &read) && (float)read == (float)value) {
             return read;
         }
     }
-    number_text(out, value); /* not reached, except in locales with a decimal comma */
+    number_text(out, value); /* a number that is not finite */
     return value;
 }
 
@@ -123,7 +125,7 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
             train_option_put(row, o, row->standard, NULL);
         }
     }
-    if (check_all(o, error) != FOV_OK) {
+    if (check_all(settings, error) != FOV_OK) {
         return FOV_E_USAGE;
     }
     settings->batch = o->batch < 0 || o->batch > count ? count : o->batch;

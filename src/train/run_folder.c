@@ -73,8 +73,12 @@ static int write_config(const struct run_folder *folder, struct error *error)
     add_word(&json, "data", folder->identity.data);
     text_add(&json, "  \"samples\": %" PRId64, folder->identity.count);
     for (int i = 0; i < count; i++) {
-        const char *quote = list[i].quoted ? "\"" : "";
-        text_add(&json, ",\n  \"%s\": %s%s%s", list[i].key, quote, list[i].value, quote);
+        text_add(&json, ",\n  \"%s\": ", list[i].key);
+        if (list[i].quoted) {
+            text_add_json(&json, list[i].value);
+        } else {
+            text_add(&json, "%s", list[i].value);
+        }
     }
     text_add(&json, "\n}\n");
     return write_text(folder, "config.json", &json, error);

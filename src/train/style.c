@@ -31,7 +31,7 @@ struct style_search {
     fov_plan *plan;
     struct parts { /* weighted parts of the loss, and their sum */
         double loss[LOSSES], sum;
-    } trials[TRIALS]; /* of the points evaluated in the current step */
+    } trials[TRIALS]; /* of the point that the step began at, and of those evaluated since */
     int trial_count;
     fov_image shown; /* the picture as passed to on_step, and the result */
     struct arithmetic *host; /* the caller's floating-point mode, restored while its callback runs */
@@ -265,9 +265,11 @@ static const struct parts *parts_at(const struct style_search *s, double value)
 static bool look(struct style_search *s, const double *x, int step, double value)
 {
     const struct parts *parts = parts_at(s, value);
+    s->trials[0] = *parts; /* a step that evaluates nothing stays there */
+    parts = &s->trials[0];
     fov_style_progress at = {.step = step, .steps = s->options.steps, .loss = value, .content = parts->loss[CONTENT],
                              .style = parts->loss[STYLE], .variation = parts->loss[VARIATION], .picture = s->shown};
-    s->trial_count = 0;
+    s->trial_count = 1;
     if (s->options.on_step == NULL) {
         return false;
     }

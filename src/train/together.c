@@ -59,14 +59,14 @@ int training_keep_together(struct training *t, int status, bool *ended)
 
 int training_begin_together(struct training *t, int status)
 {
+    if (t->group.ranks == NULL) {
+        return status;
+    }
     const struct train_settings *s = &t->settings;
     const int64_t own[] = {
         (int64_t)t->context->seed, t->count, (int64_t)dataset_fingerprint(t->data), s->batch, s->steps,
         s->given.accumulate, s->given.rate != NULL};
     int64_t first[sizeof own / sizeof own[0]];
-    if (t->group.ranks == NULL) {
-        return status;
-    }
     memcpy(first, own, sizeof first);
     status = ranks_agree(t->group.ranks, status, t->error);
     status = status == FOV_OK ? ranks_spread(t->group.ranks, first, sizeof first, t->error) : status;

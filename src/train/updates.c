@@ -359,11 +359,25 @@ static int list_turn(struct building *b, int turn, int first, const char *prefix
     return FOV_OK;
 }
 
+/* E_USAGE: a turn that is not taken in each step would leave a group with no gradient, or with a part of it. */
+static int check_turns(const struct task_turn *turns, int turn_count, int64_t accumulate, struct error *error)
+{
+    for (int k = 0; k < turn_count; k++) {
+        if (accumulate > 1 && turns[k].every > 1) {
+            return error_set(error, FOV_E_USAGE,
+                             "training option accumulate=%lld: the parameters \"%s...\" are trained in one of %d steps, so "
+                             "that some groups of batches have no gradient of theirs; a larger batch has",
+                             (long long)accumulate, turns[k].parameters, turns[k].every);
+        }
+    }
+    return FOV_OK;
+}
+
 static int build(struct building *b, const struct task_turn *turns, int turn_count, int parameters,
                  struct error *error)
 {
     const fov_train_options *o = &b->settings->given;
-    int status = FOV_OK;
+    int status = check_turns(turns, turn_count, o->accumulate, error);
     add_input(b, UPDATE_RATE, "optimizer.learning_rate");
     add_input(b, UPDATE_NUMBER, "optimizer.step");
     for (int k = 0; status == FOV_OK && k < turn_count; k++) {

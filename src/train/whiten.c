@@ -77,6 +77,11 @@ static int find_moments(const struct task_use *use, const struct patch *patch, d
     load.prepare.preprocessing = use->model->preprocessing;
     load.on_bad_file = LOADER_REPLACES;
     const struct picture_size *size = &load.prepare.size;
+    if (patch->height > size->height || patch->width > size->width || patch->channels != size->channels) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "training option whiten: filters of %d x %d x %d have no place in pictures of %d x %d x %d",
+                         patch->channels, patch->height, patch->width, size->channels, size->height, size->width);
+    }
     struct loader *loader = loader_create(context, data, &load, error);
     size_t values = loader != NULL ? loader_values(loader, 0) : 0;
     float *pixels =

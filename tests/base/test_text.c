@@ -2,6 +2,7 @@
 /* Strings and errors: escaping other people's text, suggestions, patterns, numbers in any locale, the first error. */
 #include "base/error.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "tests.h"
 #include <float.h>
 #include <limits.h>
@@ -275,6 +276,28 @@ static void test_errors_are_one_clean_sentence(void **state)
     assert_string_equal(fov_status_text((fov_status)99), "unknown status");
 }
 
+static void test_cutting_at_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *right;
+        size_t size;
+    } cases[] = {{"dog", "dog", 4},
+                 {"dog", "do", 3},
+                 {"dog", "", 1},
+                 {"\xe7\x8b\x97\xe7\x8c\xab", "\xe7\x8b\x97\xe7\x8c\xab", 7},
+                 {"\xe7\x8b\x97\xe7\x8c\xab", "\xe7\x8b\x97", 6},
+                 {"a\xff" "b", "a\xef\xbf\xbd" "b", 16},
+                 {"a\xff" "b", "a", 4},
+                 {"caf\xc3", "caf", 16},
+                 {"x\xf0\x9f\x90", "x", 16},
+                 {"\xe7\x8b" "d", "\xef\xbf\xbd\xef\xbf\xbd" "d", 16}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[16];
+        assert_string_equal(utf8_cut(out, cases[i].size, cases[i].text), cases[i].right);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_the_growing_buffer),
         cmocka_unit_test(test_a_room_of_fixed_size),
         cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_cutting_at_characters),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_numbers_for_people),

@@ -9,11 +9,13 @@
 #include <cmocka.h>
 
 #include "model/boxes_form.h"
+#include "task/task.h"
 
 #include <fovea/boxes.h>
 #include <fovea/fovea.h>
 #include <fovea/memory.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SIDE = 320, SSD_BOXES = 3234 };
@@ -59,7 +61,7 @@ static fov_answer ask(struct made *made, const char *detector, const char *task,
     char said[512];
     fov_answer answer;
     if (fov_model_read_boxes(made->model, detector, said, sizeof said) != FOV_OK || strstr(said, wanted) == NULL) {
-        fail_msg("said \"%s\"", said);
+        fail_msg("said \"%s\", %s", said, fov_error(fov_graph_context(made->graph)));
     }
     fov_session *session = fov_session_create(made->model, task);
     assert_non_null(session);
@@ -192,6 +194,113 @@ static void rows_by_shape(void **state)
     fov_answer_free(&answer);
 }
 
+/* Rows of suppressed boxes do not tell how many classes there are: the names do. */
+static void names_of_kept_boxes(void **state)
+{
+    enum { NAMES = 120 };
+    static const float rows[] = {10, 10, 50, 50, 0.5F, 110, 0, 0, 0, 0, 0, 0};
+    static const char *names[NAMES];
+    struct made made = begin(*state, 64);
+    const fov_value outputs[] = {give(&made, rows, 2, 6), fov_add(made.graph, give(&made, rows, 2, 6), made.zero)};
+    for (int i = 0; i < NAMES; i++) {
+        names[i] = i == 110 ? "mole" : "other";
+    }
+    end(&made, outputs, 2);
+    assert_int_equal(fov_model_read_boxes(made.model, "kept", NULL, 0), FOV_OK);
+    if (fov_model_set_classes(made.model, names, NAMES) != FOV_OK) {
+        fail_msg("%s", fov_error(*state));
+    }
+    fov_model *copy = model_copy(made.model);
+    assert_non_null(copy);
+    assert_int_equal(fov_model_classes(copy), NAMES);
+    fov_model_free(copy);
+    /* The form is that of one output: it does not go to another, and is there again with its own. */
+    const char *name[2];
+    for (int i = 0; i < 2; i++) {
+        name[i] = fov_value_name(made.graph, fov_model_output_at(made.model, i));
+    }
+    struct boxes_rows of;
+    assert_int_equal(fov_model_choose_output(made.model, name[1]), FOV_OK);
+    assert_null(boxes_form_of(made.model, fov_model_output(made.model), 0, &of));
+    assert_int_equal(fov_model_choose_output(made.model, name[0]), FOV_OK);
+    fov_answer answer = ask(&made, NULL, "detect", "");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 110, 0.5, 20, 20, 100, 100);
+    assert_string_equal(answer.boxes[0].name, "mole");
+    fov_answer_free(&answer);
+}
+
+/* Counting stops at a number that is NaN and at a box that is infinite. */
+static void boxes_that_are_not_finite(void **state)
+{
+    enum { PLACES = 64 + 16 + 4, NUMBERS = 7 };
+    fov_context *context = *state;
+    static float rows[PLACES * NUMBERS];
+    const float wide[] = {0, 0, 1000, 0, 1, 1, 0};
+    memcpy(rows, wide, sizeof wide);
+    struct made made = begin(context, 64);
+    fov_value output = give(&made, rows, PLACES, NUMBERS);
+    end(&made, &output, 1);
+    struct error error = {.status = FOV_OK};
+    struct task_use use = {.model = made.model};
+    assert_int_equal(task_choose(&use, "detect:detector=yolox-decoded", FOV_TARGET_BOXES, &error), FOV_OK);
+    assert_int_equal(task_fit(&use, &error), FOV_OK);
+    struct task_tally tally = {.use = &use, .scores = use.scores, .memory = context->memory};
+    assert_int_equal(use.task->tally_open(&tally, &error), FOV_OK);
+    use.task->tally_reset(&tally);
+    void *targets = calloc(2, task_target_bytes(&use));
+    assert_int_equal(use.task->tally_add(&tally, rows, targets, 1), 1);
+    rows[NUMBERS + 6] = NAN; /* the last score of a row, which is no better than the one before */
+    assert_int_equal(use.task->tally_add(&tally, rows, targets, 1), 0);
+    rows[NUMBERS + 6] = 0;
+    rows[2] = INFINITY;
+    assert_int_equal(use.task->tally_add(&tally, rows, targets, 1), 0);
+    assert_int_equal(fov_error_status(context), FOV_OK);
+    free(targets);
+    use.task->tally_close(&tally);
+    task_close(&use);
+    fov_model_free(made.model);
+}
+
+/* A session that finds boxes leaves the context's error as it was: several threads may do so at once. */
+static void the_context_is_left_alone(void **state)
+{
+    static const float rows[] = {10, 10, 50, 50, 0.5F, 3};
+    static uint8_t pixels[64 * 64 * 3];
+    const fov_image picture = {.height = 64, .width = 64, .channels = 3, .pixels = pixels};
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, rows, 1, 6);
+    end(&made, &output, 1);
+    fov_session *session = fov_session_create(made.model, "detect:detector=raw");
+    fov_answer answer;
+    assert_non_null(session);
+    assert_null(fov_model_load(*state, "/nowhere.onnx"));
+    assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
+    assert_non_null(strstr(fov_error(*state), "/nowhere.onnx"));
+    fov_error_clear(*state);
+    fov_answer_free(&answer);
+    fov_session_free(session);
+    fov_model_free(made.model);
+}
+
+/* Inputs keep their data and their choice when two outputs become one. */
+static void inputs_stay(void **state)
+{
+    static const float boxes[] = {10, 20, 30, 60, 0, 0, 5, 5}, logits[] = {0, 2, -9, -9}, shift[] = {1, 1, 1, 1};
+    struct made made = begin(*state, 64);
+    fov_value other = fov_input(made.graph, .name = "shift", .shape = FOV_SHAPE(FOV_BATCH, 2, 2));
+    fov_value second = fov_input(made.graph, .name = "second", .shape = FOV_SHAPE(FOV_BATCH, 3, 64, 64));
+    const fov_value outputs[] = {give(&made, boxes, 2, 4), fov_add(made.graph, give(&made, logits, 2, 2), other)};
+    const fov_value inputs[] = {second, made.in, other};
+    assert_int_equal(fov_model_set_inputs_outputs(made.model, inputs, 3, outputs, 2), FOV_OK);
+    assert_int_equal(fov_model_choose_input(made.model, "images"), FOV_OK);
+    assert_int_equal(fov_model_fill_input(made.model, "shift", shift, sizeof shift), FOV_OK);
+    fov_answer answer = ask(&made, "raw", "detect", "detector raw");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 1, 1 / (1 + exp(-3)), 20, 40, 60, 120);
+    fov_answer_free(&answer);
+}
+
 static void what_is_none(void **state)
 {
     static const float numbers[8];
@@ -316,7 +425,9 @@ int main(void)
         cmocka_unit_test(kept_boxes),          cmocka_unit_test(kept_rows),
         cmocka_unit_test(offsets_of_ssd),      cmocka_unit_test(rows_by_shape),
         cmocka_unit_test(what_is_none),        cmocka_unit_test(suppression_in_the_file),
-        cmocka_unit_test(names_of_forms),
+        cmocka_unit_test(names_of_forms),      cmocka_unit_test(names_of_kept_boxes),
+        cmocka_unit_test(inputs_stay),         cmocka_unit_test(boxes_that_are_not_finite),
+        cmocka_unit_test(the_context_is_left_alone),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

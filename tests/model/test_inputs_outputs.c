@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "model/model.h"
 #include "model/range.h"
 #include <fovea/fovea.h>
 #include <math.h>
@@ -73,6 +74,79 @@ static void test_names_and_choice(void **state)
     assert_int_equal(fov_predict(model, pixels, 1, scores, CLASSES), FOV_OK);
     fov_model_free(model);
     fov_context_free(context);
+}
+
+/* Data of an input do not cover the pictures once that input is the chosen one. */
+static void test_a_filled_input_is_chosen(void **state)
+{
+    (void)state;
+    fov_context *context = make_context();
+    fov_model *model = build(context);
+    const char *second = fov_value_name(fov_model_graph(model), fov_model_output_at(model, 1));
+    const float ones[CLASSES] = {1, 1, 1}, twos[2 * CLASSES] = {2, 2, 2, 4, 4, 4}, picture[3 * SIDE * SIDE] = {1, 2, 3};
+    float made[2 * CLASSES];
+    assert_int_equal(fov_model_choose_output(model, second), FOV_OK);
+    assert_int_equal(fov_model_set_meaning(model, fov_model_output(model), FOV_MEANING_VALUES), FOV_OK);
+    assert_int_equal(fov_model_fill_input(model, "scale", ones, sizeof ones), FOV_OK);
+    assert_int_equal(fov_model_choose_input(model, "scale"), FOV_OK);
+    says(context, fov_predict(model, twos, 2, made, CLASSES), FOV_E_UNSUPPORTED, "\"picture\"");
+    assert_int_equal(fov_model_fill_input(model, "picture", picture, sizeof picture), FOV_OK);
+    assert_int_equal(fov_predict(model, twos, 2, made, CLASSES), FOV_OK);
+    for (int i = 0; i < CLASSES; i++) {
+        assert_true(made[i] != 0 && made[CLASSES + i] == 2 * made[i]);
+    }
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+/* A map whose channels come last has another head, too. */
+static void test_another_head_of_channels_last(void **state)
+{
+    (void)state;
+    fov_context *context = make_context();
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3, 16, 16));
+    fov_value y = fov_conv2d(g, x, .filters = 5, .kernel = 1, .name = "head");
+    y = fov_transpose(g, y, (const int[]){0, 2, 3, 1}, 4);
+    assert_int_equal(fov_model_set_input_output(model, x, y), FOV_OK);
+    assert_int_equal(fov_model_classes(model), 5);
+    if (fov_model_replace_head(model, 7, NULL) != FOV_OK) {
+        fail_msg("%s", fov_error(context));
+    }
+    assert_int_equal(fov_model_classes(model), 7);
+    assert_int_equal(fov_value_shape(fov_model_graph(model), fov_model_output(model)).dim[3], 7);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+/* Two names in a file make a single number a logit; a meaning that is stated afterwards stays in a copy. */
+static void test_two_names_in_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/fovea-names-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0 && write(file, "no\nyes\n", 7) == 7);
+    close(file);
+    fov_context *context = make_context();
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3, SIDE, SIDE));
+    fov_value y = fov_dense(g, fov_flatten(g, x), .units = 1);
+    assert_int_equal(fov_model_set_input_output(model, x, y), FOV_OK);
+    if (fov_model_read_classes(model, path) != FOV_OK) {
+        fail_msg("%s", fov_error(context));
+    }
+    assert_int_equal(fov_model_classes(model), 2);
+    assert_string_equal(fov_model_class(model, 1), "yes");
+    assert_int_equal(fov_model_set_meaning(model, fov_model_output(model), FOV_MEANING_VALUES), FOV_OK);
+    fov_model *copy = model_copy(model);
+    assert_non_null(copy);
+    assert_int_equal(fov_model_meaning(copy, fov_model_output(copy)), FOV_MEANING_VALUES);
+    fov_model_free(copy);
+    fov_model_free(model);
+    fov_context_free(context);
+    unlink(path);
 }
 
 static void test_what_cannot_be_stated(void **state)
@@ -220,6 +294,16 @@ static void test_ranges(void **state)
     check_range(g, fov_mul(g, number(g, 0), x), 0, 0);
     check_range(g, fov_div(g, p, x), -infinite, infinite);
     check_range(g, fov_concat(g, (fov_value[]){p, fov_tanh(g, x)}, 2, 1), -1, 1);
+    /* A value that is joined with itself again and again has 60^6 ways to it. */
+    for (int i = 0; i < 6; i++) {
+        fov_value again[60];
+        for (int k = 0; k < 60; k++) {
+            again[k] = p;
+        }
+        p = fov_slice(g, fov_concat(g, again, 60, 1), 1, 0, 3, 1);
+    }
+    check_range(g, p, -infinite, infinite);
+    assert_string_equal(fov_error(context), "");
     assert_int_equal(fov_error_status(context), FOV_OK);
     fov_graph_free(g);
     fov_context_free(context);
@@ -231,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_names_and_choice), cmocka_unit_test(test_what_cannot_be_stated),
         cmocka_unit_test(test_meanings_by_name), cmocka_unit_test(test_files_state_them),
         cmocka_unit_test(test_another_head),     cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_a_filled_input_is_chosen), cmocka_unit_test(test_another_head_of_channels_last),
+        cmocka_unit_test(test_two_names_in_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

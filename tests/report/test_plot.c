@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <fovea/status.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,36 @@ static void test_names_in_chinese(void **state)
     assert_false(differ("猫", "猫"));
 }
 
+/* A name that is no UTF-8, or whose last character is cut, is drawn as far as it can be. */
+static void test_names_with_bad_bytes(void **state)
+{
+    (void)state;
+    assert_true(differ("a\xff", "b\xff"));
+    assert_false(differ("caf\xc3", "caf"));
+    assert_false(differ("\xe7\x8b", ""));
+}
+
+/* Marks go from the lowest to the highest number and end, however near these are to each other. */
+static void test_marks_end(void **state)
+{
+    (void)state;
+    static const double ranges[][2] = {
+        {0.3, 0.30000000000000004}, {1e20, 1e20 + 16384}, {-1e-300, -1e-300 * (1 - 2.3e-16)}, {0, 1},
+        {-5, 7e3}, {2, 2}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        double low = ranges[i][0], high = ranges[i][1], step = plot_tick(low, high, 6);
+        int marks = 0;
+        for (double v = ceil(low / step - 1e-9) * step; v <= high + step * 1e-9 && marks < 100; v += step) {
+            marks++;
+        }
+        assert_true(step > 0 && marks < 20);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_in_chinese)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_in_chinese),
+                                       cmocka_unit_test(test_names_with_bad_bytes),
+                                       cmocka_unit_test(test_marks_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

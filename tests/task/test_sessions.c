@@ -459,6 +459,87 @@ static void sessions_follow_weights_and_refuse_another_model(void **state)
     fov_context_free(context);
 }
 
+/* The names that results got are read by the next call, when the weights they were computed with may be gone. */
+static void names_of_results_are_the_models(void **state)
+{
+    (void)state;
+    fov_context *context = make_context(1);
+    fov_model *model = make_model(context, "lenet5");
+    fov_graph *graph = fov_model_graph(model);
+    fov_session *session = fov_session_create(model, NULL);
+    fov_image pictures[PICTURES];
+    fov_tensor results[2] = {{.name = NULL}, {.name = "c1"}};
+    make_pictures(pictures);
+    for (int round = 0; round < 3; round++) {
+        const float bias[CLASSES] = {(float)round};
+        assert_fine(context, fov_parameter_set(graph, fov_find(graph, "output.bias"), bias, sizeof bias) == FOV_OK);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(fov_session_read(session, &pictures[0], &results[i]), FOV_OK);
+        }
+        assert_ptr_equal(results[0].name, fov_value_name(graph, fov_model_output(model)));
+        assert_ptr_equal(results[1].name, fov_value_name(graph, fov_find(graph, "c1")));
+    }
+    fov_session_free(session);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+/* ---- outputs that no task can read ------------------------------------------------------------------------------- */
+
+/* A map of one channel is two classes where it holds logits or probabilities, and no classes where it holds else. */
+static void a_map_of_one_channel_needs_scores(void **state)
+{
+    (void)state;
+    enum { SMALL = 8 };
+    fov_context *context = make_context(1);
+    for (int kind = 0; kind < 4; kind++) {
+        fov_model *model = fov_model_create(context);
+        fov_graph *graph = fov_model_graph(model);
+        fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 1, SMALL, SMALL));
+        fov_value y = fov_conv2d(graph, x, .filters = 1, .kernel = 3, .pad = 1);
+        y = kind == 0   ? y
+            : kind == 1 ? fov_sigmoid(graph, y)
+            : kind == 2 ? fov_tanh(graph, y)
+                        : fov_softmax_opt(graph, y, &(fov_softmax_options){.axis = 1});
+        assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
+        fov_session *session = fov_session_create(model, NULL);
+        if (kind > 1) {
+            assert_null(session);
+            assert_non_null(strstr(fov_error(context), "a map of one channel"));
+            fov_error_clear(context);
+        } else {
+            fov_image picture = {SMALL, SMALL, 1, pixels[0], NULL};
+            fov_answer answer;
+            assert_fine(context, session != NULL);
+            assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
+            assert_int_equal(answer.count, 2);
+            fov_answer_free(&answer);
+        }
+        fov_session_free(session);
+        fov_model_free(model);
+    }
+    fov_context_free(context);
+}
+
+/* A second input without data: the refusal has its sentence. */
+static void an_input_without_data_is_named(void **state)
+{
+    (void)state;
+    fov_context *context = make_context(1);
+    fov_model *model = fov_model_create(context);
+    fov_graph *graph = fov_model_graph(model);
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 1, 4, 4));
+    fov_value scale = fov_input(graph, .name = "scale", .shape = FOV_SHAPE(FOV_BATCH, 3));
+    fov_value y = fov_dense(graph, fov_flatten(graph, x), .units = 3);
+    y = fov_mul(graph, y, scale);
+    assert_fine(context, fov_model_set_inputs_outputs(model, (fov_value[]){x, scale}, 2, &y, 1) == FOV_OK);
+    assert_null(fov_session_create(model, "classify"));
+    assert_int_equal(fov_error_status(context), FOV_E_UNSUPPORTED);
+    assert_non_null(strstr(fov_error(context), "\"scale\""));
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 static void what_is_not_there_is_wrong_usage(void **state)
 {
     (void)state;
@@ -549,6 +630,9 @@ int main(void)
         cmocka_unit_test(a_layer_is_found_by_either_name),
         cmocka_unit_test(a_model_without_pictures_has_a_session),
         cmocka_unit_test(sessions_follow_weights_and_refuse_another_model),
+        cmocka_unit_test(names_of_results_are_the_models),
+        cmocka_unit_test(a_map_of_one_channel_needs_scores),
+        cmocka_unit_test(an_input_without_data_is_named),
         cmocka_unit_test(what_is_not_there_is_wrong_usage),
         cmocka_unit_test(sessions_may_outlive_their_model),
     };

@@ -132,6 +132,20 @@ static void defaults(void **state)
     assert_true(s.batch == 300 && s.steps == 4);
 }
 
+static void nesterov_follows_the_optimisers_momentum(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = {"sgd:momentum=0.9", "muon", "sgdw:momentum=0.5"};
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        struct train_settings s;
+        struct error error = {0};
+        const fov_train_options options = {.optimizer = optimizers[i], .nesterov = true};
+        if (settings_resolve(&s, &options, 1000, &error) != FOV_OK) {
+            fail_msg("%s: %s", optimizers[i], error.text);
+        }
+    }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -151,6 +165,7 @@ static void refusals(void **state)
         {{.lr = -0.1f}, "lr is -0.1"},
         {{.momentum = 1.0f}, "momentum is 1"},
         {{.nesterov = true}, "nesterov needs a momentum"},
+        {{.optimizer = "sgd:nesterov=1"}, "nesterov needs a momentum"},
         {{.label_smoothing = 1.5f}, "label_smoothing is 1.5"},
         {{.resume = true}, "resume needs the directory"},
     };
@@ -202,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(rates_are_those_of_the_reference),
                                        cmocka_unit_test(each_has_a_course), cmocka_unit_test(rates),
                                        cmocka_unit_test(defaults), cmocka_unit_test(refusals),
+                                       cmocka_unit_test(nesterov_follows_the_optimisers_momentum),
                                        cmocka_unit_test(a_warmup_that_outlasts_the_training_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

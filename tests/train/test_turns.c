@@ -215,6 +215,24 @@ static void statistics_are_renewed_once(void **state)
     assert_true(fabs(whole) > 1e-6 && fabs(whole - halves) <= 1e-4 * fabs(whole));
 }
 
+/* Groups of batches in which a turn is not taken would move its weights by an older group's gradient. */
+static void groups_need_every_turn(void **state)
+{
+    (void)state;
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .seed = SEED});
+    fov_dataset *data = fov_dataset_open(context, "digits:16", FOV_TRAIN);
+    fov_model *model = fov_model_network(context, "mlp-gan:noise=5", &small);
+    static const char *const tasks[] = {"generate:loss=wgan-gp", "generate:critic_steps=2"};
+    for (int i = 0; i < 2; i++) {
+        const fov_train_options options = {.epochs = 1, .batch = 4, .accumulate = 2, .task = tasks[i]};
+        assert_int_equal(fov_train_opt(model, data, &options), FOV_E_USAGE);
+        assert_non_null(strstr(fov_error(context), "accumulate=2"));
+    }
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
 static fov_model *build_without_norm(fov_context *context)
 {
     return fov_model_network(context, "dcgan:width=2:noise=4:critic_norm=none", &small);
@@ -335,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_is_two_steps_by_hand),
         cmocka_unit_test(statistics_are_renewed_once),
+        cmocka_unit_test(groups_need_every_turn),
         cmocka_unit_test(runs_go_on_as_they_were),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(pictures_follow_from_seed_and_number),
