@@ -139,8 +139,8 @@ FOV_API float              fov_model_auxiliary(const fov_model *model, fov_value
 /** The chosen input and output. */
 FOV_API fov_value fov_model_input(const fov_model *model);
 FOV_API fov_value fov_model_output(const fov_model *model);
-/** Chooses by name. Data that fov_model_fill_input gave the input are dropped. E_USAGE: no input (output) has that name;
- *  the sentence lists all names. */
+/** Chooses by name. Data that fov_model_fill_input gave the input are dropped. E_USAGE: no input (output) has that
+ *  name; the sentence lists all names. */
 FOV_API FOV_MUST_CHECK int fov_model_choose_input(fov_model *model, const char *name);
 FOV_API FOV_MUST_CHECK int fov_model_choose_output(fov_model *model, const char *name);
 
