@@ -178,14 +178,11 @@ static void follow_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* An output's data, set to the old value from `input`; mostly the two share memory and nothing is copied. */
-static float *renewed(const struct op_run *run, int output, int input)
+/* Copies the old value of `input` to where it is renewed, and returns that place. Usually the two are the same memory
+ * and nothing is copied. */
+static float *renewed(const struct op_run *run, float *to, int input)
 {
-    float *to = output < run->out_count ? run->out[output].data : NULL;
-
-    if (to != NULL) {
-        op_copy(run, to, run->in[input].data, op_count(&run->in[input].shape) * sizeof *to);
-    }
+    op_copy(run, to, run->in[input].data, op_count(&run->in[input].shape) * sizeof *to);
     return to;
 }
 
@@ -194,22 +191,36 @@ static size_t sums_bytes(size_t count)
     return (2 * op_chunks(count, OP_CHUNK) * sizeof(double) + 63) / 64 * 64;
 }
 
+/* Whether the new value of a state is an output. A state whose new value nobody reads is renewed in scratch: its old
+ * value is part of the step all the same. */
+static bool is_stored(const struct op_tensor *out, int out_count, int state)
+{
+    return 1 + state < out_count && is_there(&out[1 + state]);
+}
+
 static void run(const struct op_run *run)
 {
     const struct optimiser_rule *rule = run->op->rule;
     struct work work = {.rule      = rule,
                         .count     = op_count(&run->in[PARAMETER].shape),
-                        .parameter = renewed(run, 0, PARAMETER),
+                        .parameter = renewed(run, run->out[0].data, PARAMETER),
                         .gradient  = run->in[GRADIENT].data};
     size_t chunks = op_chunks(work.count, OP_CHUNK);
+    size_t sums   = rule->norms || rule->trusts ? sums_bytes(work.count) : 0;
+    float *room   = (float *)(void *)((char *)run->scratch + sums);
 
     work.sums      = run->scratch;
-    work.direction = rule->trusts ? (float *)(void *)((char *)run->scratch + sums_bytes(work.count)) : NULL;
+    work.direction = rule->trusts ? room : NULL;
+    room += rule->trusts ? work.count : 0;
     work.moment    = (struct optimiser_moment){.options = run->options,
                                                .rate    = op_scalar(&run->in[rate_port(rule)]),
                                                .step    = op_scalar(&run->in[rate_port(rule) + 1])};
     for (int k = 0; k < rule->states; k++) {
-        work.state[k] = is_there(&run->in[FIRST_STATE + k]) ? renewed(run, 1 + k, FIRST_STATE + k) : NULL;
+        if (is_there(&run->in[FIRST_STATE + k])) {
+            bool stored   = is_stored(run->out, run->out_count, k);
+            work.state[k] = renewed(run, stored ? run->out[1 + k].data : room, FIRST_STATE + k);
+            room += stored ? 0 : work.count;
+        }
     }
     if (rule->norms || rule->trusts) {
         pool_run(run->pool, sum_chunk, &work, chunks);
@@ -229,13 +240,14 @@ static void run(const struct op_run *run)
 static int compile(struct op_compile *compile)
 {
     const struct optimiser_rule *rule = compile->op->rule;
-    size_t count = op_count(&compile->in[PARAMETER].shape), room = 0;
+    size_t count = op_count(&compile->in[PARAMETER].shape), tensors = rule->trusts ? 1 : 0, room = 0;
 
-    if (rule->trusts && !size_multiply(count, sizeof(float), &room)) {
-        return error_set(compile->error, FOV_E_MEMORY, "the direction does not fit memory");
+    for (int k = 0; k < rule->states; k++) {
+        tensors += is_there(&compile->in[FIRST_STATE + k]) && !is_stored(compile->out, compile->out_count, k);
     }
-    if ((rule->norms || rule->trusts) && !size_add(room, sums_bytes(count), &compile->scratch)) {
-        return error_set(compile->error, FOV_E_MEMORY, "the sums do not fit memory");
+    if (!size_multiply(count, tensors * sizeof(float), &room) ||
+        !size_add(room, rule->norms || rule->trusts ? sums_bytes(count) : 0, &compile->scratch)) {
+        return error_set(compile->error, FOV_E_MEMORY, "the direction, the sums and the states do not fit memory");
     }
     compile->run = run;
     return FOV_OK;

@@ -37,7 +37,7 @@ static double draw(const struct harness *harness, int input, size_t index, enum 
 
     if (dtype == FOV_BOOL)
         return (double)random_below(key, index, 2);
-    if (dtype != FOV_F32)
+    if (dtype != FOV_F32 && dtype != FOV_F64)
         return (double)random_below(key, index, test->integers > 0 ? (uint64_t)test->integers : 2);
     if (values == HARNESS_INTEGERS)
         return (double)random_below(key, index, 7) - (test->positive ? -1.0 : 3.0);

@@ -193,6 +193,60 @@ static void fast_equals_textbook(void **state)
     harness_close(&h);
 }
 
+/* Results that nobody reads: a plan for one output alone computes what a plan for all of them does, in single precision
+ * and, by the definition, in double. */
+static void output_alone(const struct job *job, int output)
+{
+    struct harness    h;
+    struct evaluation expected;
+    fov_plan         *plan;
+
+    if (!harness_try(&h, job->op, job->test, job->isa, SEED)) { /* some operators are for single precision */
+        harness_close(&h);
+        return;
+    }
+    expected = evaluate(&h, &h.out[output].id, 1, NULL);
+    plan     = fov_plan_create(h.graph, &h.out[output], 1, &(fov_plan_options){.training = job->test->training});
+    if (!plan)
+        fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
+    harness_fill(&h, plan);
+    harness_run(plan);
+    compare(job, "alone, output", output, fov_value_dtype(h.graph, h.out[output]), fov_plan_data(plan, h.out[output]),
+            expected.data[h.out[output].id], NULL,
+            shape_span(&expected.shapes[h.out[output].id], 0, expected.shapes[h.out[output].id].rank), 4e-6);
+    fov_plan_free(plan);
+    graph_evaluate_free(h.graph, &expected);
+    harness_close(&h);
+}
+
+static struct op_case in_double(const struct op_case *test)
+{
+    struct op_case changed = *test;
+
+    for (int i = 0; i < test->in_count; i++)
+        if (changed.in_dtype[i] == FOV_F32)
+            changed.in_dtype[i] = FOV_F64;
+    return changed;
+}
+
+static void alone_equals_textbook(void **state)
+{
+    const struct job *job    = *state;
+    struct op_case    wide   = in_double(job->test);
+    struct job        doubly = *job;
+    struct harness    h;
+    int               outputs;
+
+    doubly.test = &wide;
+    harness_open(&h, job->op, job->test, job->isa, HARNESS_REAL, SEED);
+    outputs = h.out_count;
+    harness_close(&h);
+    for (int i = 0; i < outputs; i++) {
+        output_alone(job, i);
+        output_alone(&doubly, i);
+    }
+}
+
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static bool is_differentiable(const struct harness *h, int input)
@@ -332,6 +386,8 @@ int main(int argc, char **argv)
                             (struct job){op, test, levels[l], k % 2 ? HARNESS_INTEGERS : HARNESS_REAL,
                                          k / 2 ? HARNESS_WINOGRAD_SMALL : HARNESS_WINOGRAD});
             }
+            if (op->out[0].variadic || op_port_count(op->out) > 1)
+                add(&list, "alone", alone_equals_textbook, (struct job){op, test, levels[level_count - 1], 0, 0});
             if (op->gradient && !test->no_gradient)
                 add(&list, "gradient", gradient_equals_differences,
                     (struct job){op, test, levels[level_count - 1], HARNESS_REAL, 0});

@@ -81,8 +81,12 @@ static void textbook(const struct op_textbook *textbook)
         double m = options->beta1 * first[i] + (1 - options->beta1) * g;
         double v = options->beta2 * second[i] + (1 - options->beta2) * g * g;
         textbook->out[0].data[i] = decayed - rate * (m / correction1) / (sqrt(v / correction2) + options->epsilon);
-        textbook->out[1].data[i] = m;
-        textbook->out[2].data[i] = v;
+        if (textbook->out[1].data != NULL) {
+            textbook->out[1].data[i] = m;
+        }
+        if (textbook->out[2].data != NULL) {
+            textbook->out[2].data[i] = v;
+        }
     }
 }
 
