@@ -168,9 +168,10 @@ void onnx_optimiser_draw(int index, int squares, double count, double *data, siz
 {
     for (size_t i = 0; i < elements; i++) {
         double value = (double)(float)random_normal(key, i);
+        bool   square = squares >= 0 && index == ONNX_OPTIMISER_TENSORS + 2 + squares;
         data[i] = index == ONNX_OPTIMISER_RATE    ? 0.0625
                   : index == ONNX_OPTIMISER_COUNT ? count
-                  : index == ONNX_OPTIMISER_TENSORS + 2 + squares ? (double)(float)(value * value + 0.01)
-                                                                  : value;
+                  : square                        ? (double)(float)(value * value + 0.01)
+                                                  : value;
     }
 }
