@@ -32,8 +32,8 @@ size_t quantise_index(const fov_shape *x, const fov_shape *scale, int64_t axis, 
     int at = (int)(axis < 0 ? axis + x->rank : axis);
     size_t inner = shape_span(x, at + 1, x->rank), size = (size_t)x->dim[at];
     size_t coordinate = i / inner % size;
-    if (scale->rank == 1) {
-        return coordinate;
+    if (block == 0 || scale->rank != x->rank) {
+        return coordinate; /* one per index of the axis, also where blocks are asked for */
     }
     return (i / inner / size * (size_t)scale->dim[at] + coordinate / (size_t)block) * inner + i % inner;
 }

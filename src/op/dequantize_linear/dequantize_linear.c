@@ -26,7 +26,10 @@ static int infer(const struct op_infer *infer)
     if (!op_is_integer(infer->in[X].dtype)) {
         return error_set(infer->error, FOV_E_USAGE, "x is %s, it must be integers", fov_dtype_name(infer->in[X].dtype));
     }
-    return quantise_check(infer, X, SCALE, ZERO, options->axis, options->block_size);
+    int status = op_check_float(infer, SCALE, "scale");
+    return status != FOV_OK
+               ? status
+               : quantise_check(infer, X, SCALE, ZERO, options->axis, options->block_size);
 }
 
 static void textbook(const struct op_textbook *textbook)
@@ -42,7 +45,8 @@ static void textbook(const struct op_textbook *textbook)
 
 static const struct op_onnx onnx = {.type = "DequantizeLinear", .since = 10};
 
-static const struct dequantize_options channels = {.axis = 1}, blocks = {.axis = 0, .block_size = 3};
+static const struct dequantize_options channels = {.axis = 1}, blocks = {.axis = 0, .block_size = 3},
+                                       pairs = {.axis = -1, .block_size = 2};
 static const struct op_case cases[] = {
     {.name = "one scale",
      .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}},
@@ -65,6 +69,13 @@ static const struct op_case cases[] = {
      .integers = 1000,
      .positive = true,
      .options = &blocks},
+    {.name = "a vector in blocks",
+     .in = {FOV_SHAPE(8), FOV_SHAPE(4), FOV_SHAPE(4)},
+     .in_dtype = {FOV_U8, FOV_F32, FOV_U8},
+     .in_count = 3,
+     .integers = 200,
+     .positive = true,
+     .options = &pairs},
     {0},
 };
 

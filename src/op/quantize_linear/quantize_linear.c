@@ -100,7 +100,7 @@ static const struct op_onnx onnx = {
     .type = "QuantizeLinear", .since = 10, .import = import_quantize, .export = export_quantize};
 
 static const struct quantize_options channels = {.axis = 1}, blocks = {.axis = 1, .block_size = 2},
-                                     as_i8 = {.dtype = 2};
+                                     pairs = {.axis = 0, .block_size = 2}, as_i8 = {.dtype = 2};
 static const struct op_case cases[] = {
     {.name = "one scale",
      .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}},
@@ -121,6 +121,13 @@ static const struct op_case cases[] = {
      .in_count = 2,
      .positive = true,
      .options = &blocks},
+    {.name = "a vector in blocks",
+     .in = {FOV_SHAPE(7), FOV_SHAPE(4), FOV_SHAPE(4)},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_U8},
+     .in_count = 3,
+     .integers = 200,
+     .positive = true,
+     .options = &pairs},
     {.name = "no zero point", .in = {FOV_SHAPE(7), {0, {0}}}, .in_count = 2, .positive = true, .options = &as_i8},
     {0},
 };
