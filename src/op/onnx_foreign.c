@@ -6,6 +6,7 @@
  * (experimental). */
 #include "op/common.h"
 #include "op/onnx.h"
+#include "op/row_norm.h"
 
 #include <string.h>
 
@@ -326,17 +327,23 @@ static int import_layer_norm(struct op_import *node)
 {
     bool uncentred = strcmp(node->type, "SimplifiedLayerNormalization") == 0;
     if (node->out_count > 1) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "%s with statistics is read from opset 17 on", node->type);
+        return node->fail(node->reader, FOV_E_UNSUPPORTED,
+                          uncentred ? "%s is read without its statistics only"
+                                    : "%s with statistics is read from opset 17 on",
+                          node->type);
     }
     return done(node, node->read_as(node->reader, uncentred ? "RMSNormalization" : "LayerNormalization",
                                     uncentred ? 23 : 17, node->in, node->in_count));
 }
 
 /* SkipLayerNormalization normalises a sum. Inputs: x, skip, weight, bias of the norm, bias of the sum. Without mean
- * (SkipSimplifiedLayerNormalization): x, skip, weight, bias of the sum. Output 3 is the sum. */
+ * (SkipSimplifiedLayerNormalization): x, skip, weight, bias of the sum. Output 3 is the sum. The default of epsilon is
+ * not LayerNormalization's. */
 static int import_skip_norm(struct op_import *node)
 {
     bool uncentred = strcmp(node->type, "SkipSimplifiedLayerNormalization") == 0;
+    struct row_norm_options options = {
+        .epsilon = node->number(node->reader, "epsilon", 1e-12), .axis = -1, .uncentred = uncentred};
     int status = check_inputs(node, 3);
     if (status != FOV_OK) {
         return status;
@@ -347,8 +354,8 @@ static int import_skip_norm(struct op_import *node)
     if (node->out_count > 3) {
         node->result(node->reader, 3, sum);
     }
-    return done(node, node->read_as(node->reader, uncentred ? "RMSNormalization" : "LayerNormalization",
-                                    uncentred ? 23 : 17, in, count));
+    return done(node, node->emitter->node(node->emitter->graph, uncentred ? "rms_norm" : "layer_norm", in, count,
+                                          &options, node->node_name));
 }
 
 /* ---- experimental operators of ONNX's first versions -------------------------------------------------------------- */
