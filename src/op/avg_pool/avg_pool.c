@@ -59,8 +59,9 @@ static int64_t axis_count(const struct window *window, int axis, bool include_pa
 
 double avg_pool_divisor(const struct window *window, bool include_pad, int64_t z, int64_t y, int64_t x)
 {
-    return (double)(axis_count(window, 0, include_pad, z) * axis_count(window, 1, include_pad, y) *
-                    axis_count(window, 2, include_pad, x));
+    int64_t taps = axis_count(window, 0, include_pad, z) * axis_count(window, 1, include_pad, y) *
+                   axis_count(window, 2, include_pad, x);
+    return taps > 0 ? (double)taps : 1; /* the taps of a dilated window may all miss the image: its mean is 0 */
 }
 
 static size_t divisors_at(void)
@@ -96,7 +97,8 @@ static int infer(const struct op_infer *infer)
 {
     const fov_shape *x = &infer->in[0].shape;
     struct window window;
-    int status = avg_pool_window(&window, infer->options, x, infer->error);
+    int status = op_check_float(infer, 0, "x");
+    status = status != 0 ? status : avg_pool_window(&window, infer->options, x, infer->error);
     if (status == 0) {
         infer->out[0].shape = window_out_shape(&window, x->dim[0], x->dim[1]);
     }
@@ -251,6 +253,7 @@ static const struct avg_pool_options halves = {.kernel = LIST(2, 2), .stride = L
                                                .ceil_mode = true,
                                                .count_include_pad = true},
                                      dilated = {.kernel = LIST(2, 2), .dilation = LIST(2, 3), .pad = LIST(1, 0, 0, 2)},
+                                     astride = {.kernel = LIST(2, 2), .dilation = LIST(4, 1), .pad = LIST(2, 0, 2, 0)},
                                      line = {.kernel = LIST(4), .stride = LIST(3), .pad = LIST(1, 1)},
                                      volume = {.kernel = LIST(2, 3, 2),
                                                .stride = LIST(1, 2, 2),
@@ -263,6 +266,7 @@ static const struct op_case cases[] = {
     {.name = "pad counts", .options = &pad_counts, .in = {FOV_SHAPE(1, 17, 4, 5)}, .in_count = 1},
     {.name = "ceil mode", .options = &ceiled, .in = {FOV_SHAPE(2, 3, 6, 8)}, .in_count = 1},
     {.name = "dilated", .options = &dilated, .in = {FOV_SHAPE(1, 4, 5, 6)}, .in_count = 1},
+    {.name = "taps above and below the image", .options = &astride, .in = {FOV_SHAPE(1, 4, 3, 4)}, .in_count = 1},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 9)}, .in_count = 1},
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 3, 4, 5)}, .in_count = 1},
     {.name = "same lower", .options = &same, .in = {FOV_SHAPE(1, 3, 5, 6)}, .in_count = 1},

@@ -35,7 +35,9 @@ static int infer(const struct op_infer *infer)
     struct window window;
     fov_shape x;
     int status = resolve(&window, infer->options, &infer->in[0].shape, &x, infer->error);
-    infer->out[0].shape = x;
+    if (status == 0) {
+        infer->out[0].shape = x;
+    }
     return status;
 }
 
