@@ -26,6 +26,10 @@ int class_loss_check(const struct op_infer *infer, int scores, int labels, int w
     }
     if (weight < infer->in_count && infer->in[weight].shape.rank >= 0) {
         const fov_shape *w = &infer->in[weight].shape;
+        int status = op_check_float(infer, weight, "weight");
+        if (status != FOV_OK) {
+            return status;
+        }
         if (w->rank != 1 || w->dim[0] != x->dim[1]) {
             return error_set(infer->error, FOV_E_SHAPE, "weight %s must have a number for each class of %s",
                              shape_text(w, b), shape_text(x, a));

@@ -62,6 +62,10 @@ static int check_weights(const struct op_infer *infer, const struct row_norm_geo
     }
     size_t count;
     const fov_shape *shape = &infer->in[index].shape;
+    int status = op_check_float(infer, index, name);
+    if (status != 0) {
+        return status;
+    }
     if (!shape_count(shape, &count) || count != geometry->weights) {
         char text[SHAPE_TEXT_SIZE];
         return error_set(infer->error, FOV_E_SHAPE, "%s %s must have %zu numbers", name, shape_text(shape, text),

@@ -35,6 +35,10 @@ int batch_norm_check(const struct op_infer *infer, int first, int last)
 {
     char text[SHAPE_TEXT_SIZE];
     const fov_shape *x = &infer->in[X].shape;
+    int status = op_check_float(infer, X, "x");
+    if (status != 0) {
+        return status;
+    }
     if (x->rank < 2 || x->rank > 5 || x->dim[1] < 1) {
         return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, ...] of rank 2 to 5 with known channels",
                          shape_text(x, text));
@@ -45,6 +49,10 @@ int batch_norm_check(const struct op_infer *infer, int first, int last)
             return error_set(infer->error, FOV_E_SHAPE, "input %d is %s, it must be [%lld], one number per channel", i,
                              shape_text(vector, text), (long long)x->dim[1]);
         }
+        if (!op_is_float(infer->in[i].dtype)) {
+            return error_set(infer->error, FOV_E_USAGE, "input %d is %s, it must be f32, f64 or f16", i,
+                             fov_dtype_name(infer->in[i].dtype));
+        }
     }
     return 0;
 }
@@ -54,6 +62,9 @@ static int infer(const struct op_infer *infer)
     int status = batch_norm_check(infer, WEIGHT, RUNNING_VAR);
     for (int i = NEXT_MEAN; i < infer->out_count; i++) {
         infer->out[i].shape = (fov_shape){1, {infer->in[X].shape.dim[1]}};
+        if (i <= NEXT_VAR) { /* they renew the running ones, which may be f32 where x is f64 */
+            infer->out[i].dtype = infer->in[i - NEXT_MEAN + RUNNING_MEAN].dtype;
+        }
     }
     return status;
 }

@@ -147,7 +147,8 @@ static int infer(const struct op_infer *infer)
 {
     struct conv_options conv;
     const fov_shape *x = &infer->in[0].shape, *weight = &infer->in[1].shape;
-    int status = resolve(infer->options, x, weight, &conv, infer->error);
+    int status = conv_check_floats(infer);
+    status = status != 0 ? status : resolve(infer->options, x, weight, &conv, infer->error);
     if (status != 0) {
         return status;
     }

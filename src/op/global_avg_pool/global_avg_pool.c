@@ -46,6 +46,10 @@ static struct global_plan make_plan(const fov_shape *x)
 static int infer(const struct op_infer *infer)
 {
     const fov_shape *x = &infer->in[0].shape;
+    int status = op_check_float(infer, 0, "x");
+    if (status != 0) {
+        return status;
+    }
     if (x->rank < 3) {
         char text[SHAPE_TEXT_SIZE];
         return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, spatial...]", shape_text(x, text));

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Element types. What sums weighted pixels or computes means refuses whole numbers with a sentence instead of cutting
+ * its results to them; running statistics keep their own type; whole numbers become others by their bits, all 64. */
+#include "harness.h"
+#include <fovea/node.h>
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SEED = 3 };
+
+/* ---- whole numbers where results are fractions ------------------------------------------------------------------- */
+
+static const char *const of_floats[] = {
+    "adaptive_avg_pool", "avg_pool",    "batch_norm",     "conv",          "conv_transpose", "dense",
+    "dropout",           "global_avg_pool", "group_norm", "instance_norm", "layer_norm",     "log_softmax",
+    "lp_pool",           "lrn",         "mse",            "nll_loss",      "rms_norm",       "softmax",
+    "softmax_cross_entropy",
+};
+
+/* Each case again with one of its floating inputs of another type. */
+static void is_refused(const struct op *op, const struct op_case *test, int input, fov_dtype dtype)
+{
+    struct op_case changed = *test;
+    struct harness h;
+
+    changed.in_dtype[input] = (uint8_t)dtype;
+    if (harness_try(&h, op, &changed, "reference", SEED))
+        fail_msg("%s/%s takes input %d in %s", op->name, test->name, input, fov_dtype_name(dtype));
+    if (!strstr(fov_error(h.context), fov_dtype_name(dtype)))
+        fail_msg("%s/%s: \"%s\" does not name %s", op->name, test->name, fov_error(h.context), fov_dtype_name(dtype));
+    harness_close(&h);
+}
+
+static void means_are_of_floats(void **state)
+{
+    static const fov_dtype whole[] = {FOV_U8, FOV_I64, FOV_BOOL};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof of_floats / sizeof *of_floats; k++) {
+        const struct op *op = op_find(of_floats[k]);
+
+        assert_non_null(op);
+        for (const struct op_case *test = op->cases; test->name; test++)
+            for (int i = 0; i < test->in_count; i++)
+                for (size_t d = 0; d < sizeof whole / sizeof *whole; d++)
+                    if (test->in[i].rank >= 0 && test->in_dtype[i] == FOV_F32 && !op_port_at(op->in, i)->values)
+                        is_refused(op, test, i, whole[d]);
+    }
+}
+
+/* ---- running statistics ------------------------------------------------------------------------------------------ */
+
+/* Of an f64 image in an f32 layer: the running ones are renewed all the same. */
+static void statistics_keep_their_type(void **state)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph   *graph   = fov_graph_create(context);
+    fov_value    x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(4, 1, 1, 1), .dtype = FOV_F64);
+    fov_value    y = fov_batch_norm_opt(graph, x, &(fov_batch_norm_options){.name = "norm"});
+    const double values[] = {1.0, 2.0, 3.0, 6.0};
+    float        mean;
+    fov_plan    *plan;
+
+    (void)state;
+    assert_int_equal(fov_value_dtype(graph, y), FOV_F64);
+    plan = fov_plan_create(graph, &y, 1, &(fov_plan_options){.training = true, .updates = true});
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    memcpy(fov_plan_data(plan, x), values, sizeof values);
+    assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+    assert_int_equal(fov_parameter_get(graph, fov_find(graph, "norm.running_mean"), &mean, sizeof mean), FOV_OK);
+    if (mean != 0.3F)
+        fail_msg("the running mean is %g", (double)mean);
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+/* ---- casts ------------------------------------------------------------------------------------------------------- */
+
+/* Of an input, or of a constant, whose casts may be computed before the run. */
+static void run_cast(fov_dtype from, const void *x, fov_dtype to, void *y, int64_t count, bool constant)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph   *graph   = fov_graph_create(context);
+    fov_shape    shape   = FOV_SHAPE(count);
+    fov_value    in      = constant ? fov_constant(graph, NULL, from, shape, x)
+                                    : fov_input(graph, .name = "x", .shape = shape, .dtype = from);
+    fov_value    out     = fov_cast(graph, in, to);
+    fov_plan    *plan    = fov_plan_create(graph, &out, 1, NULL);
+
+    assert_non_null(plan);
+    if (!constant)
+        memcpy(fov_plan_data(plan, in), x, (size_t)count * fov_dtype_size(from));
+    assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+    memcpy(y, fov_plan_data(plan, out), (size_t)count * fov_dtype_size(to));
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+static void whole_numbers_keep_their_lowest_bits(void **state)
+{
+    /* 2^50 is left out: among values known before a run it marks the open batch */
+    const int64_t  x[]      = {INT64_C(1) << 40, -(INT64_C(1) << 41), (INT64_C(1) << 53) + 1, -1,
+                               INT64_MAX,        INT64_MIN,           INT64_C(3) << 50,       200};
+    const int32_t  as_i32[] = {0, 0, 1, -1, -1, 0, 0, 200};
+    const int8_t   as_i8[]  = {0, 0, 1, -1, -1, 0, 0, -56};
+    const uint64_t u[]      = {UINT64_MAX, UINT64_MAX - 5000, (UINT64_C(1) << 63) + 1, 7};
+    const int64_t  signs[]  = {-1, -5001, INT64_MIN + 1, 7};
+
+    (void)state;
+    for (int constant = 0; constant < 2; constant++)
+        for (int i = 0; i < 8; i++) {
+            int32_t  i32;
+            int8_t   i8;
+            uint64_t u64;
+            int64_t  i64;
+
+            run_cast(FOV_I64, &x[i], FOV_I32, &i32, 1, constant);
+            run_cast(FOV_I64, &x[i], FOV_I8, &i8, 1, constant);
+            run_cast(FOV_I64, &x[i], FOV_U64, &u64, 1, constant);
+            run_cast(FOV_U64, &u[i % 4], FOV_I64, &i64, 1, constant);
+            if (i32 != as_i32[i] || i8 != as_i8[i] || u64 != (uint64_t)x[i] || i64 != signs[i % 4])
+                fail_msg("%" PRId64 " is %" PRId32 ", %d, %" PRIu64 "; %" PRIu64 " is %" PRId64, x[i], i32, i8, u64,
+                         u[i % 4], i64);
+        }
+}
+
+/* A batch size that is not known yet goes through every type of integers on its way to a shape. */
+static void an_open_batch_stays_open(void **state)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph   *graph   = fov_graph_create(context);
+    fov_value    x       = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 6));
+    fov_value    sizes   = fov_node(graph, "shape", &x, 1);
+    fov_value    again   = fov_cast(graph, fov_cast(graph, sizes, FOV_I32), FOV_I64);
+    fov_value    y       = fov_node(graph, "reshape", ((fov_value[]){x, again}), 2);
+    fov_shape    shape;
+
+    (void)state;
+    if (y.id == 0)
+        fail_msg("%s", fov_error(context));
+    shape = fov_value_shape(graph, y);
+    assert_int_equal(shape.rank, 2);
+    assert_int_equal(shape.dim[0], FOV_BATCH);
+    assert_int_equal(shape.dim[1], 6);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means_are_of_floats),
+        cmocka_unit_test(statistics_keep_their_type),
+        cmocka_unit_test(whole_numbers_keep_their_lowest_bits),
+        cmocka_unit_test(an_open_batch_stays_open),
+    };
+    return cmocka_run_group_tests_name("dtypes", tests, NULL, NULL);
+}
