@@ -77,7 +77,17 @@ static bool is_spoiled(const double *values, const double *others, size_t count)
     return false;
 }
 
-/* Fills the textbook's inputs; false if one that it needs is not known. *open: the open batch size occurs in them. */
+/* Whether 64-bit integers may have more digits than a double, which the run has to keep. */
+static bool is_inexact(fov_dtype dtype, const double *values, size_t count)
+{
+    for (size_t i = 0; (dtype == FOV_I64 || dtype == FOV_U64) && i < count; i++)
+        if (fabs(values[i]) >= 0x1p53)
+            return true;
+    return false;
+}
+
+/* Fills the textbook's inputs; false if one that it needs is not known, or if integers would lose digits and no shape
+ * depends on them. *open: the open batch size occurs in them. */
 static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
                           struct op_textbook_tensor *in, bool *open)
 {
@@ -94,7 +104,9 @@ static bool gather_inputs(const struct known *known, const struct node *node, si
             *open = *open || !shape_is_known(shape);
             if (shape->rank > 0 && shape->dim[0] == FOV_BATCH)
                 in[i].shape.dim[0] = (int64_t)OP_OPEN_BATCH;
-        } else if (!values || !count_up_to(known, id, most, &count)) {
+        } else if (!values || !count_up_to(known, id, most, &count) ||
+                   (most == SMALL && !op_port_at(node->op->in, i)->values &&
+                    is_inexact(in[i].dtype, values, count))) {
             return false;
         }
         for (size_t k = 0; values && k < count; k++)
