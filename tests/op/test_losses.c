@@ -534,6 +534,43 @@ static void agreement_costs_nothing(void **state)
     fov_context_free(context);
 }
 
+/* In 16-bit floats, whose smallest number is far greater, a target of 0 has no divergence either. */
+static void halves_keep_small_numbers(void **state)
+{
+    fov_context   *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph     *graph   = fov_graph_create(context);
+    fov_value      p = fov_input(graph, .name = "p", .shape = FOV_SHAPE(1, 4), .dtype = FOV_F16);
+    fov_value      t = fov_input(graph, .name = "t", .shape = FOV_SHAPE(1, 4), .dtype = FOV_F16);
+    const double   scores[] = {-20.0, 0.0, -1.0, -2.0}, targets[] = {0.0, 1.0, 0x1p-24, 0.0};
+    fov_value      losses[2];
+    fov_plan      *plan;
+
+    (void)state;
+    losses[0] = fov_kl_divergence_opt(graph, p, t, &(fov_kl_divergence_options){.reduction = FOV_REDUCTION_NONE});
+    losses[1] = fov_focal_opt(graph, p, t, &(fov_focal_options){.gamma = 0.25F, .reduction = FOV_REDUCTION_NONE});
+    plan = fov_plan_create(graph, losses, 2, NULL);
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    convert_from_double(FOV_F16, scores, fov_plan_data(plan, p), 4);
+    convert_from_double(FOV_F16, targets, fov_plan_data(plan, t), 4);
+    assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+    for (int k = 0; k < 2; k++) {
+        double got[4];
+
+        convert_to_double(FOV_F16, fov_plan_data(plan, losses[k]), got, 4);
+        for (int i = 0; i < 4; i++)
+            if (!isfinite(got[i]))
+                fail_msg("loss %d, element %d is %g", k, i, got[i]);
+        if (k == 0) {
+            assert_true(got[0] == 0.0 && got[1] == 0.0 && got[3] == 0.0);
+            assert_true(fabs(got[2] - 0x1p-24 * (log(0x1p-24) + 1.0)) <= 0x1p-24);
+        }
+    }
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
 static void refused(build_function *build, fov_shape p, fov_shape t, fov_status status, const char *sentence)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -579,6 +616,7 @@ int main(void)
         cmocka_unit_test(ciou_holds_its_weight_still),
         cmocka_unit_test(far_logits_keep_their_digits),
         cmocka_unit_test(agreement_costs_nothing),
+        cmocka_unit_test(halves_keep_small_numbers),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests_name("losses", tests, NULL, NULL);

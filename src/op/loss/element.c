@@ -139,6 +139,14 @@ fov_value fov_smooth_l1_opt(fov_graph *graph, fov_value prediction, fov_value ta
                        options != NULL ? options->reduction : FOV_REDUCTION_MEAN);
 }
 
+/* The smallest normal number of the loss's type: smaller ones become 0 while a plan runs. f16 is computed by its
+   definition, in double, so that its smallest number of all is the limit where it is only a logarithm's argument. */
+static fov_value smallest(const struct loss *loss, bool normal)
+{
+    double of_half = normal ? 0x1p-14 : 0x1p-24;
+    return loss_number(loss, loss->dtype == FOV_F16 ? of_half : loss->dtype == FOV_F64 ? 0x1p-1022 : 0x1p-126);
+}
+
 /* ---- of probabilities -------------------------------------------------------------------------------------------- */
 
 fov_value fov_bce_opt(fov_graph *graph, fov_value probability, fov_value target, const fov_loss_options *options)
@@ -190,8 +198,8 @@ fov_value fov_kl_divergence_opt(fov_graph *graph, fov_value log_probabilities, f
     if (options != NULL && options->log_target) {
         share = loss_one(&loss, "exp", target);
         log_target = target;
-    } else { /* clamps log's argument to the smallest normal number, so that t log t is 0 at t = 0 */
-        log_target = loss_one(&loss, "log", loss_two(&loss, "max", target, loss_number(&loss, 0x1p-126)));
+    } else { /* clamps log's argument to the smallest number, so that t log t is 0 at t = 0 */
+        log_target = loss_one(&loss, "log", loss_two(&loss, "max", target, smallest(&loss, false)));
     }
     fov_value each = loss_two(&loss, "mul", share, loss_two(&loss, "sub", log_target, log_probabilities));
     return loss_reduce(&loss, reduction == FOV_REDUCTION_NONE ? each : loss_sum_from(&loss, each, 1), reduction);
@@ -216,7 +224,7 @@ fov_value fov_focal_opt(fov_graph *graph, fov_value logits, fov_value target, co
     if (gamma > 0) {
         fov_value miss = loss_two(&loss, "mul", target, loss_one(&loss, "sigmoid", loss_one(&loss, "neg", logits)));
         fov_value alarm = loss_two(&loss, "mul", rest, loss_one(&loss, "sigmoid", logits));
-        fov_value hard = loss_two(&loss, "max", loss_two(&loss, "add", miss, alarm), loss_number(&loss, 0x1p-126));
+        fov_value hard = loss_two(&loss, "max", loss_two(&loss, "add", miss, alarm), smallest(&loss, true));
         each = loss_two(&loss, "mul", each, loss_two(&loss, "pow", hard, loss_number(&loss, gamma)));
     }
     if (alpha >= 0) {
