@@ -31,11 +31,11 @@ static enum unary function_of(const void *options)
 /* For both operators: inputs dy, saved; or flow, dy, saved. */
 static int infer_gradient(const struct op_infer *infer)
 {
-    int saved = infer->in_count - 1;
+    int saved = op_port_count(infer->op->in) - 1;
     int status = op_check_float(infer, 0, "dy");
-    for (int i = 1; status == FOV_OK && i < infer->in_count; i++) {
+    for (int i = 1; status == FOV_OK && i <= saved; i++) {
         const char *name = i == saved ? "saved" : "dy";
-        if (infer->in[i].shape.rank >= 0) {
+        if (i < infer->in_count && infer->in[i].shape.rank >= 0) {
             status = op_check_same_shape(infer, i, name, 0, "the gradient");
             status = status != FOV_OK ? status : op_check_same_dtype(infer, i, name, 0, "the gradient");
         } else if (unary_gradient_reads(function_of(infer->options)) != READS_NOTHING) {
@@ -58,11 +58,13 @@ static const struct op_port out[] = {{.name = "dx", .shape = "[...]"}, {0}};
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
-    fov_value flow = gradient->out_gradient[0], dy = gradient->in[0], saved = gradient->in[1];
+    bool has_saved = gradient->in_count > 1;
+    fov_value flow = gradient->out_gradient[0], dy = gradient->in[0];
+    fov_value saved = has_saved ? gradient->in[1] : (fov_value){0};
     if (gradient->wanted[0]) {
         gradient->in_gradient[0] = op_emit2(emitter, "activation_gradient", flow, saved, gradient->options);
     }
-    if (gradient->wanted[1] && !derivative_is_piecewise_constant(function_of(gradient->options))) {
+    if (has_saved && gradient->wanted[1] && !derivative_is_piecewise_constant(function_of(gradient->options))) {
         gradient->in_gradient[1] =
             op_emit3(emitter, "activation_second_gradient", flow, dy, saved, gradient->options);
     }
@@ -71,7 +73,7 @@ static void gradient(struct op_gradient *gradient)
 static void textbook(const struct op_textbook *textbook)
 {
     const struct activation_gradient_options *options = textbook->options;
-    const double *dy = textbook->in[0].data, *saved = textbook->in[1].data;
+    const double *dy = textbook->in[0].data, *saved = textbook->in_count > 1 ? textbook->in[1].data : NULL;
     double *dx = textbook->out[0].data;
     size_t count = op_count(&textbook->in[0].shape);
     for (size_t i = 0; i < count; i++) {

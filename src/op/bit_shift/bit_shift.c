@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shifts the bits of unsigned integers left or right; bits shifted out are lost. Values pass through doubles, so u64
  * values are exact only below 2^53. */
-#include "op/binary.h"
+#include "op/bitwise.h"
 
 #include "op/onnx.h"
 
@@ -39,10 +39,10 @@ static void textbook(const struct op_textbook *textbook)
     for (size_t i = 0; i < count; i++) {
         double a = textbook->in[0].data[op_broadcast_index(&y->shape, i, &textbook->in[0].shape)];
         double by = textbook->in[1].data[op_broadcast_index(&y->shape, i, &textbook->in[1].shape)];
-        uint64_t value = (uint64_t)a, steps = (uint64_t)by;
+        uint64_t value = bitwise_bits(a), steps = bitwise_bits(by);
         bool all = steps >= bits; /* all bits are shifted out; undefined for C's operators */
         uint64_t moved = all ? 0 : options->direction == 0 ? value << steps : value >> steps;
-        y->data[i] = (double)(bits < 64 ? moved & ((UINT64_C(1) << bits) - 1) : moved);
+        y->data[i] = bitwise_value(y->dtype, moved);
     }
 }
 
@@ -55,12 +55,25 @@ static void fill(int index, double *data, size_t count, struct random_key key)
     }
 }
 
+/* The greatest number, which a double rounds to 2^64, by all numbers of steps up to more than there are bits. */
+static void fill_greatest(int index, double *data, size_t count, struct random_key key)
+{
+    (void)key;
+    for (size_t i = 0; i < count; i++) {
+        data[i] = index == 0 ? 0x1p64 : (double)i;
+    }
+}
+
 static const struct shift_options right = {1};
 static const struct op_case cases[] = {
     {.name = "left", .in = {{2, {3, 5}}, {2, {3, 5}}}, .in_dtype = {FOV_U8, FOV_U8}, .in_count = 2, .fill = fill},
     {.name = "right", .options = &right, .in = {{2, {3, 5}}, {1, {5}}}, .in_dtype = {FOV_U32, FOV_U32}, .in_count = 2,
      .fill = fill},
     {.name = "left, 64 bits", .in = {{1, {7}}, {1, {7}}}, .in_dtype = {FOV_U64, FOV_U64}, .in_count = 2, .fill = fill},
+    {.name = "greatest, right", .options = &right, .in = {{1, {70}}, {1, {70}}}, .in_dtype = {FOV_U64, FOV_U64},
+     .in_count = 2, .fill = fill_greatest},
+    {.name = "greatest, left", .in = {{1, {70}}, {1, {70}}}, .in_dtype = {FOV_U64, FOV_U64}, .in_count = 2,
+     .fill = fill_greatest},
     {0},
 };
 
