@@ -3,9 +3,7 @@
 #include "op/option_text.h"
 #include "base/text.h"
 #include "op/onnx.h"
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *operator_name_at(const void *list, size_t index)
@@ -167,44 +165,4 @@ int op_option_read(const struct op *op, void *options, const char *name, const c
         return read_choice(op, attribute, text, member, error);
     }
     return FOV_E_INTERNAL;
-}
-
-int op_option_write(const struct op_attribute *attribute, const void *options, char *text, size_t size)
-{
-    const char *member = (const char *)options + attribute->offset;
-    switch (attribute->kind) {
-    case OP_INTEGER: {
-        int64_t number;
-        memcpy(&number, member, sizeof number);
-        return snprintf(text, size, "%" PRId64, number);
-    }
-    case OP_NUMBER: {
-        double number;
-        char digits[32];
-        memcpy(&number, member, sizeof number);
-        text_append(digits, sizeof digits, 0, "%.17g", number);
-        return snprintf(text, size, "%s", digits);
-    }
-    case OP_FLAG: {
-        bool flag;
-        memcpy(&flag, member, sizeof flag);
-        return snprintf(text, size, "%s", flag ? "yes" : "no");
-    }
-    case OP_LIST: {
-        struct op_list list;
-        size_t used = 0;
-        memcpy(&list, member, sizeof list);
-        text[0] = '\0';
-        for (int i = 0; i < list.count; i++) {
-            used = text_append(text, size, used, "%s%" PRId64, i > 0 ? "," : "", list.at[i]);
-        }
-        return (int)used;
-    }
-    case OP_CHOICE: {
-        int choice;
-        memcpy(&choice, member, sizeof choice);
-        return snprintf(text, size, "%s", attribute->choices[choice]);
-    }
-    }
-    return 0;
 }

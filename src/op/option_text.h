@@ -12,7 +12,5 @@ int op_no_such(const char *name, struct error *error);
 /** Sets one option from text. E_USAGE: the operator has no such option, or the text is no value of its kind. Limits are
  *  not checked (op_options_check). */
 int op_option_read(const struct op *op, void *options, const char *name, const char *text, struct error *error);
-/** Writes the option as text from which op_option_read reads the same value; returns the length, as snprintf does. */
-int op_option_write(const struct op_attribute *attribute, const void *options, char *text, size_t size);
 
 #endif
