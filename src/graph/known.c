@@ -3,6 +3,7 @@
  * a million elements, only if a result's shape depends on them, so that no time is wasted on weights in double. */
 #include "graph/known.h"
 
+#include "op/open_batch.h"
 #include "tensor/convert.h"
 
 #include <math.h>
@@ -58,17 +59,12 @@ const double *known_values(const struct known *known, int id)
     return values_up_to(known, id, SMALL);
 }
 
-/* The batch size of a second evaluation of nodes that read the open one: what differs was computed from it. Exact in
- * float32, more than any size or limit of an integer type of 32 bits, and of the factors that it and its distance to
- * OP_OPEN_BATCH have only the powers of two are small: quotients differ, and so do remainders by odd numbers. */
-static const double other_batch = 8388623.0 * 0x1p22;
-
 /* Whether arithmetic was done with the open batch size (OP_OPEN_BATCH), so that the result is meaningless. An unchanged
- * copy of it is fine. `others`: the values for the other batch size. */
+ * copy of it is fine. `others`: the values of a second evaluation, for OP_OTHER_BATCH: what differs depends on it. */
 static bool is_spoiled(const double *values, const double *others, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool copy = values[i] == OP_OPEN_BATCH && others[i] == other_batch;
+        bool copy = values[i] == OP_OPEN_BATCH && others[i] == OP_OTHER_BATCH;
         bool same = values[i] == others[i] || (isnan(values[i]) && isnan(others[i]));
 
         if (!copy && (!same || fabs(values[i]) >= OP_OPEN_BATCH / 0x1p10))
@@ -179,7 +175,7 @@ static bool replace_batch(const struct known *known, struct op_textbook_tensor *
         size_t elements = in[i].data ? shape_span(&in[i].shape, 0, in[i].shape.rank) : 0;
 
         if (in[i].shape.rank > 0 && in[i].shape.dim[0] == (int64_t)OP_OPEN_BATCH)
-            in[i].shape.dim[0] = (int64_t)other_batch;
+            in[i].shape.dim[0] = (int64_t)OP_OTHER_BATCH;
         for (size_t k = 0; k < elements; k++) {
             if (in[i].data[k] != OP_OPEN_BATCH)
                 continue;
@@ -188,7 +184,7 @@ static bool replace_batch(const struct known *known, struct op_textbook_tensor *
             if (!values)
                 return false;
             for (size_t e = 0; e < elements; e++)
-                values[e] = in[i].data[e] == OP_OPEN_BATCH ? other_batch : in[i].data[e];
+                values[e] = in[i].data[e] == OP_OPEN_BATCH ? OP_OTHER_BATCH : in[i].data[e];
             in[i].data = made[(*count)++] = values;
             break;
         }

@@ -108,7 +108,7 @@ static void run_cast(fov_dtype from, const void *x, fov_dtype to, void *y, int64
 
 static void whole_numbers_keep_their_lowest_bits(void **state)
 {
-    /* 2^50 is left out: among values known before a run it marks the open batch */
+    /* not 2^50, which marks an open batch among values that are known before a run */
     const int64_t  x[]      = {INT64_C(1) << 40, -(INT64_C(1) << 41), (INT64_C(1) << 53) + 1, -1,
                                INT64_MAX,        INT64_MIN,           INT64_C(3) << 50,       200};
     const int32_t  as_i32[] = {0, 0, 1, -1, -1, 0, 0, 200};

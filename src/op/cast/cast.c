@@ -3,6 +3,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include "op/open_batch.h"
 #include "tensor/convert.h"
 #include <fovea/operators.h>
 #include <math.h>
@@ -93,8 +94,8 @@ static double cut(fov_dtype from, fov_dtype to, double x)
     return x;
 }
 
-/* Rounds to the new type, so that values computed before a run are those that a run would compute; the mark of an
- * unknown batch size, OP_OPEN_BATCH, stays as it is in every type of integers. */
+/* Rounds to the new type, so that values computed before a run are those that a run would compute; a batch size that is
+ * not known yet stays as it is in every type of integers. */
 static void textbook(const struct op_textbook *textbook)
 {
     fov_dtype from = textbook->in[0].dtype, to = textbook->out[0].dtype;
@@ -102,7 +103,7 @@ static void textbook(const struct op_textbook *textbook)
     for (size_t i = 0; i < count; i++) {
         double x = textbook->in[0].data[i];
         unsigned char bytes[sizeof(double)];
-        bool keeps = to == FOV_F32 || to == FOV_F64 || (op_is_integer(to) && x == OP_OPEN_BATCH);
+        bool keeps = to == FOV_F32 || to == FOV_F64 || (op_is_integer(to) && op_is_open_batch(x));
         if (!keeps && keeps_bits(from, to)) {
             x = cut(from, to, x);
         } else if (!keeps) { /* from floating types, values out of range saturate */
