@@ -6,13 +6,16 @@
 
 struct bytes {
     uint8_t *data;
-    size_t size;
+    size_t size, capacity;
 };
 
 static void add(struct bytes *bytes, const void *more, size_t size)
 {
-    bytes->data = realloc(bytes->data, bytes->size + size + 1);
-    assert_non_null(bytes->data);
+    if (bytes->size + size >= bytes->capacity) {
+        bytes->capacity = 2 * (bytes->size + size) + 64;
+        bytes->data = realloc(bytes->data, bytes->capacity);
+        assert_non_null(bytes->data);
+    }
     memcpy(bytes->data + bytes->size, size ? more : "", size);
     bytes->size += size;
 }
@@ -42,10 +45,10 @@ static void pack(const struct archived *file, struct bytes *packed)
 
 uint8_t *make_zip(const struct archived *files, size_t count, bool large, size_t *size)
 {
-    struct bytes zip = {NULL, 0}, directory = {NULL, 0};
+    struct bytes zip = {NULL, 0, 0}, directory = {NULL, 0, 0};
     for (size_t i = 0; i < count; i++) {
         const struct archived *file = &files[i];
-        struct bytes packed = {NULL, 0};
+        struct bytes packed = {NULL, 0, 0};
         if (file->deflated) {
             pack(file, &packed);
         } else {
@@ -155,7 +158,7 @@ static void add_to_tar(struct bytes *tar, const char *name, char type, const voi
 
 void put_tar(const char *path, const struct archived *files, size_t count)
 {
-    struct bytes tar = {NULL, 0};
+    struct bytes tar = {NULL, 0, 0};
     static const uint8_t zeros[1024];
     for (size_t i = 0; i < count; i++) {
         const struct archived *file = &files[i];
@@ -212,7 +215,7 @@ static void add_chunk(struct bytes *png, const char *name, const void *content, 
 
 uint8_t *make_stored_png(int height, int width, int depth, bool indexed, const uint16_t *values, size_t *size)
 {
-    struct bytes png = {NULL, 0}, rows = {NULL, 0};
+    struct bytes png = {NULL, 0, 0}, rows = {NULL, 0, 0};
     uint8_t header[13] = {0, 0, 0, (uint8_t)width, 0, 0, 0, (uint8_t)height, (uint8_t)depth, indexed ? 3 : 0};
     uint8_t palette[768];
     for (int y = 0; y < height; y++) {
