@@ -19,6 +19,7 @@ enum {
     EXIT_MEMORY = 5,
     EXIT_NUMERIC = 6,
     EXIT_SLOWER = 7,
+    EXIT_NOT_YET = 8,
     EXIT_INTERRUPTED = 130
 };
 
@@ -64,6 +65,7 @@ struct cli_value {
     uint64_t natural;
     double number;
     const char *text; /**< NULL: neither given nor a default */
+    bool has_number;  /**< of OPTION_BY_NAME: a number comes first, for all names; `text`: the rest, or NULL */
 };
 
 struct cli;

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "overwrite.h"
 #include "picture.h"
 #include "progress.h"
 #include "source.h"
@@ -128,14 +129,17 @@ int data_show(struct cli *cli, const char *source)
 
 /* ---- export ------------------------------------------------------------------------------------------------------ */
 
-/* Turns a class's name into a folder's name: without separators, and not "." or "..". */
+/* Turns a class's name into a folder's name: without separators, and not "." or ".."; "_" for samples without a
+ * class. */
 static void folder_name(char out[256], const char *name)
 {
     show_clean(out, 256, name);
     for (char *at = out; *at != '\0'; at++) {
         *at = *at == '/' || *at == '\\' ? '_' : *at;
     }
-    if (out[0] == '\0' || out[0] == '.') {
+    if (out[0] == '\0') {
+        snprintf(out, 256, "_");
+    } else if (out[0] == '.') {
         out[0] = '_';
         out[1] = out[1] == '.' ? '_' : out[1];
     }
@@ -163,6 +167,10 @@ static int export_sample(struct cli *cli, fov_dataset *data, int64_t index, cons
         return code;
     }
     append_text(path, sizeof path, length, "/%05lld.png", (long long)index);
+    code = overwrite_check_file(cli, "the picture", path);
+    if (code != EXIT_OK) {
+        return code;
+    }
     if (fov_dataset_sample(data, index, &pixels, &height, &width, &channels) != FOV_OK ||
         fov_image_save_png(cli->context, path, height, width, channels, pixels) != FOV_OK) {
         return fail_library(cli);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 8, SENTENCE = 400 };
+enum { MOST_DEPTH = 8, SENTENCE = 400, NONE = -1 /* a label that is ignored: no label is it */ };
 
 /* A JSON array of numbers, of any depth, in order. */
 struct numbers {
@@ -104,11 +104,11 @@ static bool read_integers(struct answers *a, const char *key, struct numbers *n)
     return read_numbers(a, key, n) && (n->whole || refuse(a, key, "has to hold whole numbers"));
 }
 
-/* An integer of 0 or more; `otherwise` where the key is missing. */
-static int read_integer(struct answers *a, const char *key, int otherwise)
+/* An integer of `least` or more; `otherwise` where the key is missing. */
+static int read_integer(struct answers *a, const char *key, int least, int otherwise)
 {
     json_t *value = json_object_get(a->root, key);
-    if (value != NULL && !(json_is_integer(value) && json_integer_value(value) >= 0 &&
+    if (value != NULL && !(json_is_integer(value) && json_integer_value(value) >= least &&
                            json_integer_value(value) <= INT_MAX)) {
         refuse(a, key, "has to be a whole number");
         return otherwise;
@@ -131,11 +131,12 @@ static bool same_shape(const struct numbers *x, const struct numbers *y)
     return x->depth == y->depth && memcmp(x->size, y->size, sizeof *x->size * (size_t)x->depth) == 0;
 }
 
-static int largest_plus_one(const struct numbers *n)
+/* The number of classes, as far as labels tell; those equal to `ignored` do not count. */
+static int largest_plus_one(const struct numbers *n, double ignored)
 {
     double largest = 0;
     for (size_t i = 0; i < n->count && n->at != NULL; i++) {
-        largest = n->at[i] > largest ? n->at[i] : largest;
+        largest = n->at[i] > largest && n->at[i] != ignored ? n->at[i] : largest;
     }
     return (int)fmin(largest, INT_MAX - 1) + 1;
 }
@@ -149,8 +150,8 @@ static fov_metrics *measure_classes(struct answers *a, fov_context *context)
     bool read = read_integers(a, "y_true", &truth) && read_numbers(a, "scores", &scores) &&
                 read_integers(a, "y_pred", &answers);
     int known = read && scores.depth == 2 ? (int)scores.size[1]
-                                          : (int)fmax(largest_plus_one(&truth), largest_plus_one(&answers));
-    int classes = read_integer(a, "classes", known);
+                                          : (int)fmax(largest_plus_one(&truth, NONE), largest_plus_one(&answers, NONE));
+    int classes = read_integer(a, "classes", 0, known);
     if (read && (truth.depth != 1 || (scores.depth == 0 && answers.depth == 0))) {
         read = refuse(a, "y_true", "needs \"scores\" or \"y_pred\" beside it");
     }
@@ -214,8 +215,9 @@ static fov_metrics *measure_masks(struct answers *a, fov_context *context)
     struct numbers truth, answers = {0};
     fov_metrics *metrics = NULL;
     bool read = read_integers(a, "y_true", &truth) && read_integers(a, "y_pred", &answers);
-    int ignore = read_integer(a, "ignore", 255);
-    int classes = read_integer(a, "classes", read ? largest_plus_one(&answers) : 1);
+    int ignore = read_integer(a, "ignore", -1, 255);
+    int known = read ? (int)fmax(largest_plus_one(&truth, ignore), largest_plus_one(&answers, NONE)) : 1;
+    int classes = read_integer(a, "classes", 0, known);
     if (read && !same_shape(&truth, &answers)) {
         read = refuse(a, "y_pred", "has another shape than \"y_true\"");
     }

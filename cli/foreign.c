@@ -287,10 +287,18 @@ static int use_device(struct pass *p, const char *word, size_t length, const cha
 /* "640", "640,480" and "[640, 480]" (height, width) to "640" and "640x480"; with `both`, to "640x640". */
 static void size_text(const char *value, bool both, char out[64])
 {
-    long first = 0, second = 0;
-    int count = sscanf(value + strspn(value, "[( "), "%ld%*[,x ]%ld", &first, &second);
-    if (count == 2 || (count == 1 && both)) {
-        snprintf(out, 64, "%ldx%ld", first, count == 2 ? second : first);
+    const char *at = value + strspn(value, "[( ");
+    char *end;
+    long first = strtol(at, &end, 10), second = first;
+    int count = end != at;
+    if (count == 1 && strspn(end, ",x ") > 0) {
+        at = end + strspn(end, ",x ");
+        second = strtol(at, &end, 10);
+        count += end != at;
+    }
+    bool is_whole = end[strspn(end, "]) ")] == '\0'; /* else the option itself refuses the value */
+    if (is_whole && (count == 2 || (count == 1 && both))) {
+        snprintf(out, 64, "%ldx%ld", first, second);
     } else {
         snprintf(out, 64, "%.60s", value);
     }

@@ -20,6 +20,7 @@ static const struct {
     {EXIT_MEMORY, "memory is short"},
     {EXIT_NUMERIC, "a number that decides is not finite"},
     {EXIT_SLOWER, "bench: slower than what it was compared with"},
+    {EXIT_NOT_YET, "learn: a check is not passed yet"},
     {EXIT_INTERRUPTED, "stopped by a signal, with a checkpoint where there is a run"},
 };
 

@@ -287,6 +287,7 @@ static int read_by_name(const struct cli_option *o, const char *text, struct cli
         return complain(problem, size, "--%s is \"%s\"; it is a number, or a number by name: features.*=0.1x", o->name,
                         shown(word, first));
     }
+    value->has_number = true;
     value->text = text[length] != '\0' ? text + length + 1 + strspn(text + length + 1, " ") : NULL;
     return check_limits(o, value->number, first, problem, size);
 }

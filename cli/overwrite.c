@@ -215,9 +215,9 @@ int overwrite_check(const struct cli *cli)
     return code;
 }
 
-int overwrite_check_file(const struct cli *cli, const char *option, const char *path)
+int overwrite_check_file(const struct cli *cli, const char *what, const char *path)
 {
-    struct written w = begin(cli, option, path, WRITES_FILE);
+    struct written w = begin(cli, what, path, WRITES_FILE);
     if (w.is_there) {
         compare_with_all(&w);
     }

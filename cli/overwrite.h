@@ -10,7 +10,8 @@
  *  after a sentence. */
 int overwrite_check(const struct cli *cli);
 
-/** The same for a file whose name the verb derives from an option; `option`: that option, "--out". */
-int overwrite_check_file(const struct cli *cli, const char *option, const char *path);
+/** The same for a file whose name the verb makes itself, to be called before it is written. `what`: the sentence's
+ *  subject, an option ("--every") or what the file holds ("the picture"). */
+int overwrite_check_file(const struct cli *cli, const char *what, const char *path);
 
 #endif

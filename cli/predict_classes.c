@@ -16,10 +16,11 @@ enum {
     BESIDE = 44      /* beside a picture: names of 24 columns and a bar */
 };
 
-/* The model's number of a class of the data; without a match (values) the number itself. */
+/* The model's number of a class of the data; without a match (values) or a label (-1: masks, boxes, several classes)
+ * the number itself. */
 static int model_label(const struct class_view *view, int label)
 {
-    return view->match.model_class != NULL ? view->match.model_class[label] : label;
+    return view->match.model_class != NULL && label >= 0 ? view->match.model_class[label] : label;
 }
 
 static const char *class_name(const struct class_view *view, int place)
@@ -181,7 +182,7 @@ static void print_human(const struct class_view *view, const struct class_row *r
     struct cli *cli = view->cli;
     char clean[SHOWN_SIZE], name[SHOWN_SIZE];
     fprintf(cli->out, "%s%s", view->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, row->file));
-    if (view->data != NULL) {
+    if (view->data != NULL && row->label >= 0) { /* else no one class is the right answer */
         bool right = view->values || view->order[0] == model_label(view, row->label);
         fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
                 show_clean(name, sizeof name, fov_dataset_class(view->data, row->label)), style_off(cli));

@@ -32,6 +32,12 @@ static enum option_kind kind_of(const fov_train_option_info *info)
     return info->by_name >= 0 ? OPTION_BY_NAME : OPTION_NUMBER;
 }
 
+/* Where the command's default is not the library's (train_options_fill): in words, else NULL. */
+static const char *own_default(const char *name)
+{
+    return strcmp(name, "momentum") == 0 ? "0.9 for sgd" : strcmp(name, "schedule") == 0 ? "cosine" : NULL;
+}
+
 const struct cli_option *train_options(void)
 {
     static struct cli_option table[MOST + 1]; /* made once: it must outlive all pointers into it */
@@ -39,6 +45,7 @@ const struct cli_option *train_options(void)
     bool made = table[0].name != NULL;
     for (int i = 0, count = 0; !made && i < fov_train_option_count() && count < MOST; i++) {
         fov_train_option_info info = fov_train_option_at(i);
+        const char *own = own_default(info.name);
         bool number = info.kind == FOV_OPTION_INTEGER || info.kind == FOV_OPTION_NUMBER;
         if (*info.doc == '\0') {
             continue;
@@ -49,7 +56,7 @@ const struct cli_option *train_options(void)
                                            .kind = kind_of(&info),
                                            .argument = info.argument,
                                            .standard = number && info.otherwise == NULL ? standards[count] : NULL,
-                                           .otherwise = info.otherwise,
+                                           .otherwise = own != NULL ? own : info.otherwise,
                                            .minimum = info.minimum,
                                            .maximum = info.maximum,
                                            .word = info.word,
@@ -88,8 +95,8 @@ static void put_typed(int index, const fov_train_option_info *info, const struct
     }
 }
 
-/* In a resumed run the options of optimiser and schedule follow their names in one text. An option that is typed now is
- * appended there, so that the library notices a difference. */
+/* In a resumed run the options of optimiser and schedule follow their names in one text. A number that is typed now is
+ * appended there, so that the library notices a difference; what is typed by name is an option of its own. */
 static bool add_to_kept(const struct cli *cli, const fov_train_option_info *info, const struct cli_value *value,
                         struct train_texts *texts, fov_train_options *options)
 {
@@ -98,6 +105,12 @@ static bool add_to_kept(const struct cli *cli, const fov_train_option_info *info
     const char **whole = of_schedule ? &options->schedule : &options->optimizer;
     if (info->part_of == NULL || *whole == NULL || option_given(cli, info->part_of)) {
         return false;
+    }
+    if (info->by_name >= 0 && value->text != NULL) {
+        fov_train_option_put(options, info->by_name, 0, value->text);
+    }
+    if (info->by_name >= 0 && !value->has_number) {
+        return true;
     }
     size_t used = *whole == text ? strlen(text) : append_text(text, PART_TEXT, 0, "%s", *whole);
     append_text(text, PART_TEXT, used, ":%s=%.9g", info->name,

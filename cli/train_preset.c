@@ -103,15 +103,16 @@ static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t 
     {
         char by_name[128];
         bool is_asked = strcmp(key, "threads") != 0 && strcmp(key, "config") != 0;
-        if (options_find(cli->verb, key, NULL) == NULL || !is_asked) {
+        const struct cli_option *option = options_find(cli->verb, key, NULL);
+        if (option == NULL || !is_asked) {
             continue; /* a property of that run, not an option that was asked for */
         }
         snprintf(by_name, sizeof by_name, "%.100s_by_name", key);
         const char *names = json_string_value(json_object_get(object, by_name)), *text = json_string_value(value);
         if (json_is_string(value) && *text != '\0') {
             used = append_text(out, LARGEST, used, "%s = %s", key, text);
-        } else if (json_is_integer(value) && json_integer_value(value) == -1 && strcmp(key, "batch") == 0) {
-            used = append_text(out, LARGEST, used, "%s = full", key);
+        } else if (json_is_integer(value) && json_integer_value(value) == -1 && option->word != NULL) { /* "full", "none" */
+            used = append_text(out, LARGEST, used, "%s = %s", key, option->word);
         } else if (json_is_integer(value)) {
             used = append_text(out, LARGEST, used, "%s = %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
         } else if (json_is_real(value)) {

@@ -7,6 +7,7 @@
 #include "preprocessing.h"
 #include "source.h"
 #include <fovea/boxes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -92,18 +93,38 @@ static fov_model *load_darknet(struct cli *cli, const char *cfg, const char *wei
     return context != NULL ? fov_model_load_darknet(context, cfg, weights) : NULL;
 }
 
+/* Parses up to `most` numbers between commas; the others keep their defaults. Returns how many there are; 0: the text is
+ * something else. */
+static int read_numbers(const char *text, double *number, int most)
+{
+    int count = 0;
+    for (char *end; count < most; text = end + 1) {
+        number[count] = strtod(text, &end);
+        if (end == text || (*end != ',' && *end != '\0')) {
+            return 0;
+        }
+        count++;
+        if (*end == '\0') {
+            return count;
+        }
+    }
+    return 0;
+}
+
 /* --nms 0.65,0.25,300: appends suppression to a detector. */
 static int add_suppression(struct cli *cli, fov_model *model)
 {
     const char *text = option_text(cli, "nms");
     fov_suppress_options how = {.overlap = 0.65, .least = 0.25, .most = 300};
-    char end;
     if (text == NULL) {
         return EXIT_OK;
     }
-    double most = 300;
-    int count = sscanf(text, "%lf,%lf,%lf%c", &how.overlap, &how.least, &most, &end);
-    if (count < 1 || count > 3 || !(how.overlap >= 0 && how.overlap <= 1) || !(how.least >= 0 && how.least <= 1) ||
+    double number[3] = {how.overlap, how.least, (double)how.most}, most;
+    int count = read_numbers(text, number, 3);
+    how.overlap = number[0];
+    how.least = number[1];
+    most = number[2];
+    if (count < 1 || !(how.overlap >= 0 && how.overlap <= 1) || !(how.least >= 0 && how.least <= 1) ||
         !(most >= 1 && most <= 1e5)) {
         return fail(cli, EXIT_USAGE,
                     "--nms is \"%.60s\"; it is an overlap, a score and a number of boxes such as 0.65,0.25,300", text);

@@ -56,10 +56,10 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
         report_to_json(object, &report, model);
         json_print(cli, object);
     } else {
-        char clean[SHOWN_SIZE], count[NUMBER_SIZE];
+        char clean[SHOWN_SIZE], name[SHOWN_SIZE], count[NUMBER_SIZE];
         if (!cli->quiet) {
-            fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file), info.name,
-                    show_count(count, info.count), strcmp(split, "train") == 0 ? "trained with" : "not trained with");
+            fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file),
+                    show_clean(name, sizeof name, info.name), show_count(count, info.count), strcmp(split, "train") == 0 ? "trained with" : "not trained with");
         }
         print_report(cli, &report, model);
     }
@@ -69,6 +69,12 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
 
 static int run(struct cli *cli)
 {
+    if (option_given(cli, "answers") && cli->argument_count > 0) {
+        return fail(cli, EXIT_USAGE, "either a model or --answers, not both: with --answers no model runs");
+    }
+    if (option_given(cli, "truth") && !option_given(cli, "answers")) {
+        return fail(cli, EXIT_USAGE, "--truth is what --answers is compared with, which is not given");
+    }
     if (option_given(cli, "answers")) {
         return eval_answers(cli);
     }

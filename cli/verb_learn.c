@@ -15,7 +15,6 @@
 static const char *const languages[] = {"en", "zh", NULL};
 
 /* Exit code of a check whose file is not right yet, which scripts can tell from a failure of the command. */
-enum { EXIT_NOT_YET = 8 };
 
 /* ---- folders and progress ---------------------------------------------------------------------------------------- */
 

@@ -276,6 +276,6 @@ const struct verb verb_ops = {
     .help = "Lists what networks can be made of, with formulas; with a name (ours or ONNX's), one operator with its "
             "options, its formula and the paper it comes from.",
     .examples = "fovea ops\n"
-                "fovea ops conv2d\n"
+                "fovea ops conv\n"
                 "fovea ops BatchNormalization --json\n",
 };

@@ -25,6 +25,11 @@ static const char *page_path(const struct cli *cli, char out[RUN_PATH])
 static int run(struct cli *cli)
 {
     char path[RUN_PATH], clean[SHOWN_SIZE];
+    bool measures = option_given(cli, "data") || option_given(cli, "samples");
+    if (cli->argument_count > 1 && measures) {
+        return fail(cli, EXIT_USAGE, "--%s is for the page of one run: of several, only what their files say is compared",
+                    option_given(cli, "data") ? "data" : "samples");
+    }
     fov_context *context = cli_context(cli);
     if (context == NULL) {
         return fail_library(cli);

@@ -13,6 +13,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+static bool is_served(const struct server *server, int count, const char *name)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(server->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Serves "runs/train/best.onnx" under the name "best", a second file of that name as "best-2". */
 static void name_model(struct server *server, int index)
 {
@@ -23,12 +33,9 @@ static void name_model(struct server *server, int index)
     for (char *c = name; *c != '\0'; c++) {
         *c = strchr("&=?#% +\"<>\\", *c) != NULL || (unsigned char)*c < ' ' ? '-' : *c;
     }
-    int same = 1;
-    for (int i = 0; i < index; i++) {
-        same += strncmp(server->names[i], name, strlen(name)) == 0;
-    }
-    if (same > 1) {
-        append_text(name, SERVE_NAME, strlen(name), "-%d", same);
+    size_t length = strlen(name);
+    for (int number = 2; is_served(server, index, name); number++) {
+        append_text(name, SERVE_NAME, length, "-%d", number);
     }
 }
 
@@ -161,7 +168,7 @@ static int answer(struct server *server)
     if (code == EXIT_OK) {
         server_dispatch(server);
     }
-    teach_stop(server->teach);
+    teach_end(server->teach);
     for (int i = 0; i < WORKERS; i++) {
         worker_stop(&server->workers[i]);
     }

@@ -3,6 +3,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "overwrite.h"
 #include "progress.h"
 #include "signals.h"
 #include "source.h"
@@ -63,18 +64,33 @@ static fov_model *open_network(struct cli *cli, int *code)
 
 /* ---- while it runs ------------------------------------------------------------------------------------------------- */
 
-/* Saves the intermediate picture: for "paint.png" at step 50, "paint-0050.png". */
+/* The name of the intermediate picture: for "paint.png" at step 50, "paint-0050.png". False: it is too long. */
+static bool name_step(const struct styling *s, int step, char path[PATH_SIZE])
+{
+    const char *dot = strrchr(s->out, '.'), *slash = strrchr(s->out, '/');
+    int stem = dot != NULL && (slash == NULL || dot > slash) ? (int)(dot - s->out) : (int)strlen(s->out);
+    return snprintf(path, PATH_SIZE, "%.*s-%04d%s", stem, s->out, step, s->out + stem) < PATH_SIZE;
+}
+
+/* Refuses names of intermediate pictures that are names of what is read, before the first step. */
+static int check_steps(const struct styling *s)
+{
+    char path[PATH_SIZE];
+    int code = EXIT_OK, steps = (int)option_integer(s->cli, "steps");
+    for (int64_t step = s->every; s->every > 0 && step < steps && code == EXIT_OK; step += s->every) {
+        code = name_step(s, (int)step, path) ? overwrite_check_file(s->cli, "--every", path)
+                                             : fail(s->cli, EXIT_USAGE, "the name of the picture is too long");
+    }
+    return code;
+}
+
 static void save_step(struct styling *s, const fov_style_progress *at)
 {
     char path[PATH_SIZE];
-    const char *dot = strrchr(s->out, '.'), *slash = strrchr(s->out, '/');
-    int stem = dot != NULL && (slash == NULL || dot > slash) ? (int)(dot - s->out) : (int)strlen(s->out);
-    int length = snprintf(path, sizeof path, "%.*s-%04d%s", stem, s->out, at->step, s->out + stem);
-    if (length >= PATH_SIZE ||
-        fov_image_save_png(s->cli->context, path, at->picture.height, at->picture.width, at->picture.channels,
+    name_step(s, at->step, path);
+    if (fov_image_save_png(s->cli->context, path, at->picture.height, at->picture.width, at->picture.channels,
                            at->picture.pixels) != FOV_OK) {
-        s->code = length >= PATH_SIZE ? fail(s->cli, EXIT_USAGE, "the name of the picture is too long")
-                                      : fail_library(s->cli);
+        s->code = fail_library(s->cli);
     }
 }
 
@@ -159,8 +175,8 @@ static int run(struct cli *cli)
     struct styling s = {.cli = cli, .out = option_text(cli, "out"), .code = EXIT_OK,
                         .every = option_given(cli, "every") ? option_integer(cli, "every") : 0};
     fov_image picture[2] = {{.height = 0}, {.height = 0}};
-    int code = EXIT_OK;
-    fov_model *network = open_network(cli, &code);
+    int code = check_steps(&s);
+    fov_model *network = code == EXIT_OK ? open_network(cli, &code) : NULL;
     for (int i = 0; code == EXIT_OK && i < 2; i++) {
         code = fov_image_load(cli->context, cli->arguments[i], 3, &picture[i]) == FOV_OK ? EXIT_OK : fail_library(cli);
     }

@@ -24,6 +24,12 @@
 
 enum { REPORT_BATCH = 100, MAP_BATCH = 4 /* default batch of tasks that answer for each pixel */ };
 
+/* Whether another rank, rank 0, writes the files and prints. */
+static bool is_follower(const struct train_job *job)
+{
+    return job->ranks.ranks.rank > 0;
+}
+
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
 /* A flag: as typed, else as in the resumed run's config.json under `key`, else the default. */
@@ -351,11 +357,6 @@ static int finish(struct train_job *job, struct train_view *view)
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
 
-static bool is_follower(const struct train_job *job)
-{
-    return job->ranks.ranks.rank > 0;
-}
-
 static int train(struct train_job *job)
 {
     struct cli *cli = job->cli;
@@ -421,6 +422,9 @@ static int find_rate(struct train_job *job)
     struct cli *cli = job->cli;
     fov_rate_curve curve;
     char clean[SHOWN_SIZE], path[RUN_PATH];
+    if (is_follower(job)) {
+        return EXIT_OK; /* the test is rank 0's alone: other ranks would compute the same */
+    }
     fill_options(job);
     if (fov_find_rate(job->model, job->data, &job->options, NULL, &curve) != FOV_OK) {
         return fail_library(cli);

@@ -27,8 +27,7 @@ static bool knows_host(const struct guard *guard, const char *host)
     if (is_local(guard)) {
         return is_host(host, "127.0.0.1", guard->port) || is_host(host, "localhost", guard->port);
     }
-    return strcmp(guard->address, "0.0.0.0") == 0 || strcmp(guard->address, "::") == 0 ||
-           is_host(host, guard->address, guard->port);
+    return strcmp(guard->address, "0.0.0.0") == 0 || is_host(host, guard->address, guard->port);
 }
 
 /* Always compares all characters, so that the time does not tell how many are right. */

@@ -82,13 +82,25 @@ static struct kept *add_class(const char *folder, const char *class, struct kept
     return grown != NULL ? grown : list;
 }
 
-void keep_each(const char *folder, bool (*take)(void *user, const char *class, const char *path), void *user)
+/* The number of a file "00012.png"; 0: its name is no such number. */
+static int number_of(const char *file)
+{
+    enum { MOST_DIGITS = 9 };
+    int number = 0, digits = 0;
+    for (; digits < MOST_DIGITS && file[digits] >= '0' && file[digits] <= '9'; digits++) {
+        number = 10 * number + (file[digits] - '0');
+    }
+    return digits > 0 && file[digits] == '.' ? number : 0;
+}
+
+int keep_each(const char *folder, bool (*take)(void *user, const char *class, const char *path), void *user)
 {
     char path[KEEP_PATH];
     struct dirent **classes = NULL;
     struct kept *list = NULL;
     size_t count = 0;
     bool goes_on = true;
+    int last = 0;
     int found = scandir(folder, &classes, is_shown, alphasort);
     for (int i = 0; i < found; i++) {
         list = add_class(folder, classes[i]->d_name, list, &count);
@@ -98,11 +110,14 @@ void keep_each(const char *folder, bool (*take)(void *user, const char *class, c
     if (count > 0) {
         qsort(list, count, sizeof *list, by_number);
     }
-    for (size_t i = 0; i < count && goes_on; i++) {
+    for (size_t i = 0; i < count; i++) {
+        int number = number_of(list[i].file);
+        last = number > last ? number : last;
         snprintf(path, sizeof path, "%.3000s/%.255s/%.255s", folder, list[i].class, list[i].file);
-        goes_on = take(user, list[i].class, path);
+        goes_on = goes_on && take(user, list[i].class, path);
     }
     free(list);
+    return last;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */

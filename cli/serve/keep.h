@@ -12,8 +12,9 @@ enum { KEEP_PATH = 4096 };
 
 /** Writes a picture's bytes as DIR/CLASS/NUMBER.SUFFIX. Returns 0, or -1 with errno. */
 int keep_picture(const char *folder, const char *class, int number, const void *bytes, size_t size);
-/** Calls `take` for each picture on disk, in the order in which they came, until it returns false. */
-void keep_each(const char *folder, bool (*take)(void *user, const char *class, const char *path), void *user);
+/** Calls `take` for each picture on disk, in the order in which they came, until it returns false. Returns the largest
+ *  number of a file, whether it was taken or not; 0: there is none. */
+int keep_each(const char *folder, bool (*take)(void *user, const char *class, const char *path), void *user);
 
 /** DIR/.run, where the training leaves its checkpoints. */
 const char *keep_run(const char *folder, char out[KEEP_PATH]);

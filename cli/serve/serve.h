@@ -187,6 +187,7 @@ void teach_predict_work(struct job *job);
 void teach_model_work(struct job *job);
 void teach_clear_work(struct job *job);
 void teach_stop(struct teach *teach); /**< called by the event loop: training ends after its current step */
+void teach_end(struct teach *teach);  /**< the same for the rest of the server's life: no other training begins */
 
 /** A file of the page, embedded in the binary. */
 struct page_file {

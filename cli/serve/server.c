@@ -157,7 +157,7 @@ static void begin_to_stop(struct loop *loop)
     loop->stops = true;
     loop->stopping_since = server_now();
     evconnlistener_disable(loop->listener);
-    teach_stop(loop->server->teach);
+    teach_end(loop->server->teach);
     event_add(loop->tick, &soon);
 }
 
@@ -288,17 +288,23 @@ static int open_loop(struct loop *loop)
     return open_socket(loop);
 }
 
+static void drop_signals(struct loop *loop)
+{
+    for (int i = 0; i < SIGNALS; i++) {
+        if (loop->signals[i] != NULL) {
+            event_free(loop->signals[i]);
+            loop->signals[i] = NULL;
+        }
+    }
+}
+
 void server_close(struct server *server)
 {
     struct loop *loop = server->loop;
     if (loop == NULL) {
         return;
     }
-    for (int i = 0; i < SIGNALS; i++) {
-        if (loop->signals[i] != NULL) {
-            event_free(loop->signals[i]);
-        }
-    }
+    drop_signals(loop);
     if (loop->wake != NULL) {
         event_free(loop->wake);
     }
@@ -349,4 +355,5 @@ int server_open(struct server *server)
 void server_dispatch(struct server *server)
 {
     event_base_dispatch(server->loop->base);
+    drop_signals(server->loop); /* while the workers finish, the next signal kills */
 }

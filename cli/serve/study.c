@@ -14,6 +14,11 @@ enum { MOST_MAPS = 64, SHORT_DIGITS = 6 };
 
 /* ---- the explainer ----------------------------------------------------------------------------------------------- */
 
+static bool is_detector(const fov_model *model)
+{
+    return fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_BOXES;
+}
+
 /* The class that ?class= asks for by name or number; -1: the one with the highest score; -2: no such class. */
 static int asked_class(struct job *job, const fov_model *model)
 {
@@ -27,7 +32,30 @@ static int asked_class(struct job *job, const fov_model *model)
             return i;
         }
     }
-    return options_natural(text, &number) && number < INT32_MAX ? (int)number : -2;
+    uint64_t most = is_detector(model) ? (uint64_t)fov_model_classes(model) : INT32_MAX;
+    return options_natural(text, &number) && number < most ? (int)number : -2;
+}
+
+/* Looks at a picture for a class: of a detector, for the best box of that class. False after setting a reply. */
+static bool look_for(struct job *job, fov_explainer *explainer, const fov_model *model, const fov_image *image,
+                     int class)
+{
+    bool boxes = is_detector(model);
+    int status = fov_explainer_look(explainer, image, boxes ? -1 : class);
+    fov_explained state = fov_explainer_state(explainer);
+    int box = 0;
+    while (status == FOV_OK && boxes && class >= 0 && box < state.box_count && state.boxes[box].index != class) {
+        box++;
+    }
+    if (status == FOV_OK && box > 0 && box == state.box_count) {
+        job_fail(job, 422, "none of the %d boxes is \"%.60s\"", box, fov_model_class(model, class));
+        return false;
+    }
+    status = status == FOV_OK && box > 0 ? fov_explainer_look(explainer, image, box) : status;
+    if (status != FOV_OK) {
+        job_fail_library(job);
+    }
+    return status == FOV_OK;
 }
 
 /* Returns the model's explainer after fov_explainer_look at the job's picture; NULL after setting a reply. */
@@ -50,13 +78,14 @@ static fov_explainer *look(struct job *job)
         job_fail(job, 400, "the model has no class of that name; GET /api/models lists its classes");
         return NULL;
     }
-    bool well = *explainer != NULL && fov_explainer_look(*explainer, &image, class) == FOV_OK;
-    fov_image_free(&image);
-    if (!well) {
+    if (*explainer == NULL) {
+        fov_image_free(&image);
         job_fail_library(job);
         return NULL;
     }
-    return *explainer;
+    bool well = look_for(job, *explainer, model, &image, class);
+    fov_image_free(&image);
+    return well ? *explainer : NULL;
 }
 
 static void set_seen(json_t *object, const fov_explained *state)
@@ -135,6 +164,12 @@ void explain_work(struct job *job)
     job_reply(job, object, SHORT_DIGITS);
 }
 
+/* The nearest of 0..255; of NaN 0. */
+static unsigned char byte_of(float value)
+{
+    return (unsigned char)lrintf(fminf(fmaxf(value, 0.0F), 255.0F));
+}
+
 /* ---- a layer ----------------------------------------------------------------------------------------------------- */
 
 static void asked_layer(const struct job *job, char out[SERVE_NAME])
@@ -171,9 +206,12 @@ void layer_work(struct job *job)
         }
         float range = most > least ? most - least : 1.0F;
         for (size_t i = 0; i < area; i++) {
-            bytes[c * area + i] = (unsigned char)lrintf((map[i] - least) / range * 255.0F);
+            bytes[c * area + i] = byte_of((map[i] - least) / range * 255.0F);
         }
-        json_add(ranges, json_pack("[f,f]", (double)least, (double)most));
+        json_t *ends = json_array();
+        json_add(ends, json_from_number((double)least));
+        json_add(ends, json_from_number((double)most));
+        json_add(ranges, ends);
     }
     json_set_text(object, "name", maps.name);
     json_set_text(object, "type", maps.type);
@@ -335,8 +373,7 @@ void filters_work(struct job *job)
     }
     for (size_t f = 0; f < shown; f++) {
         for (size_t i = 0; i < planes * taps; i++) {
-            bytes[f * planes * taps + i] =
-                (unsigned char)lrintf(127.5F + 127.5F * filters.values[f * whole + i] / most);
+            bytes[f * planes * taps + i] = byte_of(127.5F + 127.5F * filters.values[f * whole + i] / most);
         }
     }
     json_t *object = json_object();

@@ -32,6 +32,8 @@ struct teach {
     struct taught *samples;
     int sample_count;
     size_t bytes;
+    int last_kept; /* largest number of a file in the --keep folder */
+    bool ends;     /* the server stops: no training goes on or begins */
     bool training, stops, ready;
     int epoch, epochs;
     double share, seconds;
@@ -81,6 +83,13 @@ void teach_stop(struct teach *teach)
 {
     pthread_mutex_lock(&teach->lock);
     teach->stops = true;
+    pthread_mutex_unlock(&teach->lock);
+}
+
+void teach_end(struct teach *teach)
+{
+    pthread_mutex_lock(&teach->lock);
+    teach->ends = true;
     pthread_mutex_unlock(&teach->lock);
 }
 
@@ -164,6 +173,18 @@ static bool take_picture(struct teach *teach, const char *name, const fov_image 
     return class >= 0;
 }
 
+/* Forgets the picture that was taken last, and its class if it was the first of that. */
+static void give_back(struct teach *teach)
+{
+    pthread_mutex_lock(&teach->lock);
+    struct taught *last = &teach->samples[--teach->sample_count];
+    teach->bytes -= (size_t)last->image.height * (size_t)last->image.width * (size_t)last->image.channels;
+    teach->counts[last->class]--;
+    teach->class_count -= teach->counts[last->class] == 0 && last->class == teach->class_count - 1;
+    fov_image_free(&last->image);
+    pthread_mutex_unlock(&teach->lock);
+}
+
 void teach_add_work(struct job *job)
 {
     struct teach *teach = job->worker->server->teach;
@@ -183,10 +204,12 @@ void teach_add_work(struct job *job)
         job_fail(job, 413, "at most %d classes and %d pictures are kept at once", CLASSES, SAMPLES);
         return;
     }
-    if (keep != NULL && keep_picture(keep, name, teach->sample_count, job->body, job->size) != 0) {
+    if (keep != NULL && keep_picture(keep, name, teach->last_kept + 1, job->body, job->size) != 0) {
         job_fail(job, 500, "the picture cannot be kept in %s: %s", keep, strerror(errno));
+        give_back(teach);
         return;
     }
+    teach->last_kept += keep != NULL;
     job_reply(job, teach_state(teach), 9);
 }
 
@@ -215,7 +238,7 @@ void teach_read_kept(struct teach *teach, struct cli *cli)
 {
     struct reading reading = {teach, cli};
     if (teach->server->keep != NULL) {
-        keep_each(teach->server->keep, read_picture, &reading);
+        teach->last_kept = keep_each(teach->server->keep, read_picture, &reading);
     }
 }
 
@@ -292,7 +315,7 @@ static int on_step(const fov_progress *progress, void *user)
     struct teach *teach = user;
     pthread_mutex_lock(&teach->lock);
     teach->share = progress->share;
-    bool stops = teach->stops;
+    bool stops = teach->stops || teach->ends;
     pthread_mutex_unlock(&teach->lock);
     return stops;
 }
@@ -325,9 +348,9 @@ static fov_model *open_student(struct teach *teach, struct cli *cli)
         return NULL;
     }
     snprintf(pattern, sizeof pattern, "%.250s", weight != NULL ? weight : "");
-    char *end = strrchr(pattern, '.');
+    char *end = strrchr(pattern, '.'); /* "classifier.1.weight": all of "classifier.1.*", and not "classifier.10.weight" */
     end = end != NULL ? end : strrchr(pattern, '_');
-    end = end != NULL ? end : pattern + strlen(pattern);
+    end = end != NULL ? end + 1 : pattern + strlen(pattern);
     snprintf(end, sizeof pattern - (size_t)(end - pattern), "*");
     fov_model_freeze(model, "*", true);
     fov_model_freeze(model, pattern, false);
@@ -442,6 +465,11 @@ void teach_train_work(struct job *job)
     }
     double begun = server_now();
     pthread_mutex_lock(&teach->lock);
+    if (teach->ends) {
+        pthread_mutex_unlock(&teach->lock);
+        job_fail(job, 503, "the server stops");
+        return;
+    }
     fov_model_free(teach->model);
     teach->model = NULL;
     teach->training = true;

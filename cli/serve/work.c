@@ -117,7 +117,9 @@ fov_model *job_model(struct job *job, int *index)
             *model = NULL;
         }
     }
-    if (*model == NULL) {
+    if (*model == NULL && worker->cli.context != NULL && fov_error_status(worker->cli.context) == FOV_OK) {
+        job_fail(job, 500, "the model cannot be opened as it was at the start; the server's standard error says why");
+    } else if (*model == NULL) {
         job_fail_library(job);
     }
     return *model;

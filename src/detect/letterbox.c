@@ -26,7 +26,7 @@ fov_letterbox fov_letterbox_of(int width, int height, int target_width, int targ
 
 void fov_letterbox_map(const fov_letterbox *letterbox, const double point[2], double mapped[2])
 {
-    if (letterbox == NULL || letterbox == NULL || point == NULL || mapped == NULL) {
+    if (letterbox == NULL || point == NULL || mapped == NULL) {
         return;
     }
     mapped[0] = point[0] * letterbox->scale + letterbox->left;
@@ -35,7 +35,11 @@ void fov_letterbox_map(const fov_letterbox *letterbox, const double point[2], do
 
 void fov_letterbox_back(const fov_letterbox *letterbox, const double mapped[2], double point[2])
 {
-    if (letterbox == NULL || letterbox == NULL || mapped == NULL || point == NULL) {
+    if (letterbox == NULL || mapped == NULL || point == NULL) {
+        return;
+    }
+    if (letterbox->scale <= 0) {
+        point[0] = point[1] = 0; /* an invalid letterbox shows no pixel */
         return;
     }
     point[0] = (mapped[0] - letterbox->left) / letterbox->scale;

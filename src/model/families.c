@@ -174,7 +174,18 @@ fov_model *fov_convnext(fov_context *context, const char *how, const fov_network
 fov_model *fov_mlperf_tiny(fov_context *context, const char *member, const char *how,
                            const fov_network_options *options)
 {
-    return worded(context, "", member, how, options);
+    for (int i = 0; member != NULL && i < fov_network_count(); i++) {
+        fov_network_info info = fov_network_at(i);
+        if (strcmp(info.family, "MLPerf Tiny") == 0 && strcmp(info.name, member) == 0) {
+            return build(context, member, how, options);
+        }
+    }
+    if (context != NULL) {
+        call_fresh(context);
+        error_set(&context->error, FOV_E_USAGE, "MLPerf Tiny has no network \"%.40s\": resnet8 and ds_cnn are known",
+                  member != NULL ? member : "");
+    }
+    return NULL;
 }
 
 fov_model *fov_airbench(fov_context *context, const char *how, const fov_network_options *options)

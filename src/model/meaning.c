@@ -95,6 +95,14 @@ bool model_map_is_channels_last(const fov_model *model, fov_value output)
     return picture.channels_last || !is_picture_size(model, shape->dim + 2);
 }
 
+/* Whether an output can be a row of scores for each picture: [N, classes], with other dimensions of 1 or none. */
+static bool is_row(const fov_model *model, const fov_shape *shape)
+{
+    const fov_shape *in = &graph_value(model->graph, model->input.id)->shape;
+    bool has_samples = shape->rank > 0 && in->rank > 0 && shape->dim[0] == in->dim[0];
+    return count_wide(shape) + (shape->rank > 0 && !has_samples && shape->dim[0] != 1) <= 1;
+}
+
 int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning)
 {
     const struct value *value = graph_value(model->graph, output.id);
@@ -108,7 +116,7 @@ int model_check_meaning(const fov_model *model, fov_value output, fov_meaning me
     if (meaning == FOV_MEANING_BOXES || meaning == FOV_MEANING_VALUES || (meaning == FOV_MEANING_MAP && wide > 1 && count > 0)) {
         return FOV_OK;
     }
-    if (meaning != FOV_MEANING_MAP && count > 0 && count <= MOST_CLASSES) {
+    if (meaning != FOV_MEANING_MAP && count > 0 && count <= MOST_CLASSES && is_row(model, &value->shape)) {
         return FOV_OK;
     }
     return error_set(&model->context->error, FOV_E_SHAPE, "output \"%s\" %s is %s", value->name,

@@ -197,15 +197,18 @@ static int hand_out(const struct prediction *p, int count, float *result)
 {
     const float *made = fov_plan_data(p->plan, p->made);
     int status = check_probabilities(p->model, made, (size_t)count * p->row);
+    if (status != FOV_OK) {
+        return status;
+    }
     if (p->row == (size_t)p->scores) {
         memcpy(result, made, (size_t)count * p->row * sizeof *result);
-        return status;
+        return FOV_OK;
     }
     for (int i = 0; i < count; i++) {
         result[2 * i] = 1 - made[i];
         result[2 * i + 1] = made[i];
     }
-    return status;
+    return FOV_OK;
 }
 
 /* Copies pictures [count, channels, height, width] to the input, in the input's layout. */

@@ -16,6 +16,7 @@ static const double SMOOTHING = 0.9, TOO_MUCH = 4.0;
 
 struct search {
     fov_rate_curve *curve;
+    const fov_train_options *given; /* the caller's options, whose .user belongs to its .order */
     double average, power; /* exponential average of the loss before bias correction, and its bias: SMOOTHING^steps */
 };
 
@@ -35,6 +36,13 @@ static int look(const fov_progress *progress, void *user)
         curve->lowest = i;
     }
     return curve->count == curve->capacity || (curve->lowest > 0 && smooth > TOO_MUCH * curve->smooth[curve->lowest]);
+}
+
+/* The caller's order of samples. */
+static void order(void *user, int epoch, uint32_t *samples, int64_t count)
+{
+    const struct search *search = user;
+    search->given->order(search->given->user, epoch, samples, count);
 }
 
 /* Finds the step where the smoothed loss falls fastest over the logarithm of the rate, before its minimum. */
@@ -90,7 +98,7 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
                       const fov_rate_options *range, fov_rate_curve *curve)
 {
     struct error *error = &model->context->error;
-    struct search search = {.curve = curve, .power = 1.0};
+    struct search search = {.curve = curve, .given = given, .power = 1.0};
     fov_train_options options = given != NULL ? *given : (fov_train_options){0};
     unsigned char *kept = NULL;
     char schedule[96];
@@ -106,8 +114,13 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     options.validate = NULL;
     options.directory = NULL;
     options.resume = false;
+    options.tensorboard = false;
+    options.ranks = NULL; /* each rank tests alone, with the same result */
+    options.on_plan = NULL;
+    options.rate = NULL;
     options.on_step = look;
     options.on_epoch = NULL;
+    options.order = options.order != NULL ? order : NULL;
     options.user = &search;
     int status = keep(model->graph, &kept, error);
     if (status == FOV_OK) {

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import struct
 import subprocess
 import sys
@@ -60,6 +61,31 @@ def test_examples_in_help_parse():
             for name in re.findall(r"--([a-z-]+)", words):
                 assert name in known[shown], f"{verb}: an example of {shown} uses --{name}"
 
+
+
+def test_examples_in_help_run():
+    """Those that need no file of the reader's, no run before them and little time."""
+    files = re.compile(r"[/@]|\.(onnx|png|jpg|json|csv|pth|npy|safetensors|cfg|weights|txt|zip)\b|\b(mnist|cifar|cases|DIR|FILE)")
+    written = re.compile(r" (-o|--svg|--png|--out) \S+")
+    shown = set()
+    for verb in VERBS:
+        page = fovea(verb, "--help").out.split("Examples\n")[1].replace(" \\\n", " ")
+        shown |= {line for line in re.findall(r"^ *fovea (.*?)(?:  .*)?$", page, re.M) if not re.match("serve|train|bench|learn|zoo --detectors|new resnet50", line)}
+    run = [line for line in sorted(shown) if not files.search(written.sub("", line)) and not re.search("[|<>&]", line)]
+    assert len(run) >= 10, run
+    for line in run:
+        done = fovea(*shlex.split(line))
+        assert done.code == OK, f"fovea {line}: exit {done.code}: {done.err}"
+
+
+def test_what_would_be_ignored():
+    """Options that do not go together are refused, whatever stands beside them."""
+    for line in ("eval --truth t.json", "eval best.onnx --truth t.json", "eval best.onnx --answers a.json",
+                 "report a b --data digits", "report a b --samples 3"):
+        expect_failure(fovea(*line.split()), USAGE)
+    png("evil\033[31m/one/1.png" if os.makedirs("evil\033[31m/one", exist_ok=True) else "evil\033[31m/one/1.png", 28, 28, 9)
+    done = fovea("eval", f"{trained()}/best.onnx", "--data", "evil\033[31m", "--classes-by-position")
+    assert "\033" not in done.out and "\033" not in done.err, done.out
 
 
 def test_explain():

@@ -114,6 +114,8 @@ def test_a_rate_is_found():
     assert rows[0] == "lr,loss,smooth" and len(rows) == found["steps"] + 1
     rates = [float(row.split(",")[0]) for row in rows[1:]]
     assert rates == sorted(rates)
+    page = fovea("train", "--help").stdout
+    assert "0.9 for sgd" in page and re.search(r"--schedule NAME.*\n?.*cosine", page), page
     assert "leave out --resume" in fovea("train", "--resume", "rates", "--find-lr", code=2).stderr
 
 

@@ -154,6 +154,28 @@ def test_darknet_and_other_rows():
     expect_failure(fovea("convert", "tiny.cfg", "x.onnx", "--weights", "long.weights"), INPUT, "bytes are left")
 
 
+def test_samples_without_a_class():
+    """Boxes are no class of a picture: they are exported into one folder, and a classifier is neither right nor wrong."""
+    make_boxes()
+    for name, shade in (("car", 30), ("tree", 220)):
+        for i in range(4):
+            colour_png(f"two/{name}/{i}.png", (shade, shade + i, shade), 40)
+    assert fovea("data", "export", "boxes", "exported").code == OK
+    assert os.listdir("exported") == ["_"] and os.listdir("exported/_")
+    assert fovea("train", "--model", "mlp", "--data", "two", "--epochs", 1, "--out", "two-run").code == OK
+    words = ("predict", "two-run/best.onnx", "--data", "boxes", "--index", "0,1")
+    first = json.loads(fovea(*words, "--json").out.splitlines()[0])
+    assert first["label"] == -1 and first["label_name"] == "", first
+    shown = fovea(*words)
+    assert shown.code == OK and "mistaken" not in shown.out and "it is" not in shown.out, shown.out
+
+
+def test_suppression_is_read_whole():
+    assert fovea("new", "lenet5", "-o", "digits.onnx").code == OK
+    for text in ("0.65;0.3", "0.65,", "0.65,0.3,100,", "0.65,0.3,100x", "", ",", "0.6 0.3"):
+        expect_failure(fovea("convert", "digits.onnx", "y.onnx", "--nms", text), USAGE, "--nms")
+
+
 def test_slips():
     make_boxes()
     assert fovea("new", "lenet5", "-o", "digits.onnx").code == OK

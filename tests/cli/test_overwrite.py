@@ -161,6 +161,25 @@ def test_drawings():
     assert os.path.exists("drawn/deep/er/x.png")
 
 
+def test_names_that_a_verb_makes():
+    """Files that are named after others: --every of style, a grey picture's colours, a class's folder."""
+    prepare()
+    shutil.copy("a.png", "a-colour.png")
+    shutil.copy("a.png", "a-0002.png")
+    os.makedirs("flat/a/a", exist_ok=True)
+    for name in ("flat/a/00000.png", "flat/a/a/x.png", "flat/a/a/y.png"):
+        png(name, 12, 12, 90)
+    before = content("a.png"), content("flat/a/00000.png")
+    for line in ("colorize colour.onnx a.png a-colour.png", "colorize colour.onnx ./a-colour.png a.png",
+                 "style b.png a-0002.png --steps 3 --every 2 -o a.png", "style ./a-0002.png b.png --steps 3 --every 2 -o a.png",
+                 "data export folder:flat/a flat"):
+        expect_failure(fovea(*line.split()), USAGE, "would be written over what is read")
+    assert (content("a-colour.png"), content("a-0002.png")) == (before[0], before[0])
+    assert content("flat/a/00000.png") == before[1]
+    for _ in range(2):
+        assert fovea("data", "export", "photos", "out").code == OK
+
+
 def test_standard_input():
     prepare()
     before = content("a.png")

@@ -20,6 +20,9 @@ for ranks in 1 2 3; do
     cmp "$folder/run1/last.onnx" "$folder/run$ranks/last.onnx"
 done
 
+train 2 rates --find-lr
+grep -q "^lr,loss,smooth" "$folder/rates/rates.csv"
+
 if train 3 small --epochs 2 --accumulate 2; then
     echo "three ranks with two batches an update were not refused"
     exit 1

@@ -6,6 +6,7 @@ Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_runs.py WORD-OF-I
 """
 import fcntl
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -100,6 +101,25 @@ def test_resume_goes_on():
     wrong = fovea("train", "--resume", "parts", "--lr", "0.7", "--epochs", "4")
     expect_failure(wrong, wrong.code, "lr")
     assert wrong.code != OK
+
+
+def test_resume_hears_what_is_typed_by_name():
+    """A weight decay by name, alone or behind a number, is compared with the run's as every option is."""
+    assert train("decayed", "--model", "mlp", "--weight-decay", "0.01, *.weight=0.02", data="digits:60").code == OK
+    resume = ("train", "--resume", "decayed", "--epochs", 2)
+    for text, part in (("0.01, *.weight=0.03", "weight_decay_by_name"), ("*.weight=0.03", "weight_decay_by_name"),
+                       ("0.02, *.weight=0.02", "weight_decay=0.02")):
+        expect_failure(fovea(*resume, "--weight-decay", text), USAGE, part)
+    assert fovea(*resume, "--weight-decay", "0.01, *.weight=0.02").code == OK
+    assert fovea("train", "--resume", "decayed", "--epochs", 3, "--weight-decay", "*.weight=0.02").code == OK
+
+
+def test_config_of_a_run_with_words():
+    """What config.json keeps as -1 was a word: full, none."""
+    assert train("words", "--model", "mlp", "--batch", "full", "--loader-threads", "none", data="digits:60").code == OK
+    assert fovea("train", "--config", "words/config.json", "--out", "again").code == OK
+    kept = json.load(open("again/config.json", encoding="utf-8"))
+    assert kept["batch"] == kept["loader_threads"] == -1, kept
 
 
 def test_resume_from_another_folder():

@@ -7,6 +7,7 @@ Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_tasks.py image
 """
 import json
 import os
+import shutil
 import sys
 
 import command
@@ -93,6 +94,14 @@ def test_a_grey_picture_is_coloured():
     colour_png("in/grey.png", (90, 90, 90), 20)
     made = fovea("colorize", "red-run/best.onnx", "in/grey.png", "-o", "coloured.png", "--json").json()
     assert (made["height"], made["width"]) == (20, 20) and open("coloured.png", "rb").read(4) == b"\x89PNG"
+    for folder in ("x", "y"):
+        colour_png(f"{folder}/grey.png", (90, 90, 90), 12 if folder == "x" else 14)
+    made = fovea("colorize", "red-run/best.onnx", "x/grey.png", "y/grey.png", "--json")
+    assert [json.loads(line)["file"] for line in made.out.splitlines()] == ["grey-colour.png", "grey-2-colour.png"]
+    shutil.copy("in/grey.png", "x/grey-colour.png")
+    os.symlink(os.path.abspath("x/grey-colour.png"), "z-colour.png")
+    shutil.copy("in/grey.png", "z.png")
+    expect_failure(fovea("colorize", "red-run/best.onnx", "z.png", "x/grey-colour.png"), USAGE, "over what is read")
     assert fovea("new", "mlp", "-o", "no-colour.onnx").code == OK
     expect_failure(fovea("colorize", "no-colour.onnx", "in/grey.png"), INPUT, "colour is two numbers")
 

@@ -49,6 +49,7 @@ def check_set(path):
 
 
 SLIPS = [ # a file, the exit code, a part of the sentence
+    ('{"y_true": [[[0, 1]]], "y_pred": [[[0, 1]]], "ignore": -2}', 3, '"ignore" has to be'),
     ("[1, 2]", 3, '"y_true" is missing'),
     ("{", 3, "no JSON"),
     ('{"y_true": [0, 1]}', 3, '"scores" or "y_pred"'),
@@ -110,6 +111,21 @@ def check_slip(text, code, part):
     return []
 
 
+def check_masks():
+    """A class that no answer has still counts; what is ignored does not make a class; -1 ignores nothing."""
+    found = []
+    for ignore, truth, matrix in ((255, [0, 3, 255], [[1, 0, 0, 0], [0] * 4, [0] * 4, [1, 0, 0, 0]]),
+                                  (-1, [0, 1, 1], [[1, 0], [1, 1]])):
+        answers = {"y_true": [[truth]], "y_pred": [[[0, 0, 1]]], "ignore": ignore}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(answers, file)
+            file.flush()
+            done = run(file.name)
+        if done.returncode != 0 or json.loads(done.stdout)["confusion"] != matrix:
+            found.append(f"ignore {ignore}: exit {done.returncode}, {done.stderr.strip()!r} {done.stdout}")
+    return found
+
+
 def main():
     cases = [(text, check_slip(text, code, part)) for text, code, part in SLIPS]
     skipped = 0
@@ -127,6 +143,7 @@ def main():
     else:
         print("skipped  the sets of boxes: there is no", BOXES)
         skipped += 1
+    cases.append(("masks", check_masks()))
     cases.append(("other orders of classes and pictures", check_orders()))
     failed = 0
     for name, found in cases:

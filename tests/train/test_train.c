@@ -262,11 +262,81 @@ static void stops_at_infinity(void **state)
     fov_context_free(context);
 }
 
+/* ---- a rate is looked for ---------------------------------------------------------------------------------------- */
+
+struct own {
+    int orders, others;
+};
+
+static void own_order(void *user, int epoch, uint32_t *order, int64_t count)
+{
+    struct own *own = user;
+    (void)epoch;
+    own->orders++;
+    for (int64_t i = 0; i < count; i++) {
+        order[i] = (uint32_t)i;
+    }
+}
+
+static double own_rate(const fov_progress *progress, double scheduled, void *user)
+{
+    (void)progress;
+    (void)scheduled;
+    ((struct own *)user)->others++;
+    return 0.5;
+}
+
+static void own_plan(const fov_plan *plan, void *user)
+{
+    (void)plan;
+    ((struct own *)user)->others++;
+}
+
+/* The caller's callbacks get the caller's pointer or are not called; the rates are those of the test. */
+static void a_rate_is_found_beside_callbacks(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 1);
+    fov_dataset *digits = fov_dataset_open(context, "digits:96", FOV_TRAIN);
+    fov_model *model = fov_model_network(context, "mlp", NULL);
+    assert_fine(context, digits != NULL && model != NULL);
+    struct own own = {0};
+    fov_rate_curve curve;
+    const fov_train_options options = {.batch = 16, .order = own_order, .rate = own_rate, .on_plan = own_plan,
+                                       .user = &own};
+    const fov_rate_options range = {.from = 1e-4, .to = 1, .steps = 20};
+    assert_fine(context, fov_find_rate(model, digits, &options, &range, &curve) == FOV_OK);
+    assert_true(own.orders > 0);
+    assert_int_equal(own.others, 0);
+    for (int i = 1; i < curve.count; i++) {
+        assert_true(curve.rate[i] > curve.rate[i - 1]);
+    }
+    fov_rate_curve_free(&curve);
+    fov_model_free(model);
+    fov_dataset_free(digits);
+    fov_context_free(context);
+}
+
+/* The table of options states the library's defaults, not the command's. */
+static void the_table_states_defaults(void **state)
+{
+    (void)state;
+    for (int i = 0; i < fov_train_option_count(); i++) {
+        fov_train_option_info info = fov_train_option_at(i);
+        if (strcmp(info.name, "momentum") == 0) {
+            assert_non_null(strstr(info.otherwise, "0 for sgd"));
+        } else if (strcmp(info.name, "schedule") == 0) {
+            assert_string_equal(info.otherwise, "constant");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns_digits), cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(batches_and_memory),
         cmocka_unit_test(refusals),      cmocka_unit_test(frozen_stay),           cmocka_unit_test(stops_at_infinity),
+        cmocka_unit_test(a_rate_is_found_beside_callbacks), cmocka_unit_test(the_table_states_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

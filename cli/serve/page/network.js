@@ -13,7 +13,7 @@ export function open(panel, shared) {
 }
 
 const bytes = size => size < 1024 ? `${size} B` : size < 1048576 ? `${(size / 1024).toFixed(1)} KiB` : `${(size / 1048576).toFixed(1)} MiB`;
-const shapeOf = shape => shape.map(size => (size === 'N' ? 'N' : size)).join(' × ');
+const shapeOf = shape => shape.join(' × ');
 
 async function build() {
   root.replaceChildren(make('h1', {}, text('networkTitle')), make('p', { class: 'lead' }, text('networkLead')));

@@ -4,13 +4,14 @@
 import { ask, askJson, chart, count, make, percent, say, short, showError, token } from './common.js';
 import { text } from './texts.js';
 
-let root, state, chosen, runs, watching;
+let root, state, chosen, runs, streams, watching;
 
 export function open(panel, shared) {
   root = panel;
   state = shared;
   chosen = new Set();
   runs = new Map();
+  streams = new Map(); // of each run that is followed, what ends its stream
   build();
 }
 export function enter() { build(); }
@@ -37,28 +38,35 @@ async function build() {
   const charts = make('div', { class: 'card' });
   const boxes = list.runs.map(name => {
     const box = make('input', { type: 'checkbox', checked: chosen.has(name) });
-    box.onchange = () => { if (box.checked) { chosen.add(name); follow(name, charts, signal); } else chosen.delete(name); draw(charts); };
+    box.onchange = () => { if (box.checked) { chosen.add(name); follow(name, charts, signal); } else { chosen.delete(name); streams.get(name)?.abort(); } draw(charts); };
     return make('li', {}, make('label', {}, box, name));
   });
   root.append(make('div', { class: 'card' }, make('ul', { class: 'runlist' }, boxes)), charts);
   for (const name of chosen) follow(name, charts, signal);
 }
 
-// Reads the run's stream of new rows until the signal aborts it, when the tab is left.
-async function follow(name, charts, signal) {
+// Reads the run's stream of new rows until the run is no longer chosen, or `left` says that the tab was left. A run has
+// one stream at a time.
+async function follow(name, charts, left) {
+  const own = new AbortController(), { signal } = own;
+  streams.get(name)?.abort();
+  streams.set(name, own);
+  left.addEventListener('abort', () => own.abort());
   try {
-    runs.set(name, await askJson('/api/runs/' + encodeURIComponent(name)));
+    const run = await askJson('/api/runs/' + encodeURIComponent(name));
     if (signal.aborted) return;
+    runs.set(name, run);
     draw(charts);
     const response = await ask('/api/runs/events/' + encodeURIComponent(name), undefined, signal);
+    if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parts = { rows: false, steps: false };
     let rest = '';
-    for (let part = await reader.read(); !part.done && chosen.has(name); part = await reader.read()) {
+    for (let part = await reader.read(); !part.done && !signal.aborted; part = await reader.read()) {
       rest += part.value;
       const events = rest.split('\n\n');
       rest = events.pop();
-      for (const event of events) take(runs.get(name), event, parts);
+      for (const event of events) take(run, event, parts);
       if (events.length) draw(charts);
     }
     reader.cancel();

@@ -20,6 +20,7 @@ const table = {
   example: ['Example', '示例'],
   answer: ['Answer', '答案'], answers: ['Answers', '答案'],
   noInk: ['Nothing is drawn on this picture: what follows is what the network makes of an empty one.', '这张图上没有笔迹：下面是网络对空白图的回答。'],
+  noBox: ['no box', '没有找到框'],
   nothingYet: ['The answer appears here.', '答案会显示在这里。'],
   queue: ['waited', '等待'], decode: ['decoded', '解码'], net: ['network', '网络'], total: ['in all', '总共'],
   copy: ['Copy', '复制'], copied: ['Copied', '已复制'],

@@ -4,7 +4,7 @@ import { ask, askJson, bytesOf, chooseFiles, classColour, fileOf, icon, make, pe
 import { text } from './texts.js';
 import { drawingBoard } from './board.js';
 
-let state, root, stage, answers, way, stream;
+let state, root, stage, answers, stream;
 
 export function open(panel, shared) {
   state = shared;
@@ -34,7 +34,6 @@ export function open(panel, shared) {
 export function leave() { stopCamera(); }
 
 function choose(name) {
-  way = name;
   stopCamera();
   for (const button of root.querySelectorAll('.group button')) button.setAttribute('aria-pressed', button.id === 'way-' + name);
   stage.classList.remove('full');
@@ -117,6 +116,11 @@ function rowsOf(answer) {
   });
 }
 
+// A row for each box of a detector, else for each class or value.
+function listOf(answer) {
+  return answer.boxes ? answer.boxes.map(box => ({ index: box.class, name: box.name, share: box.score, label: percent(box.score) })) : rowsOf(answer);
+}
+
 function bars(rows, colours) {
   return make('ol', { class: 'bars' }, rows.map(row => {
     const fill = make('div', { class: 'fill' });
@@ -134,16 +138,15 @@ function times(answer) {
 }
 
 function shellLine(name) {
-  const line = `curl --data-binary @${/^[\w.-]+$/.test(name) ? name : `'${name}'`} '${location.origin}/api/predict?${query({ model: state.model.name })}'`;
+  const line = `curl --data-binary @${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`} '${location.origin}/api/predict?${query({ model: state.model.name })}'`;
   const button = make('button', { type: 'button', class: 'quiet' }, text('copy'));
   button.onclick = async () => { await navigator.clipboard.writeText(line).catch(() => {}); button.textContent = text('copied'); say(text('copied')); };
   return [make('p', { class: 'small' }, text('fromShell')), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line), button)];
 }
 
 function showAnswer(answer, name) {
-  const rows = rowsOf(answer), boxes = answer.boxes || [];
-  const list = boxes.length ? boxes.map(box => ({ index: box.class, name: box.name, share: box.score, label: percent(box.score) })) : rows;
-  answers.replaceChildren(...(answer.note ? [make('p', { class: 'note' }, text('noInk'))] : []), bars(list, Boolean(answer.mask || boxes.length)), times(answer), make('hr', { hidden: true }), ...shellLine(name));
+  const list = listOf(answer);
+  answers.replaceChildren(...(answer.note ? [make('p', { class: 'note' }, text('noInk'))] : []), bars(list, Boolean(answer.mask || answer.boxes)), times(answer), ...shellLine(name));
   if (answer.note) say(text('noInk'));
   else if (list.length) say(text('said', { name: list[0].name, value: list[0].label }));
 }
@@ -180,6 +183,7 @@ function drawOver({ picture, over }, answer) {
 
 // ---- several --------------------------------------------------------------------------------------------------------
 
+// A row for each file; of a detector, for each box of a file.
 async function predictAll(files) {
   const body = make('tbody'), done = [];
   const button = make('button', { type: 'button', class: 'quiet', disabled: true, onclick: () => saveCsv(done) }, text('csv'));
@@ -187,17 +191,20 @@ async function predictAll(files) {
     make('table', {}, make('thead', {}, make('tr', {}, make('th', { scope: 'col' }, text('file')), make('th', { scope: 'col', class: 'text' }, text('answer')), make('th', { scope: 'col' }, text('share')))), body)),
   make('p', {}), button);
   for (const file of files) {
-    const row = { file: file.name, name: '', label: '' };
+    let list;
     try {
       const answer = await askJson('/api/predict?' + query({ model: state.model.name }), file);
-      Object.assign(row, rowsOf(answer)[0], { file: file.name });
+      list = answer.boxes ? listOf(answer) : listOf(answer).slice(0, 1);
       state.picture = file;
       state.pictureName = file.name;
     } catch (problem) {
-      row.name = problem.message;
+      list = [{ name: problem.message, label: '' }];
     }
-    done.push(row);
-    body.append(make('tr', {}, make('td', {}, row.file), make('td', { class: 'text' }, row.name), make('td', {}, row.label)));
+    for (const one of list.length ? list : [{ name: text('noBox'), label: '' }]) {
+      const row = { ...one, file: file.name };
+      done.push(row);
+      body.append(make('tr', {}, make('td', {}, row.file), make('td', { class: 'text' }, row.name), make('td', {}, row.label)));
+    }
   }
   button.disabled = false;
   say(`${done.length} ${text('answers')}`);
