@@ -58,7 +58,8 @@ typedef struct fov_letterbox {
 /** `centred`: equal borders on either side, and sizes rounded; else borders at right and bottom only, and sizes rounded
  *  down (in integers, since floor(v x (S / L)) in floating point is one pixel too small now and then). */
 FOV_API fov_letterbox fov_letterbox_of(int width, int height, int target_width, int target_height, bool centred);
-/** A point of the picture, in pixels, to a point of the area; fov_letterbox_back: the inverse. */
+/** A point of the picture, in pixels, to a point of the area; fov_letterbox_back: the inverse, (0, 0) where the scale
+ *  is 0. */
 FOV_API void fov_letterbox_map(const fov_letterbox *letterbox, const double point[2], double mapped[2]);
 FOV_API void fov_letterbox_back(const fov_letterbox *letterbox, const double mapped[2], double point[2]);
 

@@ -197,6 +197,10 @@ static void letterbox_of_an_oblong(void **state)
     assert_true(box.width == 32 && box.height == 32 && box.left == 16 && box.right == 16 && box.top == 0);
     box = fov_letterbox_of(1, 5000, 416, 416, false); // a line keeps a pixel
     assert_true(box.width == 1 && box.height == 416 && box.right == 415);
+    box = fov_letterbox_of(0, 10, 64, 64, true); // no picture: no point of it
+    double point[2] = {5, 5};
+    fov_letterbox_back(&box, (double[]){3, 4}, point);
+    assert_true(box.scale == 0 && point[0] == 0 && point[1] == 0);
 }
 
 static int open_context(void **state)

@@ -164,6 +164,10 @@ static void test_what_cannot_be_stated(void **state)
     says(context, fov_model_set_meaning(model, x, FOV_MEANING_VALUES), FOV_E_USAGE, "outputs");
     says(context, fov_model_set_meaning(model, y, (fov_meaning)7), FOV_E_USAGE, "one of six");
     says(context, fov_model_set_meaning(model, y, FOV_MEANING_MAP), FOV_E_SHAPE, "no map");
+    fov_value map = fov_model_output_at(model, 2);
+    says(context, fov_model_set_meaning(model, map, FOV_MEANING_LOGITS), FOV_E_SHAPE, "not a row of scores");
+    says(context, fov_model_set_meaning(model, map, FOV_MEANING_SOFTMAX), FOV_E_SHAPE, "not a row of scores");
+    says(context, fov_model_set_meaning(model, map, FOV_MEANING_SIGMOID), FOV_E_SHAPE, "not a row of scores");
     assert_int_equal(fov_model_output_count(model), 3); /* as it was */
     assert_string_equal(fov_value_name(g, fov_model_output(model)), "logits");
     fov_model_free(model);

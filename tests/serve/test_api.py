@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -207,6 +208,11 @@ def test_health_and_documents():
             assert operation["summary"] and "200" in operation["responses"], path
     status, head, data = s.ask("GET", "/metrics")
     assert status == 200 and b"fovea_jobs_total{worker=\"answer\"}" in data
+    groups = [None]  # all lines of a metric behind its TYPE line, in one group
+    for line in data.decode().splitlines():
+        name = line.split()[2] if line.startswith("# TYPE ") else re.match(r"\w+", line)[0]
+        assert name == groups[-1] or (line.startswith("# TYPE ") and name not in groups), line
+        groups.append(name)
     status, head, data = s.ask("GET", "/")
     assert status == 200 and b"<!doctype html>" in data
     assert "'unsafe-inline'" not in head["Content-Security-Policy"]
@@ -227,6 +233,30 @@ def test_explain():
     assert abs(total["sum"] - total["result"]) < 1e-4
     assert s.json("GET", f"/api/filters?model=best&layer={convolution}")["filters"] == 6
     s.json("POST", "/api/sum?model=best&layer=nothing", png(28, 28, 99), code=400)
+
+
+def test_explain_a_box():
+    """?class= of a detector is a class, not the number of a box, as `fovea explain --class` has it."""
+    server()
+    subprocess.run([FOVEA, "new", "yolox-nano", "--classes", "3", "--input", "3x64x64", "--seed", "3", "-o", "boxes.onnx"],
+                   capture_output=True, check=True)
+    s = Server("boxes.onnx")
+    picture = png(64, 64, 30, 2)
+    with open("boxes.png", "wb") as file:
+        file.write(picture)
+    try:
+        for number in range(3):
+            done = subprocess.run([FOVEA, "explain", "boxes.onnx", "boxes.png", "--class", str(number), "--json", "--methods",
+                                   "gradcam"], capture_output=True, text=True, check=False)
+            status, _, data = s.ask("POST", f"/api/explain?methods=gradcam&class={number}", picture)
+            assert (status == 200) == (done.returncode == 0) and status in (200, 422), (number, status, done.stderr)
+            if status == 200:
+                wanted, answer = json.loads(done.stdout), json.loads(data)
+                assert answer["class"] == wanted["class"] == number, (number, answer["class"], wanted["class"])
+                assert abs(answer["score"] - wanted["score"]) < 1e-4 * abs(wanted["score"]), number
+        s.json("POST", "/api/explain?methods=gradcam&class=3", picture, code=400)
+    finally:
+        assert s.stop()[0] == 0
 
 
 def test_lessons_and_drawings():
@@ -473,6 +503,33 @@ def test_keep():
         assert s.stop()[0] == 0
 
 
+def test_keep_writes_nothing_over():
+    """A kept picture that cannot be read any more keeps its file; one that cannot be kept is not taken."""
+    server()
+    words = ("net.onnx", "--backbone", "net.onnx", "--keep", "few")
+    s = Server(*words)
+    for i in range(3):
+        s.json("POST", "/api/teach/picture?class=dark", png(64, 64, 5 + i))
+    assert s.stop()[0] == 0
+    with open("few/dark/00001.png", "wb") as file:
+        file.write(b"broken")
+    with open("few/dark/00003.png", "rb") as file:
+        third = file.read()
+    s = Server(*words)
+    try:
+        s.json("POST", "/api/teach/picture?class=dark", png(64, 64, 90))
+        assert sorted(os.listdir("few/dark")) == [f"0000{i}.png" for i in range(1, 5)], os.listdir("few/dark")
+        with open("few/dark/00003.png", "rb") as file:
+            assert file.read() == third
+        with open("few/light", "w", encoding="utf-8"):
+            pass  # a file where a folder is needed
+        s.json("POST", "/api/teach/picture?class=light", png(64, 64, 200), code=500)
+        state = s.json("GET", "/api/teach")
+        assert [(c["name"], c["pictures"]) for c in state["classes"]] == [("dark", 3)], state
+    finally:
+        s.stop()
+
+
 # ---- ends ------------------------------------------------------------------------------------------------------------
 
 
@@ -531,6 +588,32 @@ def test_end():
     thread.join()
     assert code == 0 and problem == "", (code, problem)
     assert result == [200], result
+
+
+def test_names_of_models():
+    server()
+    for name in ("a-2.onnx", "b/a.onnx", "c/a.onnx", "d/a.onnx"):
+        os.makedirs(os.path.dirname("named/" + name), exist_ok=True)
+        shutil.copy("net.onnx", "named/" + name)
+    s = Server("named/a-2.onnx", "named/b/a.onnx", "named/c/a.onnx", "named/d/a.onnx")
+    try:
+        assert [m["name"] for m in s.json("GET", "/api/models")["models"]] == ["a-2", "a", "a-3", "a-4"]
+    finally:
+        assert s.stop()[0] == 0
+
+
+def test_end_of_teaching():
+    """Trainings that wait when the server is told to stop do not begin."""
+    server()
+    s = Server("net.onnx", "--backbone", "net.onnx")
+    for i in range(40):
+        s.json("POST", f"/api/teach/picture?class={'light' if i % 2 else 'dark'}", png(64, 64, 40 + 4 * i))
+    for _ in range(4):
+        threading.Thread(target=ignore, args=(s.ask, "POST", "/api/teach/train?epochs=200", b"x"), daemon=True).start()
+    while not s.json("GET", "/api/teach")["training"]:
+        time.sleep(0.02)
+    time.sleep(0.3)  # the others are queued
+    assert s.stop()[0] == 0
 
 
 def test_slips():

@@ -87,6 +87,7 @@ static void test_names(void **state)
     (void)state;
     char many[2048];
     fov_context *c = fov_context_create(NULL);
+    is_refused(c, fov_mlperf_tiny(c, "vgg16", NULL, NULL), "resnet8 and ds_cnn");
     is_refused(c, fov_alexnet(c, true, "no=1", NULL), "alexnet@paper");
     is_refused(c, fov_zfnet(c, "no=1", NULL), "zfnet");
     is_refused(c, fov_vgg(c, 19, true, "no=1", NULL), "vgg19_bn");
