@@ -116,9 +116,9 @@ def test_resume_hears_what_is_typed_by_name():
 
 def test_config_of_a_run_with_words():
     """What config.json keeps as -1 was a word: full, none."""
-    assert train("words", "--model", "mlp", "--batch", "full", "--loader-threads", "none", data="digits:60").code == OK
-    assert fovea("train", "--config", "words/config.json", "--out", "again").code == OK
-    kept = json.load(open("again/config.json", encoding="utf-8"))
+    assert train("worded", "--model", "mlp", "--batch", "full", "--loader-threads", "none", data="digits:60").code == OK
+    assert fovea("train", "--config", "worded/config.json", "--out", "worded-again").code == OK
+    kept = json.load(open("worded-again/config.json", encoding="utf-8"))
     assert kept["batch"] == kept["loader_threads"] == -1, kept
 
 
