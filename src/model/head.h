@@ -16,6 +16,7 @@ struct head {
     struct graph_change changes[HEAD_CHANGES];
     int count;
     int layer;   /**< id of the weight of the first head layer found; 0: not found yet */
+    int looks;   /**< at values, so far: a graph that joins the same values again and again has too many */
     bool rarely; /**< initialise biases so that new classes start with a low probability (detectors) */
     struct {
         int64_t *at, was;

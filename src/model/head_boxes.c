@@ -6,7 +6,7 @@
 #include "model/boxes_form.h"
 #include <string.h>
 
-enum { BOX_NUMBERS = 5, DEPTH = 64 };
+enum { BOX_NUMBERS = 5, DEPTH = 64, MOST_LOOKS = 16384 };
 
 int head_box_classes(const fov_model *model, const fov_graph *graph, int output)
 {
@@ -37,7 +37,7 @@ static int find(struct head *head, int id, int depth)
 {
     const fov_graph *graph = head->model->graph;
     const struct value *value = graph_value(graph, id);
-    if (value->kind != VALUE_RESULT || depth > DEPTH) {
+    if (value->kind != VALUE_RESULT || depth > DEPTH || head->looks++ > MOST_LOOKS) {
         return FOV_OK;
     }
     const struct node *node = &graph->nodes[value->node];

@@ -4,12 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-int class_tally_create(struct class_tally *tally, const struct model_scores *scores, struct memory *memory,
-                   struct error *error)
+int class_tally_create(struct class_tally *tally, const struct model_scores *scores, bool confusion,
+                       struct memory *memory, struct error *error)
 {
     size_t cells;
     int classes = scores->classes;
     *tally = (struct class_tally){.scores = *scores, .classes = classes};
+    if (!confusion) {
+        return FOV_OK;
+    }
     if (!size_multiply((size_t)classes, (size_t)classes, &cells)) {
         return error_set(error, FOV_E_MEMORY, "a confusion matrix of %d classes does not fit memory", classes);
     }

@@ -14,11 +14,12 @@ struct class_tally {
     int classes;
     int64_t count, correct, correct5;
     double loss;        /**< sum over samples of the cross-entropy; independent scores: of the mean binary one */
-    int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: a report has taken it over */
+    int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: not counted, or taken over by a report */
 };
 
-int class_tally_create(struct class_tally *tally, const struct model_scores *scores, struct memory *memory,
-                   struct error *error);
+/** `confusion`: the confusion matrix is counted, too. */
+int class_tally_create(struct class_tally *tally, const struct model_scores *scores, bool confusion,
+                       struct memory *memory, struct error *error);
 void class_tally_free(struct class_tally *tally, struct memory *memory);
 void class_tally_reset(struct class_tally *tally);
 /** rows [count, scores.count]: logits, or probabilities where scores.is_probable; labels [count] in

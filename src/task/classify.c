@@ -136,7 +136,7 @@ static int tally_open(struct task_tally *tally, struct error *error)
         return FOV_E_MEMORY;
     }
     *state = (struct classify_tally){.kept = {.count = 0}};
-    int status = class_tally_create(&state->counts, &tally->scores, memory, error);
+    int status = class_tally_create(&state->counts, &tally->scores, tally->reports, memory, error);
     return status == FOV_OK && tally->keeps_answers
                ? kept_open_classes(&state->kept, (int64_t)tally->use->data->count, tally->scores.classes, memory, error)
                : status;

@@ -81,6 +81,7 @@ struct task_tally {
     const struct task_use *use;
     struct model_scores    scores; /**< how to interpret the outputs */
     struct memory         *memory;
+    bool                   reports; /**< tally_report will be called: figures alone need less memory */
     bool                   keeps_answers; /**< the report shall have metrics */
     int64_t                count; /**< samples */
     double                 loss;  /**< sum over samples */

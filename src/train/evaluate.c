@@ -17,6 +17,7 @@ static int open_tally(struct evaluator *evaluator, const struct evaluated *what,
     evaluator->tally = (struct task_tally){.use = &evaluator->use,
                                            .scores = what->scores.logits.id != 0 ? what->scores : evaluator->use.scores,
                                            .memory = evaluator->context->memory,
+                                           .reports = what->reports,
                                            .keeps_answers = keeps_answers};
     return evaluator->use.task->tally_open(&evaluator->tally, error);
 }
@@ -247,7 +248,8 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
         return error_set(error, FOV_E_USAGE, "a batch of %d samples", options->batch);
     }
     double begin = clock_seconds();
-    const struct evaluated what = {.model = model, .graph = model->graph, .input = model->input};
+    const struct evaluated what = {
+        .model = model, .graph = model->graph, .input = model->input, .reports = true};
     int status = evaluator_create(&evaluator, &what, data, options, error);
     if (status == FOV_E_MEMORY) {
         int64_t batch = evaluator.batch;

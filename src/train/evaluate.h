@@ -34,6 +34,7 @@ struct evaluated {
     fov_value input;
     struct model_scores scores; /**< of the graph; .logits.id 0: those that the task finds in the model */
     const struct task_use *learned; /**< the training task, when a run validates; else NULL */
+    bool reports; /**< a report is asked for, not figures alone */
 };
 
 /** Options as in fov_evaluate_options. The caller calls evaluator_free, after a failure too. */

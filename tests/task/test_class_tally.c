@@ -47,7 +47,7 @@ static void counting(void **state)
     struct class_tally tally;
     struct error error = {0};
     const struct model_scores scores = {.count = 7, .classes = 7};
-    assert_int_equal(class_tally_create(&tally, &scores, memory, &error), FOV_OK);
+    assert_int_equal(class_tally_create(&tally, &scores, true, memory, &error), FOV_OK);
     class_tally_add(&tally, &logits[0][0], labels, 1);
     close_to(tally.loss, log(7.0));
     class_tally_add(&tally, &logits[1][0], labels + 1, 3);
@@ -65,6 +65,14 @@ static void counting(void **state)
     class_tally_reset(&tally);
     assert_int_equal(tally.count, 0);
     assert_int_equal(tally.confusion[1 * 7 + 1], 0);
+    class_tally_free(&tally, memory);
+    /* Figures alone need no matrix, which 100,000 classes would have no memory for. */
+    static float row[100000] = {[7] = 1};
+    const struct model_scores many = {.count = 100000, .classes = 100000};
+    assert_int_equal(class_tally_create(&tally, &many, false, memory, &error), FOV_OK);
+    class_tally_reset(&tally);
+    assert_int_equal(class_tally_add(&tally, row, (const int32_t[]){7}, 1), 1);
+    assert_true(tally.correct == 1 && tally.confusion == NULL);
     class_tally_free(&tally, memory);
     memory_destroy(memory);
 }
