@@ -270,6 +270,34 @@ static void test_weights_refused(void **state)
     fov_model_free(model);
 }
 
+/** A parameter whose name is long is found in the file, and not listed among those that are missing. */
+static void test_long_names(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const ends[] = {"there", "elsewhere"};
+    char name[301] = "";
+    memset(name, 'n', sizeof name - 1);
+    for (int i = 0; i < 2; i++) {
+        fov_model *model = fov_model_create(fixture->context);
+        fov_graph *g = fov_model_graph(model);
+        fov_value x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 4));
+        fov_value y = fov_dense(g, x, .units = 3, .name = name);
+        y = fov_dense(g, y, .units = 2, .no_bias = true, .name = ends[i]);
+        CHECK(fixture, fov_model_set_input_output(model, x, y));
+        if (i == 0) {
+            CHECK(fixture, fov_model_save_weights(model, fixture->weights));
+        } else {
+            assert_int_equal(fov_model_load_weights(model, fixture->weights), FOV_E_INPUT);
+            const char *said = fov_error(fixture->context);
+            if (strstr(said, "1 parameter of the model is missing: \"elsewhere.weight\"") == NULL) {
+                fail_msg("%s", said);
+            }
+            fov_error_clear(fixture->context);
+        }
+        fov_model_free(model);
+    }
+}
+
 /* ---- beside the graph -------------------------------------------------------------------------------------------- */
 
 static void test_class_names(void **state)
@@ -459,7 +487,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),    TEST(test_networks_round_trip),
-        TEST(test_weights),       TEST(test_weights_refused),
+        TEST(test_weights),       TEST(test_weights_refused), TEST(test_long_names),
         TEST(test_class_names),   TEST(test_bad_preprocessing),
         TEST(test_load_refusals), TEST(test_every_allocation_fails),
         TEST(test_full_disk),     TEST(test_squeezenet),

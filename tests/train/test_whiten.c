@@ -127,6 +127,32 @@ static void filters_have_to_fit_the_pictures(void **state)
     fov_context_free(context);
 }
 
+/* The run's file of options is JSON whatever characters a name has. */
+static void texts_of_options_are_escaped(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    size_t size;
+    fov_context *context = test_context(1, 3);
+    fov_dataset *data = fov_dataset_open(context, "digits:60", FOV_TRAIN);
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "image", .shape = {4, {FOV_BATCH, 1, SIDE, SIDE}});
+    fov_value y = fov_conv2d(g, x, .filters = 4, .kernel = 2, .name = "a\"\\b");
+    y = fov_dense(g, fov_flatten(g, fov_global_avg_pool(g, y)), .units = 10);
+    assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
+    test_folder(folder);
+    const fov_train_options options = {.epochs = 1, .batch = 30, .whiten = "a\"\\b.weight", .directory = folder};
+    assert_fine(context, fov_train_opt(model, data, &options) == FOV_OK);
+    char *json = test_read(test_path(path, folder, "config.json"), &size);
+    assert_non_null(strstr(json, "\"whiten\": \"a\\\"\\\\b.weight\""));
+    free(json);
+    test_folder_remove(folder);
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
 static int stop_at_five(const fov_progress *progress, void *user)
 {
     (void)user;
@@ -280,7 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eigenvectors_rebuild_the_matrix), cmocka_unit_test(filters_whiten),
-        cmocka_unit_test(filters_have_to_fit_the_pictures),
+        cmocka_unit_test(filters_have_to_fit_the_pictures), cmocka_unit_test(texts_of_options_are_escaped),
         cmocka_unit_test(whitened_runs_go_on),             cmocka_unit_test(slips_are_said),
         cmocka_unit_test(rates_hold_in_their_epochs),      cmocka_unit_test(views_are_averaged),
     };
