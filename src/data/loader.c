@@ -3,6 +3,7 @@
  * thread; only larger pictures decoded from files can make them grow. */
 #include "data/loader.h"
 #include "data/cache.h"
+#include "data/pictures.h"
 #include <pthread.h>
 #include <stdio.h>
 
@@ -353,17 +354,7 @@ int loader_preprocess(struct fov_context *context, const fov_image *image, const
     struct preparer preparer = {.resized = NULL};
     struct prepared prepared;
     int status = preparation_open(&preparation, context, options, error);
-    bool has_channels = image->channels == 1 || image->channels == 3 || image->channels == 4;
-    if (status == FOV_OK && image->pixels == NULL) {
-        status = error_set(error, FOV_E_USAGE, "a picture has no pixels (NULL)");
-    }
-    if (status == FOV_OK && (!has_channels || image->height < 1 || image->width < 1)) {
-        status = error_set(error, FOV_E_USAGE,
-                           "a picture of height %d and width %d with %d channels: sizes are 1 and more, channels 1, 3 "
-                           "or 4",
-                           image->height, image->width, image->channels);
-    }
-    status = status == FOV_OK ? image_check_size((uint64_t)image->height, (uint64_t)image->width, error) : status;
+    status = status == FOV_OK ? pictures_check(image, error) : status;
     const struct sample sample = {.picture = {.height = image->height,
                                               .width = image->width,
                                               .channels = image->channels,

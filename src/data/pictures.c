@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions on pictures (fovea/dataset.h): decode a file, save pixels as PNG or GIF. src/image has the
  * formats. */
+#include "data/pictures.h"
 #include "base/arithmetic.h"
 #include "device/context.h"
 #include "image/image.h"
-#include <fovea/dataset.h>
 #include <fovea/generate.h>
 #include <fovea/memory.h>
+
+int pictures_check(const fov_image *picture, struct error *error)
+{
+    bool has_channels = picture->channels == 1 || picture->channels == 3 || picture->channels == 4;
+    if (picture->pixels == NULL) {
+        return error_set(error, FOV_E_USAGE, "a picture has no pixels (NULL)");
+    }
+    if (!has_channels || picture->height < 1 || picture->width < 1) {
+        return error_set(error, FOV_E_USAGE,
+                         "a picture of height %d and width %d with %d channels: sizes are 1 and more, channels 1, 3 "
+                         "or 4",
+                         picture->height, picture->width, picture->channels);
+    }
+    return image_check_size((uint64_t)picture->height, (uint64_t)picture->width, error);
+}
 
 static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
 {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD = 256, MOST_CLASSES = 10000, MOST_NUMBERS = 20000 };
+enum { MOST_CLASSES = 10000, MOST_NUMBERS = 20000 };
 
 /* ---- labels ------------------------------------------------------------------------------------------------------ */
 

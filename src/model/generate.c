@@ -4,6 +4,7 @@
 #include "model/generate.h"
 #include "base/arithmetic.h"
 #include "base/random.h"
+#include "data/pictures.h"
 #include "model/range.h"
 #include <fovea/generate.h>
 #include <math.h>
@@ -222,7 +223,7 @@ int fov_generate_opt(fov_model *model, const fov_generate_options *options, fov_
 int fov_pictures_save_png(fov_context *context, const fov_image *pictures, int count, int across, const char *path)
 {
     if (context == NULL || pictures == NULL || path == NULL) {
-        return call_refuse(context != NULL ? context : NULL, "fov_pictures_save_png: context, pictures or path is NULL");
+        return call_refuse(context, "fov_pictures_save_png: context, pictures or path is NULL");
     }
     call_fresh(context);
     struct error *error = &context->error;
@@ -233,6 +234,12 @@ int fov_pictures_save_png(fov_context *context, const fov_image *pictures, int c
         return error_set(error, FOV_E_USAGE, "a sheet of %d pictures, %d in a row", count, across);
     }
     const fov_image *first = &pictures[0];
+    for (int i = 0; i < count; i++) {
+        if (pictures_check(&pictures[i], error) != FOV_OK) {
+            error_prefix(error, "number %d", i + 1);
+            return (int)error->status;
+        }
+    }
     across = across == 0 ? (int)ceil(sqrt(count)) : across < count ? across : count;
     int64_t width = (int64_t)across * (first->width + GAP) - GAP;
     int64_t height = (int64_t)((count + across - 1) / across) * (first->height + GAP) - GAP;

@@ -4,6 +4,7 @@
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "data/pictures.h"
 #include "image/draw.h"
 #include "task/class_tally.h"
 #include "task/task.h"
@@ -152,7 +153,7 @@ static int draw_boxes(struct fov_context *context, const fov_answer *answer, con
 {
     enum { SMALLEST_SIDE_FOR_TWO = 320, PIXELS_FOR_ONE_MORE = 500 };
     struct error *error = &context->error;
-    if (picture == NULL || picture->pixels == NULL) {
+    if (picture == NULL) {
         return error_set(error, FOV_E_USAGE, "boxes are drawn over a picture: it is missing");
     }
     size_t pixels = (size_t)picture->height * (size_t)picture->width;
@@ -176,11 +177,17 @@ static int draw(struct fov_context *context, const fov_answer *answer, const fov
     struct error *error = &context->error;
     const fov_image *from = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
     *drawn = (fov_image){.height = 0};
+    if (picture != NULL && pictures_check(picture, error) != FOV_OK) {
+        return (int)error->status;
+    }
     if (answer->boxes != NULL) {
         return draw_boxes(context, answer, picture, drawn);
     }
     if (from->pixels == NULL) {
         return error_set(error, FOV_E_USAGE, "an answer of numbers (task %s) cannot be drawn", answer->task);
+    }
+    if (from == &answer->picture && pictures_check(from, error) != FOV_OK) {
+        return (int)error->status;
     }
     if (from == &answer->mask && picture != NULL &&
         (picture->height != from->height || picture->width != from->width)) {

@@ -2,6 +2,7 @@
 /* Style transfer with two plans. The first computes the Gram matrices of the style picture, once; the second computes,
  * at each step, the losses of the picture being optimised and their gradient with respect to its pixels. */
 #include "base/arithmetic.h"
+#include "data/pictures.h"
 #include "image/image.h"
 #include "image/resize.h"
 #include "task/perceptual.h"
@@ -359,6 +360,8 @@ int fov_style_opt(fov_model *network, const fov_image *content, const fov_image 
         status = error_set(s.error, FOV_E_USAGE, "%d steps for %d pixels (at least 1, and %d)", s.options.steps,
                            s.options.size, LEAST_SIDE);
     }
+    status = status == FOV_OK ? pictures_check(content, s.error) : status;
+    status = status == FOV_OK ? pictures_check(style, s.error) : status;
     status = status == FOV_OK ? prepare(&s, content, style) : status;
     status = status == FOV_OK ? run_search(&s) : status;
     if (status == FOV_OK) {

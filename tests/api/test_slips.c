@@ -143,6 +143,31 @@ static void sessions_refuse_slips(void **state)
 }
 
 /* Enumerations beyond their last, numbers that are none; and what failed once is forgotten by the next call. */
+/* Pictures without pixels, without area, or with channels that there are not. */
+static void refuse_pictures(fov_context *context, fov_model *model)
+{
+    static uint8_t pixels[4 * 8 * 8], mask[8 * 8];
+    static const struct {
+        int height, width, channels;
+    } sizes[] = {{8, 8, 3}, {0, 8, 3}, {8, 0, 3}, {-8, 8, 3}, {8, -8, 1}, {8, 8, 0}, {8, 8, 2}, {8, 8, -3}, {8, 8, 7}};
+    const fov_answer answer = {.mask = {.height = 8, .width = 8, .channels = 1, .pixels = mask}};
+    const fov_image good = {.height = 8, .width = 8, .channels = 3, .pixels = pixels};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const fov_image bad = {sizes[i].height, sizes[i].width, sizes[i].channels, i == 0 ? NULL : pixels, NULL};
+        fov_image made;
+        float result[10];
+        assert_int_equal(fov_pictures_save_png(context, &bad, 1, 0, "/nowhere/sheet.png"), FOV_E_USAGE);
+        expect(fov_error(context), i == 0 ? "number 1: a picture has no pixels" : "sizes are 1 and more");
+        assert_int_equal(fov_pictures_save_gif(context, &bad, 1, 0, 0, "/nowhere/film.gif"), FOV_E_USAGE);
+        assert_int_equal(fov_answer_draw(context, &answer, &bad, &made), FOV_E_USAGE);
+        assert_int_equal(fov_answer_draw(context, &(fov_answer){.picture = bad}, NULL, &made), FOV_E_USAGE);
+        assert_int_equal(fov_style_opt(model, &bad, &good, NULL, &made), FOV_E_USAGE);
+        assert_int_equal(fov_style_opt(model, &good, &bad, NULL, &made), FOV_E_USAGE);
+        assert_int_equal(fov_predict_image(model, &bad, result, 10), FOV_E_USAGE);
+        assert_int_equal(fov_model_see(model, &bad, &made), FOV_E_USAGE);
+    }
+}
+
 static void other_rooms_refuse_slips(void **state)
 {
     (void)state;
@@ -166,6 +191,7 @@ static void other_rooms_refuse_slips(void **state)
     assert_int_equal(fov_filter_kernel(context, "sobel-x", weights, &rows, NULL), FOV_E_USAGE);
     expect(fov_error(context), "fov_filter_kernel: name, weights, rows or columns is NULL");
     fov_model *model = fov_model_network(context, "lenet5", NULL);
+    refuse_pictures(context, model);
     assert_int_equal(fov_model_set_layout(model, (fov_layout)7), FOV_E_USAGE);
     expect(fov_error(context), "no layout 7");
     fov_model_free(model);
