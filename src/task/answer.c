@@ -123,9 +123,11 @@ static void draw_mask(const fov_answer *answer, const fov_image *picture, uint8_
     }
 }
 
+/* The nearest pixel; far outside of any picture for a coordinate that is not finite or too large. */
 static int nearest(double at)
 {
-    return (int)floor(at + 0.5);
+    const double most = 1e6;
+    return (int)floor(fmin(fmax(at, -most), most) + 0.5);
 }
 
 /* Draws a box and, on its class's colour, its name and score: above the box, or inside where there is no room above. */
@@ -137,7 +139,8 @@ static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int
     int x = nearest(box->x1), y = nearest(box->y1), height = DRAW_LETTER_HEIGHT * line;
     fov_class_colour(1 + box->index, rgb); /* colour 0 is black: a mask's background */
     draw_frame(on, x, y, nearest(box->x2), nearest(box->y2), line, rgb);
-    size_t used = text_append(label, sizeof label, 0, "%s", utf8_cut(name, sizeof name, box->name));
+    utf8_cut(name, sizeof name, box->name != NULL ? box->name : "");
+    size_t used = text_append(label, sizeof label, 0, "%s", name);
     if (!isnan(box->score)) { /* ground truth, which no detector has found, has no score */
         text_append(label, sizeof label, used, " %.0f%%", 100 * box->score);
     }

@@ -152,6 +152,12 @@ static void refuse_pictures(fov_context *context, fov_model *model)
     } sizes[] = {{8, 8, 3}, {0, 8, 3}, {8, 0, 3}, {-8, 8, 3}, {8, -8, 1}, {8, 8, 0}, {8, 8, 2}, {8, 8, -3}, {8, 8, 7}};
     const fov_answer answer = {.mask = {.height = 8, .width = 8, .channels = 1, .pixels = mask}};
     const fov_image good = {.height = 8, .width = 8, .channels = 3, .pixels = pixels};
+    fov_answer_box odd[] = {{.x1 = NAN, .y1 = 1, .x2 = 5, .y2 = 5, .score = NAN},
+                            {.x1 = -1e300, .y1 = -INFINITY, .x2 = 1e300, .y2 = INFINITY, .score = 0.5}};
+    fov_image drawn;
+    assert_int_equal(
+        fov_answer_draw(context, &(fov_answer){.boxes = odd, .box_count = 2}, &good, &drawn), FOV_OK);
+    fov_image_free(&drawn);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const fov_image bad = {sizes[i].height, sizes[i].width, sizes[i].channels, i == 0 ? NULL : pixels, NULL};
         fov_image made;
