@@ -158,6 +158,8 @@ static void sentences(void **state)
     assert_non_null(strstr(refusal("grid_sample", (const char *const[]){"mode", "linaer", NULL}), "one of "));
     assert_non_null(strstr(refusal("relu", (const char *const[]){"alpha", "1", NULL}), "has no options"));
     assert_non_null(strstr(refusal("grid_sample", NULL), "input grid is missing"));
+    assert_non_null(strstr(refusal("activation_gradient", (const char *const[]){"function", "relu", NULL}),
+                           "the derivative of relu needs the tensor saved"));
 }
 
 static void a_named_node_computes(void **state)
@@ -186,6 +188,36 @@ static void a_named_node_computes(void **state)
     fov_context_free(context);
 }
 
+/* Runs the node on x [count] alone, in double. */
+static void run_double(const char *name, const char *const *options, const double *x, double *y, int64_t count)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph *graph = fov_graph_create(context);
+    fov_value in = fov_input(graph, .name = "x", .shape = FOV_SHAPE(count), .dtype = FOV_F64);
+    fov_value out = fov_node_opt(graph, name, &in, 1, options);
+    fov_plan *plan = fov_plan_create(graph, &out, 1, NULL);
+    if (plan == NULL) {
+        fail_msg("%s", fov_error(context));
+    }
+    memcpy(fov_plan_data(plan, in), x, (size_t)count * sizeof *x);
+    assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+    memcpy(y, fov_plan_data(plan, out), (size_t)count * sizeof *y);
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+static void an_optional_input_may_be_left_out(void **state)
+{
+    const double x[] = {1.5, -2.5, 0.25};
+    double y[3];
+    (void)state;
+    run_double("activation_gradient", (const char *const[]){"function", "neg", NULL}, x, y, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(y[i] == -x[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +225,7 @@ int main(void)
         cmocka_unit_test(every_name_that_is_wrong_is_named),
         cmocka_unit_test(sentences),
         cmocka_unit_test(a_named_node_computes),
+        cmocka_unit_test(an_optional_input_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

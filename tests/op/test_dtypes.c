@@ -156,6 +156,37 @@ static void an_open_batch_stays_open(void **state)
     fov_context_free(context);
 }
 
+/* ---- small integers ---------------------------------------------------------------------------------------------- */
+
+/* Two neighbours share a scale and a zero point; the last block is shorter. */
+static void a_vector_has_blocks(void **state)
+{
+    fov_context  *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph    *graph   = fov_graph_create(context);
+    const uint8_t x[] = {10, 11, 12, 13, 14}, zero[] = {0, 12, 4};
+    const float   scale[] = {1.0F, 0.5F, 0.25F}, expected[] = {10.0F, 11.0F, 0.0F, 0.5F, 2.5F};
+    fov_value     in[3], y, again;
+    fov_plan     *plan;
+
+    (void)state;
+    in[0] = fov_input(graph, .name = "x", .shape = FOV_SHAPE(5), .dtype = FOV_U8);
+    in[1] = fov_constant(graph, NULL, FOV_F32, (fov_shape)FOV_SHAPE(3), scale);
+    in[2] = fov_constant(graph, NULL, FOV_U8, (fov_shape)FOV_SHAPE(3), zero);
+    y     = fov_node(graph, "dequantize_linear", in, 3, "axis", "0", "block_size", "2");
+    in[0] = y;
+    again = fov_node(graph, "quantize_linear", in, 3, "axis", "-1", "block_size", "2");
+    plan  = fov_plan_create(graph, (fov_value[]){y, again}, 2, NULL);
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    memcpy(fov_plan_data(plan, fov_find(graph, "x")), x, sizeof x);
+    assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+    assert_memory_equal(fov_plan_data(plan, y), expected, sizeof expected);
+    assert_memory_equal(fov_plan_data(plan, again), x, sizeof x);
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +194,7 @@ int main(void)
         cmocka_unit_test(statistics_keep_their_type),
         cmocka_unit_test(whole_numbers_keep_their_lowest_bits),
         cmocka_unit_test(an_open_batch_stays_open),
+        cmocka_unit_test(a_vector_has_blocks),
     };
     return cmocka_run_group_tests_name("dtypes", tests, NULL, NULL);
 }
