@@ -26,7 +26,9 @@ int optimiser_infer(const struct op_infer *infer)
 
     for (int i = GRADIENT; status == FOV_OK && i < rate_port(rule); i++) {
         if (is_there(&infer->in[i])) {
-            status = op_check_same_shape(infer, i, i == GRADIENT ? "gradient" : "state", PARAMETER, "parameter");
+            const char *name = i == GRADIENT ? "gradient" : "state";
+            status           = op_check_same_shape(infer, i, name, PARAMETER, "parameter");
+            status           = status ? status : op_check_same_dtype(infer, i, name, PARAMETER, "parameter");
         }
     }
     for (int k = 0; status == FOV_OK && k < rule->states; k++) {

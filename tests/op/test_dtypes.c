@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Element types. What sums weighted pixels or computes means refuses whole numbers with a sentence instead of cutting
- * its results to them; running statistics keep their own type; whole numbers become others by their bits, all 64. */
+/* Element types. What sums weighted pixels, computes means or renews weights refuses whole numbers with a sentence
+ * instead of cutting its results to them; running statistics keep their own type; whole numbers become others by their
+ * bits, all 64. */
 #include "harness.h"
 #include <fovea/node.h>
 
@@ -18,10 +19,12 @@ enum { SEED = 3 };
 /* ---- whole numbers where results are fractions ------------------------------------------------------------------- */
 
 static const char *const of_floats[] = {
-    "adaptive_avg_pool", "avg_pool",    "batch_norm",     "conv",          "conv_transpose", "dense",
-    "dropout",           "global_avg_pool", "group_norm", "instance_norm", "layer_norm",     "log_softmax",
-    "lp_pool",           "lrn",         "mse",            "nll_loss",      "rms_norm",       "softmax",
-    "softmax_cross_entropy",
+    "adaptive_avg_pool", "avg_pool", "batch_norm", "conv", "conv_transpose", "deform_conv", "dense", "dropout",
+    "global_avg_pool", "group_norm", "gru", "instance_norm", "layer_norm", "log_softmax", "lp_pool", "lrn", "lstm",
+    "mse", "nll_loss", "rms_norm", "rnn", "roi_align", "softmax", "softmax_cross_entropy",
+    /* optimisers */
+    "adadelta", "adagrad", "adam", "adamw", "lamb", "lars", "lion", "muon", "nadam", "radam", "rmsprop", "rprop", "sgd",
+    "sgdw",
 };
 
 /* Each case again with one of its floating inputs of another type. */
@@ -50,7 +53,8 @@ static void means_are_of_floats(void **state)
         for (const struct op_case *test = op->cases; test->name; test++)
             for (int i = 0; i < test->in_count; i++)
                 for (size_t d = 0; d < sizeof whole / sizeof *whole; d++)
-                    if (test->in[i].rank >= 0 && test->in_dtype[i] == FOV_F32 && !op_port_at(op->in, i)->values)
+                    if (test->in_dtype[i] == FOV_F32 && !op_port_at(op->in, i)->values &&
+                        test->in[i].rank > 0) /* a rate or a step may be of any type */
                         is_refused(op, test, i, whole[d]);
     }
 }

@@ -62,6 +62,7 @@ static int infer(const struct op_infer *infer)
     static const char *const names[] = {"parameter", "gradient", "first", "second"};
     for (int i = GRADIENT; status == FOV_OK && i <= SECOND; i++) {
         status = op_check_same_shape(infer, i, names[i], PARAMETER, "parameter");
+        status = status != FOV_OK ? status : op_check_same_dtype(infer, i, names[i], PARAMETER, "parameter");
     }
     return status != FOV_OK ? status : op_infer_same(infer);
 }

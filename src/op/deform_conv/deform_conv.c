@@ -96,6 +96,9 @@ static int infer(const struct op_infer *infer)
     if (status == FOV_OK && has(infer->in, infer->in_count, MASK)) {
         status = check_maps(infer, MASK, "mask", taps * options->offset_groups, &window);
     }
+    if (status == FOV_OK && has(infer->in, infer->in_count, BIAS)) {
+        status = op_check_same_dtype(infer, BIAS, "bias", X, "x");
+    }
     fov_shape filters = {1, {weight->dim[0]}};
     if (status == FOV_OK && has(infer->in, infer->in_count, BIAS) && !shape_fits(&infer->in[BIAS].shape, &filters)) {
         return error_set(infer->error, FOV_E_SHAPE, "bias %s must be %s", shape_text(&infer->in[BIAS].shape, a),

@@ -150,8 +150,11 @@ int recurrent_resolve(struct recurrent *r, enum recurrent_cell cell, const struc
 static int check_input(const struct op_infer *infer, int port, const char *name, fov_shape wanted)
 {
     char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
-    if (!recurrent_has(infer->in, infer->in_count, port) || shape_fits(&wanted, &infer->in[port].shape)) {
+    if (!recurrent_has(infer->in, infer->in_count, port)) {
         return FOV_OK;
+    }
+    if (shape_fits(&wanted, &infer->in[port].shape)) {
+        return port == LENGTHS ? FOV_OK : op_check_same_dtype(infer, port, name, X, "x");
     }
     return error_set(infer->error, FOV_E_SHAPE, "%s is %s, it must be %s", name,
                      shape_text(&infer->in[port].shape, text), shape_text(&wanted, other));
@@ -166,6 +169,8 @@ int recurrent_infer(const struct op_infer *infer)
     if (status == FOV_OK) {
         status = op_check_float(infer, X, "x");
     }
+    status = status != FOV_OK ? status : op_check_same_dtype(infer, W, "W", X, "x");
+    status = status != FOV_OK ? status : op_check_same_dtype(infer, R, "R", X, "x");
     if (status != FOV_OK) {
         return status;
     }

@@ -52,8 +52,10 @@ static int infer(const struct op_infer *infer)
     const struct sgd_options *options = infer->options;
     int status = op_check_float(infer, PARAMETER, "parameter");
     status = status != FOV_OK ? status : op_check_same_shape(infer, GRADIENT, "gradient", PARAMETER, "parameter");
+    status = status != FOV_OK ? status : op_check_same_dtype(infer, GRADIENT, "gradient", PARAMETER, "parameter");
     if (status == FOV_OK && present(infer->in, infer->in_count, VELOCITY)) {
         status = op_check_same_shape(infer, VELOCITY, "velocity", PARAMETER, "parameter");
+        status = status != FOV_OK ? status : op_check_same_dtype(infer, VELOCITY, "velocity", PARAMETER, "parameter");
     } else if (status == FOV_OK && options->momentum != 0) {
         status = error_set(infer->error, FOV_E_USAGE, "momentum %g needs a velocity", options->momentum);
     }
