@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The L2 norm along axes: the length of a vector.
- * All but the definition and the gradient is the family's: op/reduce.h. */
+ * Everything but the definition and the gradient is shared by the family: op/reduce.h. */
 #include "op/reduce.h"
 
 #include <math.h>

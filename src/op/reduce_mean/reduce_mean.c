@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Mean along axes: global pooling, the statistics of normalisations. Also reads MeanVarianceNormalization, which ONNX
  * defines by means: (x - mean) / (sqrt(mean of squares - mean^2) + 1e-9).
- * All but the definition and the gradient is the family's: op/reduce.h. */
+ * Everything but the definition and the gradient is shared by the family: op/reduce.h. */
 #include "op/reduce.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rectifier: passes positive values, replaces all others by 0. The activation of most networks since 2012.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

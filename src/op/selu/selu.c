@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An ELU with the two constants at which activations keep mean 0 and variance 1 from layer to layer.
- * All but the formula and the options is the family's: op/elementwise.h. */
+ * Everything but the formula and the options is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

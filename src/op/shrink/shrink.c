@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Small values become zero (hard shrinkage), the rest may move towards zero (soft shrinkage).
- * All but the formula and the gradient is the family's: op/elementwise.h. */
+ * Everything but the formula and the gradient is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
@@ -14,7 +14,8 @@ struct shrink_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct shrink_options, lambd), .onnx = "lambd", .kind = OP_NUMBER, .standard = 0.5,
-     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "half the width of what becomes zero; below 0: nothing does"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX,
+     .doc = "half the width of what becomes zero; below 0: nothing does"},
     {OP_ATTRIBUTE(struct shrink_options, bias), .onnx = "bias", .kind = OP_NUMBER, .standard = 0,
      .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "by which the rest moves to zero"},
     {0},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The logistic function: the classical activation, and the probability of a yes/no output.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

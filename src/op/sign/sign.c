@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The sign of each element. Its derivative is zero wherever it has one.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The hyperbolic sine.
- * All but the formula and the gradient is the family's: op/elementwise.h. */
+ * Everything but the formula and the gradient is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

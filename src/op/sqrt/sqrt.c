@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The square root: NaN below zero.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

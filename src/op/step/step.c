@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The Heaviside step: the neuron of 1943 fires or does not. Its derivative is zero wherever it has one, so nothing
  * can be learned through it.
- * All but the formula is the family's: op/elementwise.h. */
+ * Everything but the formula is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Difference of two tensors.
- * All but the formula and the gradient is the family's: op/binary.h. */
+ * Everything but the formula and the gradient is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A smooth rectifier: x times its sigmoid (SiLU where alpha is 1).
- * All but the formula and the options is the family's: op/elementwise.h. */
+ * Everything but the formula and the options is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A rectifier that passes only values above a threshold.
- * All but the formula and the options is the family's: op/elementwise.h. */
+ * Everything but the formula and the options is shared by the family: op/elementwise.h. */
 #include "op/elementwise.h"
 
 #include "op/onnx.h"

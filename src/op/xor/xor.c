@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* True where exactly one of a and b is.
- * All but the formula is the family's: op/binary.h. */
+ * Everything but the formula is shared by the family: op/binary.h. */
 #include "op/binary.h"
 
 #include "op/onnx.h"
