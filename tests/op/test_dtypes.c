@@ -21,7 +21,7 @@ enum { SEED = 3 };
 static const char *const of_floats[] = {
     "adaptive_avg_pool", "avg_pool", "batch_norm", "conv", "conv_transpose", "deform_conv", "dense", "dropout",
     "global_avg_pool", "group_norm", "gru", "instance_norm", "layer_norm", "log_softmax", "lp_pool", "lrn", "lstm",
-    "mse", "nll_loss", "rms_norm", "rnn", "roi_align", "softmax", "softmax_cross_entropy",
+    "mse", "nll_loss", "rms_norm", "rnn", "softmax", "softmax_cross_entropy",
     /* optimisers */
     "adadelta", "adagrad", "adam", "adamw", "lamb", "lars", "lion", "muon", "nadam", "radam", "rmsprop", "rprop", "sgd",
     "sgdw",

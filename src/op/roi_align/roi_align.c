@@ -49,8 +49,7 @@ static int infer(const struct op_infer *infer)
                          shape_text(rois, b), shape_text(batch, c));
     }
     infer->out[0].shape = (fov_shape){4, {rois->dim[0], x->dim[1], options->height, options->width}};
-    int status = op_check_float(infer, X, "x");
-    return status != FOV_OK ? status : op_check_float(infer, ROIS, "rois");
+    return op_check_float(infer, X, "x");
 }
 
 static void gradient(struct op_gradient *gradient)
