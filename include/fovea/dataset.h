@@ -104,8 +104,8 @@ FOV_API fov_dataset     *fov_dataset_open(fov_context *context, const char *sour
 
 /** Which training samples are held back for validation; set at most one member. FOV_VALIDATION opens the samples held
  *  back, FOV_TRAIN the rest, always the same for the same files; FOV_TEST the data's own test split or, without one,
- *  the samples held back. Neither part is ever empty: E_INPUT where it would be. E_USAGE where the data has a
- *  validation split of its own. */
+ *  the samples held back. Neither part is ever empty: E_INPUT where it would be (.val_last: E_USAGE). E_USAGE where the
+ *  data has a validation split of its own. */
 typedef struct fov_dataset_options {
     double      val_split; /**< a fraction, of each class where there are classes; 0: 0.1 of data without any split */
     int64_t     val_last;  /**< a number of samples, the last in order of name, digits in names compared as numbers */
