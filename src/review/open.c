@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The files of a run folder. */
 #include "base/file.h"
+#include "base/text.h"
 #include "device/context.h"
 #include "review/review.h"
 #include <math.h>
@@ -119,8 +120,8 @@ const char *review_setting(const struct review *review, const char *name, char o
     } else if (json_is_array(value)) {
         size_t used = 0;
         for (size_t i = 0; i < json_array_size(value) && used < 512 - 64; i++) {
-            used += (size_t)snprintf(out + used, 512 - used, "%s%s", i > 0 ? ", " : "",
-                                     number_text(number, json_number_value(json_array_get(value, i))));
+            used = text_append(out, 512, used, "%s%s", i > 0 ? ", " : "",
+                               number_text(number, json_number_value(json_array_get(value, i))));
         }
     }
     return out;
