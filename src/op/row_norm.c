@@ -53,9 +53,8 @@ int row_norm_resolve(struct row_norm_geometry *geometry, const struct row_norm_o
     return 0;
 }
 
-/** Weight and bias must have geometry->weights elements, in any shape. */
-static int check_weights(const struct op_infer *infer, const struct row_norm_geometry *geometry, int index,
-                         const char *name)
+int row_norm_check_weights(const struct op_infer *infer, const struct row_norm_geometry *geometry, int index,
+                           const char *name)
 {
     if (index >= infer->in_count || infer->in[index].shape.rank < 0) {
         return 0;
@@ -74,6 +73,18 @@ static int check_weights(const struct op_infer *infer, const struct row_norm_geo
     return 0;
 }
 
+fov_shape row_norm_rows(const struct row_norm_options *options, const fov_shape *x)
+{
+    if (options->kind != ROW_NORM_LAYER) {
+        return (fov_shape){2, {x->dim[0], options->groups != 0 ? options->groups : x->dim[1]}};
+    }
+    fov_shape rows = *x;
+    for (int i = (int)(options->axis + (options->axis < 0 ? x->rank : 0)); i < x->rank; i++) {
+        rows.dim[i] = 1;
+    }
+    return rows;
+}
+
 int row_norm_infer(const struct op_infer *infer)
 {
     const struct row_norm_options *options = infer->options;
@@ -81,20 +92,13 @@ int row_norm_infer(const struct op_infer *infer)
     const fov_shape *x = &infer->in[ROW_NORM_X].shape;
     int status = op_check_float(infer, ROW_NORM_X, "x");
     status = status != 0 ? status : row_norm_resolve(&geometry, options, x, infer->error);
-    status = status != 0 ? status : check_weights(infer, &geometry, ROW_NORM_WEIGHT, "weight");
-    status = status != 0 ? status : check_weights(infer, &geometry, ROW_NORM_BIAS, "bias");
+    status = status != 0 ? status : row_norm_check_weights(infer, &geometry, ROW_NORM_WEIGHT, "weight");
+    status = status != 0 ? status : row_norm_check_weights(infer, &geometry, ROW_NORM_BIAS, "bias");
     if (status != 0) {
         return status;
     }
     infer->out[ROW_NORM_Y].shape = *x;
-    fov_shape rows = *x;
-    if (options->kind == ROW_NORM_LAYER) {
-        for (int i = (int)(options->axis + (options->axis < 0 ? x->rank : 0)); i < x->rank; i++) {
-            rows.dim[i] = 1;
-        }
-    } else {
-        rows = (fov_shape){2, {x->dim[0], options->groups != 0 ? options->groups : x->dim[1]}};
-    }
+    fov_shape rows = row_norm_rows(options, x);
     for (int i = ROW_NORM_MEAN; i < infer->out_count; i++) {
         infer->out[i].shape = rows;
         infer->out[i].dtype =

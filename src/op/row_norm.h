@@ -32,6 +32,11 @@ struct row_norm_geometry {
 int  row_norm_resolve(struct row_norm_geometry *geometry, const struct row_norm_options *options, const fov_shape *x,
                       struct error *error);
 int  row_norm_infer(const struct op_infer *infer);
+/** E_SHAPE unless input `index`, if there is one, has geometry->weights elements, in any shape. */
+int  row_norm_check_weights(const struct op_infer *infer, const struct row_norm_geometry *geometry, int index,
+                            const char *name);
+/** Shape of the saved statistics: a number per row. */
+fov_shape row_norm_rows(const struct row_norm_options *options, const fov_shape *x);
 void row_norm_gradient(struct op_gradient *gradient);
 void row_norm_textbook(const struct op_textbook *textbook);
 int  row_norm_compile(struct op_compile *compile);

@@ -364,6 +364,6 @@ void reference_images_winners(size_t points, size_t n, const float *dy, const in
     output_matrix(points, 2, a);
     for (size_t i = 0; i < points * 2 * n; i++) {
         size_t point = i / n / 2, column = i / n % 2, winner = (size_t)index[i % n];
-        out[i] = winner % 2 == column ? (float)(a[winner / 2][point] * dy[i % n]) : 0.0f;
+        out[i] = winner < 4 && winner % 2 == column ? (float)(a[winner / 2][point] * dy[i % n]) : 0.0f;
     }
 }

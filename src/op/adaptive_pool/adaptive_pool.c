@@ -87,7 +87,7 @@ static int infer_back(const struct op_infer *infer)
         }
         infer->out[0].shape.dim[2 + i] = options->in_size.at[i];
     }
-    return 0;
+    return infer->in_count > 1 ? op_check_same_shape(infer, 1, "index", 0, "dy") : FOV_OK;
 }
 
 /** Pixels [first, end) of each axis under output pixel `out`. */

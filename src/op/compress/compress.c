@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compress: keeps the entries along an axis, or of the flattened tensor, where a condition holds; and its gradient. The
  * number of entries kept decides the result's shape, so the condition must be known at shape inference. */
+#include "op/forward.h"
 #include "op/index.h"
 
 struct compress_options {
@@ -66,7 +67,7 @@ static int infer_compress(const struct op_infer *infer)
 static int infer_gradient(const struct op_infer *infer)
 {
     infer->out[0].shape = infer->in[2].shape;
-    return FOV_OK;
+    return op_check_result(infer, 0, infer_compress, (const int[]){2, 1}, 2);
 }
 
 static void compress_gradient(struct op_gradient *gradient)

@@ -2,33 +2,28 @@
 /* Determinants of square matrices, by expansion along the first row (Laplace). That is the definition, it is exact on
  * whole numbers, and a determinant's gradient is made of the same minors; matrices in networks are 2 x 2 or 3 x 3. */
 #include "op/common.h"
+#include "op/forward.h"
 #include "op/onnx.h"
 
 enum { LARGEST = 8 }; /* rows: n! products */
 
-static int check(const struct op_infer *infer, int index)
+static int infer_det(const struct op_infer *infer)
 {
-    const fov_shape *x = &infer->in[index].shape;
+    const fov_shape *x = &infer->in[0].shape;
     char text[SHAPE_TEXT_SIZE];
     int64_t rows = x->rank >= 2 ? x->dim[x->rank - 1] : 0;
     if (x->rank < 2 || rows != x->dim[x->rank - 2] || rows < 1 || rows > LARGEST) {
         return error_set(infer->error, FOV_E_SHAPE, "x %s must be square matrices of 1 to %d rows", shape_text(x, text),
                          LARGEST);
     }
-    return op_check_float(infer, index, "x");
-}
-
-static int infer(const struct op_infer *infer)
-{
-    int status = check(infer, 0);
-    infer->out[0].shape.rank -= status == FOV_OK ? 2 : 0;
-    return status;
+    infer->out[0].shape.rank -= 2;
+    return op_check_float(infer, 0, "x");
 }
 
 static int infer_gradient(const struct op_infer *infer)
 {
     infer->out[0] = infer->in[1];
-    return check(infer, 1);
+    return op_check_result(infer, 0, infer_det, (const int[]){1}, 1);
 }
 
 /** Determinant of the rows and columns whose bits are set in the masks. */
@@ -110,7 +105,7 @@ const struct op op_det = {
     .formula = "y = sum over permutations p of sign(p) * product over rows r of x[r, p(r)]",
     .in = (const struct op_port[]){{.name = "x", .shape = "[..., M, M]", .plain = true}, {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[...]", .plain = true}, {0}},
-    .infer = infer,
+    .infer = infer_det,
     .gradient = gradient,
     .textbook = textbook,
     .onnx = &onnx,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Gather: entries along an axis, picked by number; and its gradient, which adds what comes back to each entry. An index
  * outside the axis is the caller's fault; it reads zeros and its gradient is dropped. */
+#include "op/forward.h"
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -48,7 +49,7 @@ static int infer_gather(const struct op_infer *infer)
 static int infer_gradient(const struct op_infer *infer)
 {
     infer->out[0].shape = infer->in[2].shape;
-    return FOV_OK;
+    return op_check_result(infer, 0, infer_gather, (const int[]){2, 1}, 2);
 }
 
 static void gather_gradient(struct op_gradient *gradient)

@@ -2,6 +2,7 @@
 /* GatherElements: for each element of the indices, the element of x at the same coordinates, except along the axis,
  * where the index itself is the coordinate; and its gradient, which adds up what comes back to each element. The
  * gradient of top-k is made of it. */
+#include "op/forward.h"
 #include "op/index.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ static int infer_gather(const struct op_infer *infer)
 static int infer_gradient(const struct op_infer *infer)
 {
     infer->out[0].shape = infer->in[2].shape;
-    return FOV_OK;
+    return op_check_result(infer, 0, infer_gather, (const int[]){2, 1}, 2);
 }
 
 static void gather_gradient(struct op_gradient *gradient)

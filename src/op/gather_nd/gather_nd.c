@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GatherND: each row of the indices names a slice of x by its first coordinates; and its gradient, which adds up what
  * comes back to each slice. */
+#include "op/forward.h"
 #include "op/index.h"
 
 #include <string.h>
@@ -51,7 +52,7 @@ static int infer_gather(const struct op_infer *infer)
 static int infer_gradient(const struct op_infer *infer)
 {
     infer->out[0].shape = infer->in[2].shape;
-    return FOV_OK;
+    return op_check_result(infer, 0, infer_gather, (const int[]){2, 1}, 2);
 }
 
 static void gather_gradient(struct op_gradient *gradient)

@@ -154,7 +154,11 @@ static int infer_gradient(const struct op_infer *infer)
 {
     const struct global_options *options = infer->options;
     const fov_shape *dy = &infer->in[0].shape;
-    if (dy->rank < 3 || options->size.count != dy->rank - 2 || !shape_fits(dy, &infer->in[1].shape)) {
+    bool fits = dy->rank >= 3 && options->size.count == dy->rank - 2 && shape_fits(dy, &infer->in[1].shape);
+    for (int i = 2; fits && i < dy->rank; i++) {
+        fits = dy->dim[i] == 1;
+    }
+    if (!fits) {
         char text[SHAPE_TEXT_SIZE];
         return error_set(infer->error, FOV_E_SHAPE,
                          "dy %s must be [N, C, 1...], as index, with a size of as many numbers", shape_text(dy, text));
@@ -262,7 +266,11 @@ const struct op op_global_max_pool_gradient = {
 static int infer_take(const struct op_infer *infer)
 {
     const fov_shape *x = &infer->in[0].shape, *index = &infer->in[1].shape;
-    if (x->rank < 3 || index->rank != x->rank || index->dim[1] != x->dim[1]) {
+    fov_shape pooled = *x;
+    for (int i = 2; i < x->rank; i++) {
+        pooled.dim[i] = 1;
+    }
+    if (x->rank < 3 || !shape_fits(&pooled, index)) {
         char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
         return error_set(infer->error, FOV_E_SHAPE, "x %s must be [N, C, spatial...] and index %s [N, C, 1...]",
                          shape_text(x, text), shape_text(index, other));

@@ -23,15 +23,31 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
+/* saved_mean and saved_inv_std have a number per row. */
+static int check_saved(const struct op_infer *infer, int index, const char *name)
+{
+    fov_shape rows = row_norm_rows(infer->options, &infer->in[X].shape);
+    if (!shape_fits(&rows, &infer->in[index].shape)) {
+        char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
+        bool is_there = infer->in[index].shape.rank >= 0;
+        return error_set(infer->error, FOV_E_SHAPE, "%s %s must be %s", name,
+                         is_there ? shape_text(&infer->in[index].shape, text) : "is missing; it",
+                         shape_text(&rows, other));
+    }
+    return FOV_OK;
+}
+
 static int infer(const struct op_infer *infer)
 {
+    const struct row_norm_options *options = infer->options;
     struct row_norm_geometry geometry;
-    int status = row_norm_resolve(&geometry, infer->options, &infer->in[X].shape, infer->error);
-    if (status == 0 && !shape_fits(&infer->in[X].shape, &infer->in[DY].shape)) {
-        char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "dy %s must have the shape of x %s",
-                         shape_text(&infer->in[DY].shape, text), shape_text(&infer->in[X].shape, other));
-    }
+    int status = row_norm_resolve(&geometry, options, &infer->in[X].shape, infer->error);
+    status = status != 0 ? status : op_check_float(infer, X, "x");
+    status = status != 0 ? status : op_check_same_shape(infer, DY, "dy", X, "x");
+    status = status != 0 ? status : op_check_same_dtype(infer, DY, "dy", X, "x");
+    status = status != 0 ? status : row_norm_check_weights(infer, &geometry, WEIGHT, "weight");
+    status = status != 0 ? status : check_saved(infer, INV_STD, "saved_inv_std");
+    status = status != 0 || options->uncentred ? status : check_saved(infer, MEAN, "saved_mean");
     for (int i = DWEIGHT; status == 0 && i < infer->out_count; i++) {
         infer->out[i].shape = (fov_shape){1, {(int64_t)geometry.weights}};
     }

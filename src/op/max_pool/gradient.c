@@ -57,9 +57,12 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/** The pixel of x at a window's winning tap; -1: outside x, which happens only to a window that saw no pixel. */
+/** The pixel of x at a window's winning tap; -1: outside x, as for a window that saw no pixel, or no tap at all. */
 static int64_t winner(const struct window *window, int64_t pixel, double tap)
 {
+    if (!(tap >= 0 && tap < (double)window_taps(window))) {
+        return -1;
+    }
     int64_t oz = pixel / (window->out[1] * window->out[2]), oy = pixel / window->out[2] % window->out[1];
     int64_t ox = pixel % window->out[2], t = (int64_t)tap;
     return window_pixel(window->in, window_meets(window, 0, oz, t / (window->kernel[1] * window->kernel[2])),

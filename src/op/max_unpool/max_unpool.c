@@ -2,6 +2,7 @@
 /* Max unpooling: puts each value back to the place its pooling took it from, zeros elsewhere. `index` is what ONNX's
  * MaxPool gives: places in the whole flattened tensor. Two elements with one place: the later one stays, as in ONNX. */
 #include "op/common.h"
+#include "op/forward.h"
 #include "op/onnx.h"
 #include "op/window.h"
 
@@ -72,7 +73,7 @@ static int resolve(const struct unpool_options *options, const fov_shape *x, con
     return 0;
 }
 
-static int infer(const struct op_infer *infer)
+static int infer_places(const struct op_infer *infer)
 {
     fov_shape places;
     const double *shape = NULL;
@@ -222,7 +223,7 @@ const struct op op_max_unpool = {
     .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, spatial...]", .plain = true}, {0}},
     .attributes = attributes,
     .options_size = sizeof(struct unpool_options),
-    .infer = infer,
+    .infer = infer_places,
     .gradient = gradient,
     .textbook = textbook,
     .onnx = &onnx,
@@ -233,9 +234,12 @@ const struct op op_max_unpool = {
 
 static int infer_gradient(const struct op_infer *infer)
 {
-    int status = op_check_same_shape(infer, 2, "index", 1, "x");
+    struct unpool_options options = *(const struct unpool_options *)infer->options;
+    options.size = window_spatial(&infer->in[0].shape); /* any: the input output_shape may have said it */
+    struct op_infer sized = *infer;
+    sized.options = &options;
     infer->out[0].shape = infer->in[1].shape;
-    return status;
+    return op_check_result(&sized, 0, infer_places, (const int[]){1, 2}, 2);
 }
 
 static void textbook_gradient(const struct op_textbook *textbook)
@@ -297,7 +301,11 @@ fov_value fov_max_unpool2d_opt(fov_graph *graph, fov_value x, fov_value index, c
         return (fov_value){0};
     }
     struct unpool_options unpool = {.kernel = pool.kernel, .stride = pool.stride, .pad = pool.pad};
-    if (given->height != 0 || given->width != 0) {
+    if ((given->height != 0) != (given->width != 0)) {
+        return fov_graph_fail(graph, node, FOV_E_USAGE, "height is %d and width %d: give both or neither",
+                              given->height, given->width);
+    }
+    if (given->height != 0) {
         unpool.size = (struct op_list){2, {given->height, given->width}};
     }
     fov_value in[2] = {x, index};

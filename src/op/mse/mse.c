@@ -2,6 +2,7 @@
 /* Mean squared error: the loss of regression. Chunks of fixed size are squared and summed in double, and added in
  * order. In its gradient operator the target is optional: without one, the operator is its own derivative. */
 #include "op/common.h"
+#include "op/forward.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -26,14 +27,10 @@ static int infer_loss(const struct op_infer *infer)
 
 static int infer_gradient(const struct op_infer *infer)
 {
-    int status = op_check_float(infer, 1, "prediction");
-    if (status == FOV_OK && infer->in_count > 2 && infer->in[2].shape.rank >= 0) {
-        status = op_check_same_shape(infer, 2, "target", 1, "prediction");
-        status = status != FOV_OK ? status : op_check_same_dtype(infer, 2, "target", 1, "prediction");
-    }
+    bool has_target = infer->in_count > 2 && infer->in[2].shape.rank >= 0;
     infer->out[0].shape = infer->in[1].shape;
     infer->out[0].dtype = infer->in[1].dtype;
-    return status;
+    return op_check_result(infer, 0, infer_loss, (const int[]){1, has_target ? 2 : 1}, 2);
 }
 
 static void loss_gradient(struct op_gradient *gradient)

@@ -2,6 +2,7 @@
 /* Negative log-likelihood: minus the score of the right class, where the scores are logarithms of probabilities. After
  * log_softmax it makes cross-entropy. It only picks numbers, so the definition is also the implementation. */
 #include "op/class_loss.h"
+#include "op/forward.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -22,7 +23,7 @@ static const struct op_attribute attributes[] = {
 enum { SCORES, LABELS, WEIGHT };
 enum { DLOSS, G_SCORES, G_LABELS, G_WEIGHT }; /* of the gradient */
 
-static int infer(const struct op_infer *infer)
+static int infer_loss(const struct op_infer *infer)
 {
     const struct nll_options *options = infer->options;
     int status = op_check_float(infer, SCORES, "scores");
@@ -134,7 +135,7 @@ const struct op op_nll_loss = {
     .out = (const struct op_port[]){{.name = "loss", .shape = "[] or [N, ...]", .plain = true}, {0}},
     .attributes = attributes,
     .options_size = sizeof(struct nll_options),
-    .infer = infer,
+    .infer = infer_loss,
     .gradient = gradient,
     .textbook = textbook,
     .onnx = &onnx,
@@ -145,9 +146,8 @@ const struct op op_nll_loss = {
 
 static int infer_gradient(const struct op_infer *infer)
 {
-    int status = class_loss_check(infer, G_SCORES, G_LABELS, G_WEIGHT);
     infer->out[0].shape = infer->in[G_SCORES].shape;
-    return status;
+    return op_check_result(infer, DLOSS, infer_loss, (const int[]){G_SCORES, G_LABELS, G_WEIGHT}, 3);
 }
 
 /* Linear in dloss, which alone gets a gradient: nll_loss with the incoming gradient in place of the scores. */

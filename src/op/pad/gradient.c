@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of pad: every element of dy goes back to the element of x that it came from; those of a constant frame
  * are dropped. In mode constant that cuts the frame off; in the other modes elements near the border add up several. */
+#include "op/forward.h"
 #include "op/pad/pad.h"
 
 #include <string.h>
@@ -9,11 +10,8 @@ enum { DY, PADS, LIKE, AXES }; /* pads and axes are two ports apart, as in pad *
 
 static int infer(const struct op_infer *infer)
 {
-    const fov_shape *x = &infer->in[LIKE].shape;
-    struct pad_range range[FOV_MAX_RANK];
-    int status = pad_resolve(&(struct index_source){.infer = infer}, infer->options, PADS, x, range, infer->error);
-    infer->out[0].shape = *x;
-    return status;
+    infer->out[0].shape = infer->in[LIKE].shape;
+    return op_check_result(infer, DY, pad_infer, (const int[]){LIKE, PADS, -1, AXES}, 4);
 }
 
 static void gradient(struct op_gradient *gradient)

@@ -74,7 +74,7 @@ int64_t pad_source(const struct pad_range *range, int mode, int64_t at)
     }
 }
 
-static int infer(const struct op_infer *infer)
+int pad_infer(const struct op_infer *infer)
 {
     const struct pad_options *options = infer->options;
     const fov_shape *x = &infer->in[0].shape;
@@ -216,9 +216,6 @@ static void run(const struct op_run *run)
     struct pad_range range[FOV_MAX_RANK];
     const fov_shape *y = &run->out[0].shape;
     pad_resolve(&(struct index_source){.run = run}, options, PAD_PADS, &run->in[0].shape, range, NULL);
-    if (op_count(y) == 0) {
-        return;
-    }
     if (options->mode == PAD_CONSTANT || y->rank == 0) {
         run_constant(run, range);
         return;
@@ -368,7 +365,7 @@ const struct op op_pad = {
     .out = (const struct op_port[]){{.name = "y", .shape = "[before_i + size_i + behind_i]"}, {0}},
     .attributes = pad_attributes,
     .options_size = sizeof(struct pad_options),
-    .infer = infer,
+    .infer = pad_infer,
     .gradient = gradient,
     .textbook = textbook,
     .cpu = &cpu,

@@ -26,6 +26,8 @@ int pad_resolve(const struct index_source *source, const struct pad_options *opt
 /** Index in x of the result's element `at` along a dimension; -1: the element is the padding's value. */
 int64_t pad_source(const struct pad_range *range, int mode, int64_t at);
 
+int pad_infer(const struct op_infer *infer);
+
 extern const struct op_attribute pad_attributes[];
 
 #endif

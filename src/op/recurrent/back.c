@@ -47,7 +47,21 @@ static int infer(const struct op_infer *infer)
     if (status != FOV_OK) {
         return status;
     }
-    fov_shape state = {3, {saved->dim[0], saved->dim[2], rec->dim[2]}};
+    int64_t directions = saved->dim[0], steps = saved->dim[1], samples = saved->dim[2], hidden = rec->dim[2];
+    fov_shape state = {3, {directions, samples, hidden}};
+    const fov_shape wanted[BACK_INPUTS] = {[BACK_LENGTHS] = {1, {samples}},
+                                           [BACK_PEEPHOLES] = {2, {directions, 3 * hidden}},
+                                           [BACK_DY] = {4, {steps, directions, samples, hidden}},
+                                           [BACK_DY_H] = state,
+                                           [BACK_DY_C] = state};
+    for (int i = BACK_LENGTHS; i < infer->in_count; i++) {
+        const fov_shape *given = &infer->in[i].shape;
+        if (given->rank >= 0 && !shape_fits(given, &wanted[i])) {
+            char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
+            return error_set(infer->error, FOV_E_SHAPE, "%s %s must be %s", in[i].name, shape_text(given, text),
+                             shape_text(&wanted[i], other));
+        }
+    }
     for (int i = 0; i < infer->out_count; i++) {
         infer->out[i].dtype = infer->in[BACK_SAVED].dtype;
         infer->out[i].shape = state;

@@ -4,6 +4,7 @@
  * probability minus target. The mean over samples is summed in double in the samples' order. Samples whose label is no
  * class are left out. */
 #include "op/class_loss.h"
+#include "op/forward.h"
 
 #include "op/onnx.h"
 #include <fovea/operators.h>
@@ -50,11 +51,9 @@ static int infer_loss(const struct op_infer *infer)
 
 static int infer_gradient(const struct op_infer *infer)
 {
-    int status = op_check_float(infer, 1, "probabilities");
-    status = status != FOV_OK ? status : class_loss_check(infer, 1, 2, 3);
     infer->out[0].shape = infer->in[1].shape;
     infer->out[0].dtype = infer->in[1].dtype;
-    return status;
+    return op_check_result(infer, 0, infer_loss, (const int[]){1, 2, 3}, 3);
 }
 
 /* ---- gradients ------------------------------------------------------------------------------------------------- */
