@@ -5,6 +5,7 @@
 #include "op/index.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_OPERANDS = 6, LABELS = 128, ELLIPSIS = '.', MOST_DIMS = 16 };
@@ -37,6 +38,26 @@ struct space {
     int     loops, ellipsis; /**< loops in all; dimensions of the ellipsis, which are loops 0 .. ellipsis - 1 */
     int64_t size[MOST_DIMS * MOST_OPERANDS];
 };
+
+static bool is_letter(int64_t code)
+{
+    return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+}
+
+/* A term has letters and at most one ellipsis. */
+static int check_term(const struct op_list *letters, const char *what, struct error *error)
+{
+    int ellipses = 0;
+    for (int i = 0; i < letters->count; i++) {
+        ellipses += letters->at[i] == ELLIPSIS;
+        if (!is_letter(letters->at[i]) && letters->at[i] != ELLIPSIS) {
+            return error_set(error, FOV_E_USAGE, "%s has code %lld, which is no letter and not the ellipsis", what,
+                             (long long)letters->at[i]);
+        }
+    }
+    return ellipses <= 1 ? FOV_OK : error_set(error, FOV_E_USAGE, "%s has %d ellipses, at most one is possible", what,
+                                              ellipses);
+}
 
 /* The loop of each dimension of an operand; false when its letters and its rank do not agree. */
 static bool loops_of(const struct space *space, const struct op_list *letters, int rank, int loop[MOST_DIMS])
@@ -143,7 +164,13 @@ static int infer(const struct op_infer *infer)
             return op_check_same_dtype(infer, 0, "the first operand", t, "another");
         }
     }
-    int status = make_space(options, shapes, infer->in_count, &space, infer->error);
+    int status = check_term(&options->result, "the result", infer->error);
+    for (int t = 0; status == FOV_OK && t < infer->in_count; t++) {
+        char name[32];
+        snprintf(name, sizeof name, "operand %d", t);
+        status = check_term(&options->operand[t], name, infer->error);
+    }
+    status = status != FOV_OK ? status : make_space(options, shapes, infer->in_count, &space, infer->error);
     if (status != FOV_OK) {
         return status;
     }
@@ -227,10 +254,54 @@ static void cost(struct op_cost *cost)
 
 /* ---- gradient: the same product with dy in the operand's place --------------------------------------------------- */
 
-static void gradient_of(struct op_gradient *gradient, int t)
+/* Puts `count` letters in the place of a term's ellipsis. */
+static void spell_out(struct op_list *letters, const int64_t *names, int count)
+{
+    struct op_list spelled = {.count = 0};
+    for (int i = 0; i < letters->count; i++) {
+        if (letters->at[i] != ELLIPSIS) {
+            spelled.at[spelled.count++] = letters->at[i];
+        }
+        for (int k = 0; letters->at[i] == ELLIPSIS && k < count; k++) {
+            spelled.at[spelled.count++] = names[k];
+        }
+    }
+    *letters = spelled;
+}
+
+/* Gives every dimension that an ellipsis stands for a letter that is free. An operand whose ellipsis has fewer
+ * dimensions than the result's then says itself which of them its gradient sums over. False: too few letters. */
+static bool spell_out_ellipses(struct einsum_options *options, const struct op_tensor *in, int count)
+{
+    fov_shape shapes[MOST_OPERANDS];
+    struct space space;
+    int64_t names[LABELS];
+    int found = 0;
+    for (int t = 0; t < count; t++) {
+        shapes[t] = in[t].shape;
+    }
+    if (make_space(options, shapes, count, &space, NULL) != FOV_OK) {
+        return false;
+    }
+    for (int letter = 0; letter < LABELS && found < space.ellipsis; letter++) {
+        if (is_letter(letter) && space.letter[letter] == 0) {
+            names[found++] = letter;
+        }
+    }
+    if (found < space.ellipsis) {
+        return false;
+    }
+    for (int t = 0; t < count; t++) {
+        int dims = has_ellipsis(&options->operand[t]) ? shapes[t].rank - options->operand[t].count + 1 : 0;
+        spell_out(&options->operand[t], names + space.ellipsis - dims, dims);
+    }
+    spell_out(&options->result, names, space.ellipsis);
+    return true;
+}
+
+static void gradient_of(struct op_gradient *gradient, const struct einsum_options *options, int t)
 {
     const struct op_emitter *emitter = gradient->emitter;
-    const struct einsum_options *options = gradient->options;
     struct einsum_options turned = {.result = options->operand[t]};
     fov_value in[MOST_OPERANDS];
     int count = 0;
@@ -253,14 +324,20 @@ static void gradient_of(struct op_gradient *gradient, int t)
 
 static void gradient(struct op_gradient *gradient)
 {
+    struct einsum_options options = *(const struct einsum_options *)gradient->options;
     if (gradient->in_count + 1 > MOST_OPERANDS) {
         fov_graph_fail(gradient->emitter->graph, NULL, FOV_E_UNSUPPORTED,
                        "einsum of %d operands has no gradient (at most %d)", gradient->in_count, MOST_OPERANDS - 1);
         return;
     }
+    if (!spell_out_ellipses(&options, gradient->in_tensor, gradient->in_count)) {
+        fov_graph_fail(gradient->emitter->graph, NULL, FOV_E_UNSUPPORTED,
+                       "einsum has too many letters to give its ellipsis some for the gradient");
+        return;
+    }
     for (int t = 0; t < gradient->in_count; t++) {
         if (gradient->wanted[t]) {
-            gradient_of(gradient, t);
+            gradient_of(gradient, &options, t);
         }
     }
 }
@@ -271,12 +348,12 @@ static void gradient(struct op_gradient *gradient)
 static const char *read_term(const char *text, struct op_list *letters)
 {
     for (; *text != '\0' && *text != ',' && *text != '-'; text++) {
-        bool is_letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
         bool is_ellipsis = strncmp(text, "...", 3) == 0;
         if (*text == ' ') {
             continue;
         }
-        if ((!is_letter && !is_ellipsis) || letters->count >= MOST_DIMS || (is_ellipsis && has_ellipsis(letters))) {
+        if ((!is_letter(*text) && !is_ellipsis) || letters->count >= MOST_DIMS ||
+            (is_ellipsis && has_ellipsis(letters))) {
             return NULL;
         }
         letters->at[letters->count++] = is_ellipsis ? ELLIPSIS : *text;
@@ -363,14 +440,17 @@ static int export_einsum(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "Einsum", .since = 12, .import = import_einsum, .export = export_einsum};
 
-/* ij,jk->ik   ij->ji   ij->i   ii->i   ...ij,...jk->...ik   i,i->   bij,bj,k->bik */
+/* ij,jk->ik   ij->ji   ij->i   ii->i   ...ij,...jk->...ik   i,i->   bij,bj,k->bik
+ * i...,j...->ij...   i...j,...->i... */
 static const struct einsum_options product = {{2, {'i', 'k'}}, {{2, {'i', 'j'}}, {2, {'j', 'k'}}}},
                                    transposed = {{2, {'j', 'i'}}, {{2, {'i', 'j'}}}},
                                    row_sums = {{1, {'i'}}, {{2, {'i', 'j'}}}},
                                    diagonal = {{1, {'i'}}, {{2, {'i', 'i'}}}},
                                    stacked = {{3, {'.', 'i', 'k'}}, {{3, {'.', 'i', 'j'}}, {3, {'.', 'j', 'k'}}}},
                                    inner = {{0, {0}}, {{1, {'i'}}, {1, {'i'}}}},
-                                   three = {{3, {'b', 'i', 'k'}}, {{3, {'b', 'i', 'j'}}, {2, {'b', 'j'}}, {1, {'k'}}}};
+                                   three = {{3, {'b', 'i', 'k'}}, {{3, {'b', 'i', 'j'}}, {2, {'b', 'j'}}, {1, {'k'}}}},
+                                   behind = {{3, {'i', 'j', '.'}}, {{2, {'i', '.'}}, {2, {'j', '.'}}}},
+                                   between = {{2, {'i', '.'}}, {{3, {'i', '.', 'j'}}, {1, {'.'}}}};
 static const struct op_case cases[] = {
     {.name = "product", .in = {{2, {3, 4}}, {2, {4, 5}}}, .in_count = 2, .options = &product},
     {.name = "transposed", .in = {{2, {3, 4}}}, .in_count = 1, .options = &transposed},
@@ -379,6 +459,8 @@ static const struct op_case cases[] = {
     {.name = "stacked", .in = {{3, {2, 3, 4}}, {4, {3, 1, 4, 2}}}, .in_count = 2, .options = &stacked},
     {.name = "inner", .in = {{1, {5}}, {1, {5}}}, .in_count = 2, .options = &inner},
     {.name = "three operands", .in = {{3, {2, 3, 4}}, {2, {2, 4}}, {1, {3}}}, .in_count = 3, .options = &three},
+    {.name = "ellipsis behind", .in = {{2, {3, 4}}, {3, {2, 3, 4}}}, .in_count = 2, .options = &behind},
+    {.name = "ellipsis between", .in = {{3, {3, 1, 5}}, {3, {2, 3, 4}}}, .in_count = 2, .options = &between},
     {0},
 };
 
