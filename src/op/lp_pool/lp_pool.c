@@ -88,6 +88,23 @@ static int64_t met(const struct window *window, int64_t out, int64_t tap)
                         window_meets(window, 2, out % window->out[2], tap % window->kernel[2]));
 }
 
+/** The p-norm of the pixels under output pixel `out`. The largest magnitude is a factor in front of the sum: what is
+ *  raised to the power is at most 1, so a large p neither overflows nor loses everything. */
+static double norm_of(const struct window *window, const double *image, int64_t out, double p)
+{
+    double largest = 0, sum = 0;
+    for (int64_t tap = 0; tap < window_taps(window); tap++) {
+        int64_t in = met(window, out, tap);
+        double size = in >= 0 ? fabs(image[in]) : 0;
+        largest = size > largest || isnan(size) ? size : largest;
+    }
+    for (int64_t tap = 0; largest > 0 && isfinite(largest) && tap < window_taps(window); tap++) {
+        int64_t in = met(window, out, tap);
+        sum += in >= 0 ? pow(fabs(image[in]) / largest, p) : 0;
+    }
+    return sum > 0 ? largest * pow(sum, 1 / p) : largest;
+}
+
 static void textbook(const struct op_textbook *textbook)
 {
     const struct lp_options *options = textbook->options;
@@ -100,12 +117,7 @@ static void textbook(const struct op_textbook *textbook)
     for (size_t plane = 0; plane < (size_t)(shape->dim[0] * shape->dim[1]); plane++) {
         const double *image = textbook->in[0].data + plane * (size_t)window_in_pixels(&window);
         for (int64_t out = 0; out < window_out_pixels(&window); out++) {
-            double sum = 0;
-            for (int64_t tap = 0; tap < window_taps(&window); tap++) {
-                int64_t in = met(&window, out, tap);
-                sum += in >= 0 ? pow(fabs(image[in]), options->p) : 0;
-            }
-            *y++ = pow(sum, 1 / options->p);
+            *y++ = norm_of(&window, image, out, options->p);
         }
     }
 }
