@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* 1 at the largest element along an axis (the first of equals), 0 elsewhere: the decision that softmax softens.
- * Piecewise constant, so nothing flows back. op/lines.h finds the lines along an axis. */
+/* 1 at the largest element along an axis (the first of equals; NaN counts as the largest, as in arg_max), 0 elsewhere:
+ * the decision that softmax softens. Piecewise constant, so nothing flows back. op/lines.h finds the lines along an
+ * axis. */
 #include "op/lines.h"
 
 #include "op/onnx.h"
+#include <math.h>
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct softmax_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = -1,
@@ -18,7 +20,8 @@ static void textbook(const struct op_textbook *textbook)
     for (size_t line = 0; line < lines.count && lines.length > 0; line++) {
         size_t best = 0;
         for (size_t k = 1; k < lines.length; k++) {
-            if (x[lines_place(lines, line, k)] > x[lines_place(lines, line, best)]) {
+            double candidate = x[lines_place(lines, line, k)], largest = x[lines_place(lines, line, best)];
+            if (!isnan(largest) && (candidate > largest || isnan(candidate))) {
                 best = k;
             }
         }
