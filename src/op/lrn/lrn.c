@@ -131,26 +131,50 @@ static double term(const float *x, size_t c, bool squared)
     return squared ? (double)x[c] * (double)x[c] : (double)x[c];
 }
 
-/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel. The sum slides along the
- *  channels: one channel is added, one subtracted again, in double to keep the rounding small. An infinity or NaN
- *  cannot be subtracted again: then each window is summed by itself. */
-static void slide(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
+/* Each window is summed by itself, in the definition's order. */
+static void sum_each(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
 {
-    double sum = 0;
-    for (size_t c = 0; c < above && c < channels; c++) {
-        sum += term(x, c, squared);
-    }
     for (size_t c = 0; c < channels; c++) {
-        sum += c + above < channels ? term(x, c + above, squared) : 0;
+        size_t end = c + above < channels ? c + above + 1 : channels;
+        double sum = 0;
+        for (size_t k = c > below ? c - below : 0; k < end; k++) {
+            sum += term(x, k, squared);
+        }
         sums[c] = sum;
-        sum -= c >= below ? term(x, c - below, squared) : 0;
     }
-    for (size_t c = 0; !isfinite(sum) && c < channels; c++) {
-        sums[c] = 0;
-        for (size_t k = c > below ? c - below : 0; k < channels && k <= c + above; k++) {
-            sums[c] += term(x, k, squared);
+}
+
+/* Wide windows share their sums: the channels are cut into blocks as long as a window, so that each window is the end
+ * of one block and the beginning of the next, and both grow by one channel at a time. Channel numbers are shifted up by
+ * `below`, at which the first window begins. */
+static void sum_blocks(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
+{
+    size_t length = below + above + 1;
+    for (size_t block = 0; block < channels; block += length) {
+        size_t end = channels - block < length ? channels : block + length; /* windows that begin in this block */
+        double sum = 0;
+        for (size_t k = block + length; k-- > block;) {
+            sum += k >= below && k - below < channels ? term(x, k - below, squared) : 0;
+            if (k < end) {
+                sums[k] = sum;
+            }
+        }
+        sum = 0;
+        for (size_t c = block + 1; c < end; c++) {
+            sum += c + above < channels ? term(x, c + above, squared) : 0;
+            sums[c] += sum;
         }
     }
+}
+
+/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel, in double. Nothing is subtracted
+ *  from a sum, so a channel leaves no rounding error, and no infinity, in the sums of windows that do not see it. */
+static void sum_windows(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
+{
+    enum { SMALL = 9 };
+    below = below < channels ? below : channels;
+    above = above < channels ? above : channels;
+    (below + above < SMALL ? sum_each : sum_blocks)(x, channels, below, above, squared, sums);
 }
 
 /** The scales s[c] of one pixel. */
@@ -158,7 +182,7 @@ static void scales(const struct lrn_options *options, const float *x, size_t cha
 {
     size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
     double factor = options->alpha / (double)options->size;
-    slide(x, channels, below, above, true, sums);
+    sum_windows(x, channels, below, above, true, sums);
     for (size_t c = 0; c < channels; c++) {
         s[c] = (float)(options->bias + factor * sums[c]);
     }
@@ -218,7 +242,7 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
         s[i] = dy[i] * x[i] * p[i] / s[i]; /* what flows through channel i's sum */
     }
     for (size_t r = 0; r < rows; r++) {
-        slide(s + r * work->channels, work->channels, above, below, false, sums);
+        sum_windows(s + r * work->channels, work->channels, above, below, false, sums);
         for (size_t c = 0; c < work->channels; c++) {
             size_t i = r * work->channels + c;
             dx[i] = (float)((double)dy[i] * (double)p[i] - factor * (double)x[i] * sums[c]);
@@ -252,7 +276,7 @@ static int compile(struct op_compile *compile)
     compile->run = compile->in_count > 1 ? run_gradient : run_forward;
     compile->scratch_per_worker = work.channels * sizeof(double) +
                                   work.together * work.channels * sizeof(float) * (compile->in_count > 1 ? 2 : 1);
-    snprintf(compile->detail, sizeof compile->detail, "sliding sums");
+    snprintf(compile->detail, sizeof compile->detail, "sums of windows");
     return 0;
 }
 
@@ -260,12 +284,14 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = 
 static const struct op_onnx onnx = {.type = "LRN", .since = 1};
 
 static const struct lrn_options usual = {5, 1e-4, 0.75, 1}, strong = {3, 0.8, 0.75, 0.5}, even = {4, 0.5, 1, 1},
-                                wide = {9, 0.3, 0.5, 2};
+                                wide = {9, 0.3, 0.5, 2}, wider = {14, 0.3, 0.5, 2};
 static const struct op_case cases[] = {
     {.name = "usual", .options = &usual, .in = {FOV_SHAPE(2, 17, 3, 4)}, .in_count = 1},
     {.name = "strong", .options = &strong, .in = {FOV_SHAPE(2, 5, 3, 4)}, .in_count = 1},
     {.name = "even size", .options = &even, .in = {FOV_SHAPE(1, 6, 3, 3)}, .in_count = 1},
     {.name = "more than the channels", .options = &wide, .in = {FOV_SHAPE(2, 3, 4)}, .in_count = 1},
+    {.name = "wide", .options = &wider, .in = {FOV_SHAPE(2, 45, 3)}, .in_count = 1},
+    {.name = "wider than the channels", .options = &wider, .in = {FOV_SHAPE(2, 9, 3)}, .in_count = 1},
     {.name = "several chunks",
      .options = &strong,
      .in = {FOV_SHAPE(1, 33, 40, 37)},
@@ -277,6 +303,7 @@ static const struct op_case gradient_cases[] = {
     {.name = "strong", .options = &strong, .in = {FOV_SHAPE(2, 5, 3, 4), FOV_SHAPE(2, 5, 3, 4)}, .in_count = 2},
     {.name = "even size", .options = &even, .in = {FOV_SHAPE(1, 6, 3, 3), FOV_SHAPE(1, 6, 3, 3)}, .in_count = 2},
     {.name = "more than the channels", .options = &wide, .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 4)}, .in_count = 2},
+    {.name = "wide", .options = &wider, .in = {FOV_SHAPE(2, 45, 3), FOV_SHAPE(2, 45, 3)}, .in_count = 2},
     {0},
 };
 
