@@ -64,6 +64,9 @@ fov_value zoo_attend(struct zoo_build *b, fov_value x)
 {
     enum { REDUCTION = 16 };
     int channels = zoo_channels(b, x);
+    if (channels < 1) {
+        return x; /* the graph has failed */
+    }
     switch ((enum zoo_attention)b->common.attention) {
     case ZOO_ATTENTION_NONE:
         break;

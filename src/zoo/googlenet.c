@@ -56,7 +56,7 @@ static void add_auxiliary(struct zoo_build *b, fov_value x, const char *scope)
 {
     const struct googlenet_options *options = zoo_options(b);
     fov_graph *g = b->graph;
-    if (!options->auxiliary) {
+    if (!options->auxiliary || b->is_backbone) {
         return;
     }
     zoo_push(b, "%s", scope);

@@ -105,7 +105,7 @@ static fov_value module_e(struct zoo_build *b, fov_value x, const char *name)
 static void add_auxiliary(struct zoo_build *b, fov_value x)
 {
     const struct inception_options *options = zoo_options(b);
-    if (!options->auxiliary) {
+    if (!options->auxiliary || b->is_backbone) {
         return;
     }
     zoo_push(b, "AuxLogits");

@@ -178,8 +178,8 @@ static fov_value at_stride(struct zoo_build *b, fov_value map, int64_t stride)
 }
 
 /* The maps of stride 8, 16, 32 of any backbone: one that ends earlier is continued by convolutions, maps that are a
- * pixel smaller (no padding) are resized. */
-static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
+ * pixel smaller (no padding) are resized. False: the graph has failed. */
+static bool take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
 {
     for (int i = 0; i < DETECT_LEVELS; i++) {
         char name[16];
@@ -189,7 +189,9 @@ static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
             map[i] = detect_conv(b, map[i - 1], name, zoo_channels(b, map[i - 1]), 3, 2);
         } else if (map[i].id == 0) {
             fov_graph_fail(b->graph, NULL, FOV_E_USAGE, "the backbone has no map of stride 8");
-            return;
+        }
+        if (map[i].id == 0) {
+            return false;
         }
         fov_shape is = fov_value_shape(b->graph, map[i]);
         int height = b->input.height / (8 << i), width = b->input.width / (8 << i);
@@ -197,6 +199,7 @@ static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
             map[i] = at_stride(b, map[i], 8 << i);
         }
     }
+    return true;
 }
 
 /* Neck and heads on the backbone's stages; its last map x is one of these. */
@@ -209,7 +212,10 @@ static fov_value detect(struct zoo_build *b, fov_value x)
                               b->input.height, b->input.width);
     }
     zoo_push(b, "backbone");
-    take_stages(b, map);
+    if (!take_stages(b, map)) {
+        zoo_pop(b);
+        return (fov_value){0};
+    }
     if (plan_of(b)->darknet) {
         detect_neck_v3(b, map);
     } else {

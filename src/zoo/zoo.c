@@ -152,6 +152,7 @@ fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x)
     }
     inner.graph = b->graph;
     inner.input = b->input;
+    inner.is_backbone = true;
     inner.output_stride = b->output_stride;
     inner.common.attention = b->common.attention != 0 ? b->common.attention : inner.common.attention;
     inner.common.convolution = b->common.convolution != 0 ? b->common.convolution : inner.common.convolution;

@@ -41,6 +41,7 @@ struct zoo_build {
     struct zoo_input input;
     struct zoo_common common;
     _Alignas(8) unsigned char options[ZOO_OPTIONS_SIZE]; /**< the struct that network->attributes fill */
+    bool is_backbone;            /**< another network stands on its features: its auxiliary heads are left out */
     int output_stride;           /**< 0 or 32; 16, 8: later strides become dilations, so that maps stay large */
     fov_value stage[ZOO_STAGES]; /**< the last map of stride 2, 4, 8, 16, 32; 0: there is none */
     fov_value auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */

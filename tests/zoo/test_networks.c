@@ -100,6 +100,8 @@ static void slips_are_refused(void **state)
     expect_refusal(context, "unet:backbone=resnet", "did you mean");
     expect_refusal(context, "unet:backbone=mlp", "no stages");
     expect_refusal(context, "unet:backbone=unet", "no stages");
+    expect_refusal(context, "yolox-s:backbone=ds_cnn", "no map of stride 8");
+    expect_refusal(context, "yolox-s:backbone=ds_cnn:attention=eca", "no map of stride 8");
     assert_true(fov_network_has_option("stochastic-depth") && !fov_network_has_option("stochastic"));
     fov_context_free(context);
 }
