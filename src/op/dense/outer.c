@@ -175,11 +175,6 @@ static void part_chunk(void *context, size_t part, int worker)
 static void run_outer(const struct op_run *run)
 {
     struct outer_job job = {run, run->state, run->scratch, NULL};
-    if (job.plan->size.rows == 0) { /* an empty batch */
-        size_t units = run->row_count ? run->row_count : job.plan->size.units;
-        memset(run->out[0].data, 0, units * job.plan->size.features * sizeof(float));
-        return;
-    }
     if (job.plan->parts > 1) {
         job.x = job.dy + job.plan->blocks * job.plan->tile * job.plan->size.rows;
         pool_run(run->pool, part_chunk, &job, job.plan->parts);

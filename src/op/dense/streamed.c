@@ -202,9 +202,6 @@ static void run_streamed(const struct op_run *run)
 {
     struct streamed_job job = {run, run->state};
     const struct streamed_plan *plan = job.plan;
-    if (plan->size.rows == 0) {
-        return;
-    }
     bool adds = plan->parts > 1 && plan->transposed;
     pool_run(run->pool, adds ? backward_part : plan->parts > 1 ? forward_part : product_chunk, &job, plan->chunks);
     if (adds) {

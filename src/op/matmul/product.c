@@ -5,7 +5,6 @@
 #include "op/matmul/matmul.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { BLOCK_TILES = 16, WORK_PER_CHUNK = 1 << 19 };
 
@@ -33,7 +32,7 @@ static struct product_plan make_plan(const struct op_compile *compile)
         plan.rows *= plan.stack;
         plan.stack = plan.a_stack = 1;
     }
-    plan.room = plan.depth == 0 ? 0 : kernel->product_room(plan.rows, plan.columns, plan.depth);
+    plan.room = kernel->product_room(plan.rows, plan.columns, plan.depth);
     plan.packed = kernel_padded_filters(kernel, plan.columns) * plan.depth;
     plan.panels = op_chunks(plan.columns, kernel->panel_columns);
     plan.block = BLOCK_TILES * kernel->tile_rows;
@@ -124,13 +123,6 @@ static void run_product(const struct op_run *run)
 {
     struct job job = {run, run->state};
     const struct product_plan *plan = job.plan;
-    if (plan->rows == 0 || plan->columns == 0 || plan->stack == 0) {
-        return;
-    }
-    if (plan->depth == 0) {
-        memset(run->out[0].data, 0, plan->stack * plan->rows * plan->columns * sizeof(float));
-        return;
-    }
     if (plan->size.turn_a) {
         pool_run(run->pool, turn_matrix, &job, plan->a_stack);
     }

@@ -308,9 +308,6 @@ static void run_slice(const struct op_run *run)
     ptrdiff_t from[FOV_MAX_RANK], to[FOV_MAX_RANK];
     ranges_of_slice(&(struct index_source){.run = run}, run->options, &run->in[0].shape, has(run->in, run->in_count, 1),
                     range);
-    if (op_count(y) == 0) {
-        return;
-    }
     move_strides(&run->in[0], from);
     move_strides(&run->out[0], to);
     for (int d = 0; d < y->rank; d++) {
@@ -346,9 +343,6 @@ static void run_place(const struct op_run *run)
     ranges_of_place(&(struct index_source){.run = run}, run->options, x, y, has(run->in, run->in_count, 1), range);
     uint64_t zero = 0;
     move_fill(run, run->out[0].data, op_count(y), &zero, move.element);
-    if (op_count(x) == 0) {
-        return;
-    }
     move_strides(&run->in[0], from);
     move_strides(&run->out[0], to);
     for (int d = 0; d < x->rank; d++) {
