@@ -183,6 +183,7 @@ typedef struct fov_dropout_options {
 } fov_dropout_options;
 /** Dropout (Srivastava et al. 2014), inverted form; does nothing outside training plans. */
 FOV_API fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_options *options);
+FOV_API fov_value fov_dropout(fov_graph *graph, fov_value x, float rate); /**< as given: 0 drops nothing */
 
 typedef struct fov_layer_norm_options {
     int         dimensions; /**< 1: how many of the last dimensions are normalised together */
@@ -230,6 +231,7 @@ typedef struct fov_leaky_relu_options {
     const char *name;
 } fov_leaky_relu_options;
 FOV_API fov_value fov_leaky_relu_opt(fov_graph *graph, fov_value x, const fov_leaky_relu_options *options);
+FOV_API fov_value fov_leaky_relu(fov_graph *graph, fov_value x, float alpha); /**< as given: with 0 it is relu */
 typedef struct fov_softmax_options {
     int         axis; /**< 0 means the default: the last (-1). Counted from the end when negative */
     const char *name;
@@ -401,6 +403,7 @@ typedef struct fov_huber_options {
 /** Huber's loss (1964): e^2 / 2 up to delta, delta (|e| - delta / 2) beyond. */
 FOV_API fov_value fov_huber_opt(fov_graph *graph, fov_value prediction, fov_value target,
                                 const fov_huber_options *options);
+FOV_API fov_value fov_huber(fov_graph *graph, fov_value prediction, fov_value target, float delta); /**< delta > 0 */
 typedef struct fov_smooth_l1_options {
     float         beta; /**< 1: up to this error the loss is quadratic */
     fov_reduction reduction;
@@ -409,6 +412,7 @@ typedef struct fov_smooth_l1_options {
 /** Huber's loss divided by beta: the slope is 1 for errors beyond beta (Girshick 2015). */
 FOV_API fov_value fov_smooth_l1_opt(fov_graph *graph, fov_value prediction, fov_value target,
                                     const fov_smooth_l1_options *options);
+FOV_API fov_value fov_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target, float beta); /**< beta > 0 */
 /** Binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)); logarithms are at least -100, as in
  *  PyTorch. */
 FOV_API fov_value fov_bce_opt(fov_graph *graph, fov_value probability, fov_value target,
@@ -492,21 +496,10 @@ FOV_API fov_value fov_stop_gradient(fov_graph *graph, fov_value x);
 #define fov_pad(graph, x, ...) fov_pad_opt((graph), (x), &(fov_pad_options){__VA_ARGS__})
 #define fov_top_k(graph, x, indices, ...) fov_top_k_opt((graph), (x), &(fov_top_k_options){__VA_ARGS__}, (indices))
 #endif
-/** The operators above with their remaining options at the defaults. A rate, alpha, delta or beta of 0 means the
- *  default here, too: fov_dropout(g, x, 0) drops with probability 0.5. */
+/** The operators above with all options at the defaults. */
 static inline fov_value fov_batch_norm(fov_graph *graph, fov_value x)
 {
     return fov_batch_norm_opt(graph, x, NULL);
-}
-static inline fov_value fov_dropout(fov_graph *graph, fov_value x, float rate)
-{
-    fov_dropout_options options = {rate, NULL};
-    return fov_dropout_opt(graph, x, &options);
-}
-static inline fov_value fov_leaky_relu(fov_graph *graph, fov_value x, float alpha)
-{
-    fov_leaky_relu_options options = {alpha, NULL};
-    return fov_leaky_relu_opt(graph, x, &options);
 }
 static inline fov_value fov_softmax(fov_graph *graph, fov_value x)
 {
@@ -519,16 +512,6 @@ static inline fov_value fov_log_softmax(fov_graph *graph, fov_value x)
 static inline fov_value fov_mae(fov_graph *graph, fov_value prediction, fov_value target)
 {
     return fov_mae_opt(graph, prediction, target, NULL);
-}
-static inline fov_value fov_huber(fov_graph *graph, fov_value prediction, fov_value target, float delta)
-{
-    fov_huber_options options = {delta, FOV_REDUCTION_MEAN, NULL};
-    return fov_huber_opt(graph, prediction, target, &options);
-}
-static inline fov_value fov_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target, float beta)
-{
-    fov_smooth_l1_options options = {beta, FOV_REDUCTION_MEAN, NULL};
-    return fov_smooth_l1_opt(graph, prediction, target, &options);
 }
 static inline fov_value fov_bce(fov_graph *graph, fov_value probability, fov_value target)
 {

@@ -32,6 +32,7 @@ struct op_import {
     fov_shape (*shape)(void *reader, fov_value value);
     fov_dtype (*dtype)(void *reader, fov_value value);
     const char *node_name;
+    const char *doc; /**< the node's doc_string, "" where it has none, or a long one */
     /** Imports this node, with its attributes, as if it had another standard type and these inputs; returns the first
      *  result. For node types that are a standard operator with something before or after it. */
     fov_value (*read_as)(void *reader, const char *type, int opset, const fov_value *in, int in_count);
@@ -51,6 +52,8 @@ struct op_export {
     void                   *writer;
     /** Begins an ONNX node; then inputs, attributes, outputs until the next begin. */
     void (*begin)(void *writer, const char *type, const char *domain);
+    /** Gives the node a doc_string: for what ONNX has no attribute for and other programs need not know. */
+    void (*doc)(void *writer, const char *text);
     void (*input)(void *writer, int in);            /**< the operator's own input; -1: an empty name */
     void (*input_name)(void *writer, const char *name);
     /** A new initializer; returns its name, valid until export ends. */

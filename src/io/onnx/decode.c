@@ -135,6 +135,22 @@ static bool take_name(struct decoder *decoder, pb_istream_t *stream, const char 
     return take_text(decoder, stream, text, ONNX_MAX_NAME, field);
 }
 
+/** Takes a text that is a remark, by anybody: one that is long, or has a zero byte, is passed over. */
+static bool take_remark(struct decoder *decoder, pb_istream_t *stream, const char **text, const char *field)
+{
+    enum { LONG = 256 };
+    size_t         length = 0;
+    const uint8_t *bytes = take_bytes(decoder, stream, &length, field);
+    if (bytes == NULL || length > LONG) {
+        return bytes != NULL;
+    }
+    if (file_need(decoder->map, bytes, length, decoder->error) != 0) {
+        return false;
+    }
+    *text = length > 0 && memchr(bytes, 0, length) == NULL ? arena_text(decoder->arena, bytes, length) : "";
+    return *text != NULL;
+}
+
 static bool add_name(struct decoder *decoder, pb_istream_t *stream, struct onnx_names *names, const char *field)
 {
     const char **grown = arena_grow(decoder->arena, (void *)names->at, names->count, sizeof *names->at);
@@ -371,6 +387,8 @@ static bool node_field(pb_istream_t *stream, const pb_field_t *field, void **arg
         return take_name(frame->decoder, stream, &node->type, "NodeProto.op_type");
     case onnx_NodeProto_domain_tag:
         return take_name(frame->decoder, stream, &node->domain, "NodeProto.domain");
+    case onnx_NodeProto_doc_string_tag:
+        return take_remark(frame->decoder, stream, &node->doc, "NodeProto.doc_string");
     default:
         return add_attribute(frame->decoder, stream, node);
     }
@@ -387,11 +405,11 @@ static bool add_node(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     }
     graph->nodes = grown;
     struct onnx_node *node = &grown[graph->node_count++];
-    *node = (struct onnx_node){.name = "", .type = "", .domain = "", .offset = position(decoder, stream)};
+    *node = (struct onnx_node){.name = "", .type = "", .domain = "", .doc = "", .offset = position(decoder, stream)};
     struct frame   frame = {decoder, node};
     onnx_NodeProto message;
-    message.input = message.output = message.name = message.op_type = message.attribute = message.domain =
-        callback(node_field, &frame);
+    message.input = message.output = message.name = message.op_type = message.attribute = message.doc_string =
+        message.domain = callback(node_field, &frame);
     return decode(decoder, stream, onnx_NodeProto_fields, &message, "NodeProto");
 }
 

@@ -67,6 +67,12 @@ static void write_begin(void *writer, const char *type, const char *domain)
     }
 }
 
+static void write_doc(void *writer, const char *text)
+{
+    struct exporter *exporter = writer;
+    write_text(&exporter->node_body, onnx_NodeProto_doc_string_tag, text);
+}
+
 static void write_input_name(void *writer, const char *name)
 {
     struct exporter *exporter = writer;
@@ -433,6 +439,7 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
                                .opset = exporter->opset,
                                .writer = exporter,
                                .begin = write_begin,
+                               .doc = write_doc,
                                .input = write_input,
                                .input_name = write_input_name,
                                .integers = write_integers,

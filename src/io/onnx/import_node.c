@@ -699,6 +699,7 @@ static int read_by(struct importer *importer, const struct op *op, const struct 
                              .shape = read_shape,
                              .dtype = read_dtype,
                              .node_name = name,
+                             .doc = importer->node->doc,
                              .read_as = read_as,
                              .result = read_result,
                              .fail = read_fail};

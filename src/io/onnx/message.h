@@ -123,6 +123,7 @@ struct onnx_guard;
 
 struct onnx_node {
     const char            *name, *type, *domain;
+    const char            *doc; /**< the doc_string; "" where it has none, or a long one */
     struct onnx_names      in, out;
     struct onnx_attribute *attributes;
     size_t                 attribute_count;

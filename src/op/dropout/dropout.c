@@ -261,9 +261,13 @@ static const struct op_cpu gradient_cpu = {
 
 /* ---- ONNX: the rate is an attribute before opset 12, then an input --------------------------------------------- */
 
+/* ONNX's Dropout knows elements alone. In inference it is the same, so stochastic depth is written as a Dropout whose
+ * doc_string says what it was; when it is read again, training drops whole samples as before. */
+static const char per_sample_doc[] = "Stochastic depth: whole samples are dropped, not elements.";
+
 static int import_dropout(struct op_import *node)
 {
-    struct dropout_options options = {.rate = 0.5};
+    struct dropout_options options = {.rate = 0.5, .per_sample = strcmp(node->doc, per_sample_doc) == 0};
     /* Without effect here: the plan decides whether elements are dropped, and the context has the seed. */
     node->has(node->reader, "seed");
     node->has(node->reader, "is_test");
@@ -291,6 +295,9 @@ static int export_dropout(struct op_export *node)
     bool as_input = node->opset >= 12;
     const char *rate = as_input ? node->number(node->writer, (float)rate_of(node->options)) : NULL;
     node->begin(node->writer, "Dropout", NULL);
+    if (((const struct dropout_options *)node->options)->per_sample) {
+        node->doc(node->writer, per_sample_doc);
+    }
     node->input(node->writer, 0);
     if (as_input) {
         node->input_name(node->writer, rate);
@@ -310,6 +317,12 @@ fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_optio
 {
     struct dropout_options dropout = {.rate = options != NULL && options->rate != 0 ? (double)options->rate : 0.5};
     return op_build(graph, "dropout", &x, 1, &dropout, options != NULL ? options->name : NULL);
+}
+
+fov_value fov_dropout(fov_graph *graph, fov_value x, float rate)
+{
+    struct dropout_options dropout = {.rate = (double)rate};
+    return op_build(graph, "dropout", &x, 1, &dropout, NULL);
 }
 
 fov_value fov_drop_path(fov_graph *graph, fov_value x, float rate)

@@ -42,6 +42,12 @@ fov_value fov_leaky_relu_opt(fov_graph *graph, fov_value x, const fov_leaky_relu
     return op_build(graph, "leaky_relu", &x, 1, &leaky, options != NULL ? options->name : NULL);
 }
 
+fov_value fov_leaky_relu(fov_graph *graph, fov_value x, float alpha)
+{
+    struct leaky_relu_options leaky = {.alpha = (double)alpha};
+    return op_build(graph, "leaky_relu", &x, 1, &leaky, NULL);
+}
+
 static const struct leaky_relu_options tenth = {.alpha = 0.1}, flipped = {.alpha = -0.5};
 
 /* At least 0.1 away from the kink. A negative slope makes y positive on both sides: the gradient must then read x. */

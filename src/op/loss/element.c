@@ -110,33 +110,56 @@ static fov_value huber(const struct loss *loss, fov_value prediction, fov_value 
     return loss_two(loss, "mul", inner, loss_two(loss, "sub", error, loss_scale(loss, inner, 0.5)));
 }
 
-fov_value fov_huber_opt(fov_graph *graph, fov_value prediction, fov_value target, const fov_huber_options *options)
+static fov_value build_huber(fov_graph *graph, fov_value prediction, fov_value target,
+                             const fov_huber_options *options)
 {
     struct loss loss;
-    double delta = options != NULL && options->delta != 0 ? (double)options->delta : 1;
-    if (!loss_begin(&loss, graph, prediction, target, "huber", options != NULL ? options->name : NULL)) {
+    if (!loss_begin(&loss, graph, prediction, target, "huber", options->name)) {
         return (fov_value){0};
     }
-    if (!(delta > 0)) {
-        return loss_fail(&loss, FOV_E_USAGE, "delta must be above 0", delta);
+    if (!(options->delta > 0)) {
+        return loss_fail(&loss, FOV_E_USAGE, "delta must be above 0", (double)options->delta);
     }
-    return loss_reduce(&loss, huber(&loss, prediction, target, delta),
-                       options != NULL ? options->reduction : FOV_REDUCTION_MEAN);
+    return loss_reduce(&loss, huber(&loss, prediction, target, (double)options->delta), options->reduction);
 }
 
-fov_value fov_smooth_l1_opt(fov_graph *graph, fov_value prediction, fov_value target,
-                            const fov_smooth_l1_options *options)
+fov_value fov_huber_opt(fov_graph *graph, fov_value prediction, fov_value target, const fov_huber_options *options)
+{
+    fov_huber_options given = options != NULL ? *options : (fov_huber_options){0};
+    given.delta = given.delta != 0 ? given.delta : 1;
+    return build_huber(graph, prediction, target, &given);
+}
+
+fov_value fov_huber(fov_graph *graph, fov_value prediction, fov_value target, float delta)
+{
+    return build_huber(graph, prediction, target, &(fov_huber_options){.delta = delta});
+}
+
+static fov_value build_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target,
+                                 const fov_smooth_l1_options *options)
 {
     struct loss loss;
-    double beta = options != NULL && options->beta != 0 ? (double)options->beta : 1;
-    if (!loss_begin(&loss, graph, prediction, target, "smooth_l1", options != NULL ? options->name : NULL)) {
+    double beta = (double)options->beta;
+    if (!loss_begin(&loss, graph, prediction, target, "smooth_l1", options->name)) {
         return (fov_value){0};
     }
     if (!(beta > 0)) {
         return loss_fail(&loss, FOV_E_USAGE, "beta must be above 0", beta);
     }
-    return loss_reduce(&loss, loss_scale(&loss, huber(&loss, prediction, target, beta), 1 / beta),
-                       options != NULL ? options->reduction : FOV_REDUCTION_MEAN);
+    return loss_reduce(&loss, loss_scale(&loss, huber(&loss, prediction, target, beta), 1 / beta), options->reduction);
+}
+
+fov_value fov_smooth_l1_opt(fov_graph *graph, fov_value prediction, fov_value target,
+                            const fov_smooth_l1_options *options)
+{
+    fov_smooth_l1_options given = options != NULL ? *options : (fov_smooth_l1_options){0};
+    given.beta = given.beta != 0 ? given.beta : 1;
+    return build_smooth_l1(graph, prediction, target, &given);
+}
+
+fov_value fov_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target, float beta)
+{
+    return build_smooth_l1(graph, prediction, target, &(fov_smooth_l1_options){.beta = beta});
 }
 
 /* The smallest normal number of the loss's type: smaller ones become 0 while a plan runs. f16 is computed by its
