@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { MOST_INPUTS = 10, MOST_PAIRS = 32, TEXT = 400, ROUNDS = 24, GUARD = 64, SMALL_SIZE = 7 };
+enum { MOST_INPUTS = 10, MOST_PAIRS = 32, TEXT = 400, ROUNDS = 120, GUARD = 64, SMALL_SIZE = 7 };
 enum { MOST_ELEMENTS = 1 << 16, MOST_MEMORY = 64 << 20 };
 
 static struct {

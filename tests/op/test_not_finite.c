@@ -139,7 +139,7 @@ static void check_input(const struct job *job, struct harness *h, fov_plan *plan
             fail_msg("%s/%s on %s: NaN at element %zu of input %d: output %d has it in %zu elements where the "
                      "definition has not, and lacks it in %zu where it has (first: element %zu)",
                      job->op->name, job->test->name, job->isa, place, input, i, spread, wrong - spread, at);
-        wrong = unequal(h, plan, &expected, i, &at);
+        wrong = meets_zeros(job->op) ? 0 : unequal(h, plan, &expected, i, &at);
         if (wrong > 0)
             fail_msg("%s/%s on %s: with NaN at element %zu of input %d, %zu elements of output %d are not as defined "
                      "(first: element %zu)",

@@ -37,7 +37,8 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
 
 /* ---- the products ------------------------------------------------------------------------------------------------ */
 
-/** Calls `meet` with indices into plain x, weight and dy for each product whose output pixel won its block. */
+/** Calls `meet` with indices into plain x, weight and dy for each product whose output pixel won its block of 2 x 2. An
+ *  index that is no pixel of the block has no winner. */
 static void each_winning_pair(const struct pooled_geometry *geometry, const double *index, conv_meet *meet,
                               void *context)
 {
@@ -45,6 +46,9 @@ static void each_winning_pair(const struct pooled_geometry *geometry, const doub
     const struct window *window = &conv->window;
     int64_t pixels = geometry->height * geometry->width, count = conv->batch * conv->filters * pixels;
     for (int64_t i = 0; i < count; i++) {
+        if (!(index[i] >= 0 && index[i] < 4)) {
+            continue;
+        }
         int64_t n = i / pixels / conv->filters, filter = i / pixels % conv->filters, tap = (int64_t)index[i];
         int64_t y = 2 * (i % pixels / geometry->width) + tap / 2, x = 2 * (i % geometry->width) + tap % 2;
         for (int64_t c = 0; c < conv->channels; c++) {
