@@ -61,6 +61,8 @@ static void options_change_what_they_say(void **state)
         {"fcn_resnet50:auxiliary=no", 32957013},
         {"unet:width=32", 7763041 + 33},      /* the second class: 32 weights and a bias */
         {"unet:backbone=resnet18", 14328354}, /* segmentation_models.pytorch */
+        {"unet:backbone=googlenet", 11737730}, /* no auxiliary heads, nor the last layer */
+        {"unet:backbone=inception_v3", 29914050},
     };
     fov_context *context = context_create();
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
