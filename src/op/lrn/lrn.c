@@ -7,6 +7,7 @@
 #include <fovea/operators.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 struct lrn_options {
     int64_t size;
@@ -126,63 +127,52 @@ struct work {
     size_t               rows, channels, together;
 };
 
-static double term(const float *x, size_t c, bool squared)
+/** How far a window reaches below and above its channel; not beyond all channels. */
+struct reach {
+    size_t below, above;
+};
+static struct reach reach_of(const struct lrn_options *options, size_t channels)
 {
-    return squared ? (double)x[c] * (double)x[c] : (double)x[c];
+    size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
+    return (struct reach){below < channels ? below : channels, above < channels ? above : channels};
 }
 
-/* Each window is summed by itself, in the definition's order. */
-static void sum_each(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
+/** sums[c] of x, or of its squares, over the window of each channel of one pixel, in double. Nothing is subtracted from
+ *  a sum, so a channel leaves no rounding error, and no infinity, in windows that do not see it: the channels are cut
+ *  into blocks as long as a window, so that a window is the end of one block and the beginning of the next, and both
+ *  grow by one channel at a time. terms: workspace, [below + channels + above]; the first window begins at its first
+ *  element. */
+static void sum_windows(const float *x, size_t channels, struct reach reach, bool squared, double *terms, double *sums)
 {
+    size_t length = reach.below + reach.above + 1;
+    memset(terms, 0, reach.below * sizeof *terms);
+    memset(terms + reach.below + channels, 0, reach.above * sizeof *terms);
     for (size_t c = 0; c < channels; c++) {
-        size_t end = c + above < channels ? c + above + 1 : channels;
-        double sum = 0;
-        for (size_t k = c > below ? c - below : 0; k < end; k++) {
-            sum += term(x, k, squared);
-        }
-        sums[c] = sum;
+        terms[reach.below + c] = squared ? (double)x[c] * (double)x[c] : (double)x[c];
     }
-}
-
-/* Wide windows share their sums: the channels are cut into blocks as long as a window, so that each window is the end
- * of one block and the beginning of the next, and both grow by one channel at a time. Channel numbers are shifted up by
- * `below`, at which the first window begins. */
-static void sum_blocks(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
-{
-    size_t length = below + above + 1;
     for (size_t block = 0; block < channels; block += length) {
         size_t end = channels - block < length ? channels : block + length; /* windows that begin in this block */
         double sum = 0;
-        for (size_t k = block + length; k-- > block;) {
-            sum += k >= below && k - below < channels ? term(x, k - below, squared) : 0;
-            if (k < end) {
-                sums[k] = sum;
-            }
+        for (size_t k = block + length; k-- > end;) {
+            sum += terms[k];
+        }
+        for (size_t c = end; c-- > block;) {
+            sum += terms[c];
+            sums[c] = sum;
         }
         sum = 0;
         for (size_t c = block + 1; c < end; c++) {
-            sum += c + above < channels ? term(x, c + above, squared) : 0;
+            sum += terms[c + length - 1];
             sums[c] += sum;
         }
     }
 }
 
-/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel, in double. Nothing is subtracted
- *  from a sum, so a channel leaves no rounding error, and no infinity, in the sums of windows that do not see it. */
-static void sum_windows(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
-{
-    enum { SMALL = 9 };
-    below = below < channels ? below : channels;
-    above = above < channels ? above : channels;
-    (below + above < SMALL ? sum_each : sum_blocks)(x, channels, below, above, squared, sums);
-}
-
 /** The scales s[c] of one pixel. */
 static void scales(const struct lrn_options *options, const float *x, size_t channels, double *sums, float *s)
 {
-    size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
     double factor = options->alpha / (double)options->size;
-    sum_windows(x, channels, below, above, true, sums);
+    sum_windows(x, channels, reach_of(options, channels), true, sums + channels, sums);
     for (size_t c = 0; c < channels; c++) {
         s[c] = (float)(options->bias + factor * sums[c]);
     }
@@ -194,11 +184,18 @@ static void power(const struct op_run *run, size_t count, const float *s, float 
     run->kernel->binary[BINARY_pow](1, count, a, b, out, count);
 }
 
-/** A worker's scratch: sums of one pixel's channels, then scales of a chunk's pixels (in the gradient two arrays). */
+/** Doubles of workspace for one pixel: its sums, then its terms (sum_windows). */
+static size_t pixel_doubles(const struct lrn_options *options, size_t channels)
+{
+    struct reach reach = reach_of(options, channels);
+    return 2 * channels + reach.below + reach.above;
+}
+
+/** A worker's scratch: what one pixel needs, then scales of a chunk's pixels (in the gradient two arrays). */
 static float *scratch_of(const struct work *work, int worker, double **sums)
 {
     *sums = op_worker_scratch(work->run, worker);
-    return (float *)(void *)(*sums + work->channels);
+    return (float *)(void *)(*sums + pixel_doubles(work->run->options, work->channels));
 }
 
 static void forward_chunk(void *context, size_t chunk, int worker)
@@ -226,8 +223,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = work->run;
     const struct lrn_options *options = run->options;
     size_t first = op_chunk_begin(chunk, work->together), rows = op_chunk_length(chunk, work->together, work->rows);
-    size_t count = rows * work->channels, below = (size_t)(options->size - 1) / 2;
-    size_t above = (size_t)options->size - 1 - below;
+    size_t count = rows * work->channels;
+    struct reach reach = reach_of(options, work->channels), seen_by = {reach.above, reach.below};
     const float *x = (const float *)run->in[0].data + first * work->channels;
     const float *dy = (const float *)run->in[1].data + first * work->channels;
     float *dx = (float *)run->out[0].data + first * work->channels;
@@ -242,7 +239,7 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
         s[i] = dy[i] * x[i] * p[i] / s[i]; /* what flows through channel i's sum */
     }
     for (size_t r = 0; r < rows; r++) {
-        sum_windows(s + r * work->channels, work->channels, above, below, false, sums);
+        sum_windows(s + r * work->channels, work->channels, seen_by, false, sums + work->channels, sums);
         for (size_t c = 0; c < work->channels; c++) {
             size_t i = r * work->channels + c;
             dx[i] = (float)((double)dy[i] * (double)p[i] - factor * (double)x[i] * sums[c]);
@@ -274,7 +271,7 @@ static int compile(struct op_compile *compile)
 {
     struct work work = work_of(NULL, &compile->in[0].shape);
     compile->run = compile->in_count > 1 ? run_gradient : run_forward;
-    compile->scratch_per_worker = work.channels * sizeof(double) +
+    compile->scratch_per_worker = pixel_doubles(compile->options, work.channels) * sizeof(double) +
                                   work.together * work.channels * sizeof(float) * (compile->in_count > 1 ? 2 : 1);
     snprintf(compile->detail, sizeof compile->detail, "sums of windows");
     return 0;
