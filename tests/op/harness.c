@@ -2,9 +2,11 @@
 #include "harness.h"
 
 #include "base/cpu.h"
+#include "base/text.h"
 #include "graph/plan.h"
 #include "tensor/convert.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,4 +202,42 @@ int harness_levels(const char *names[8])
         if (kernel_table_for((enum cpu_level)level) && cpu_has((enum cpu_level)level))
             names[count++] = cpu_level_name((enum cpu_level)level);
     return count;
+}
+
+int harness_option_text(const struct op_attribute *attribute, const void *options, char *text, size_t size)
+{
+    const char *member = (const char *)options + attribute->offset;
+    switch (attribute->kind) {
+    case OP_INTEGER: {
+        int64_t number;
+        memcpy(&number, member, sizeof number);
+        return snprintf(text, size, "%" PRId64, number);
+    }
+    case OP_NUMBER: {
+        double number;
+        memcpy(&number, member, sizeof number);
+        return (int)text_append(text, size, 0, "%.17g", number); /* with a point in every locale */
+    }
+    case OP_FLAG: {
+        bool flag;
+        memcpy(&flag, member, sizeof flag);
+        return snprintf(text, size, "%s", flag ? "yes" : "no");
+    }
+    case OP_LIST: {
+        struct op_list list;
+        size_t used = 0;
+        memcpy(&list, member, sizeof list);
+        text[0] = '\0';
+        for (int i = 0; i < list.count; i++) {
+            used = text_append(text, size, used, "%s%" PRId64, i > 0 ? "," : "", list.at[i]);
+        }
+        return (int)used;
+    }
+    case OP_CHOICE: {
+        int choice;
+        memcpy(&choice, member, sizeof choice);
+        return snprintf(text, size, "%s", attribute->choices[choice]);
+    }
+    }
+    return 0;
 }

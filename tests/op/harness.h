@@ -66,4 +66,7 @@ fov_value harness_loss(struct harness *harness);
 /** ISA levels that this machine and this build have, reference first. */
 int harness_levels(const char *names[8]);
 
+/** Writes an option as the text from which fov_node_opt reads it back; returns the length, as snprintf does. */
+int harness_option_text(const struct op_attribute *attribute, const void *options, char *text, size_t size);
+
 #endif

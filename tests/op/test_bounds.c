@@ -7,7 +7,6 @@
  *
  *   test_op_bounds [OPERATOR|all] [ROUNDS] [SEED] [verbose] */
 #include "harness.h"
-#include "op/option_text.h"
 #include "tensor/convert.h"
 #include <fovea/fovea.h>
 
@@ -180,7 +179,7 @@ static void draw_options(struct draw *draw, struct trial *trial, const struct op
         if (change && one_in(draw, several)) {
             change_option(draw, at, options);
         }
-        if (trial->pairs < MOST_PAIRS && op_option_write(at, options, trial->text[trial->pairs], TEXT) < TEXT) {
+        if (trial->pairs < MOST_PAIRS && harness_option_text(at, options, trial->text[trial->pairs], TEXT) < TEXT) {
             snprintf(trial->name[trial->pairs], sizeof trial->name[0], "%s", at->name);
             trial->options[2 * trial->pairs] = trial->name[trial->pairs];
             trial->options[2 * trial->pairs + 1] = trial->text[trial->pairs];

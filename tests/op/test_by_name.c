@@ -8,53 +8,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include "base/text.h"
 #include "harness.h"
 #include <fovea/fovea.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_PAIRS = 32, TEXT = 400 };
-
-/* An option as the text from which it is read back. */
-static int write_option(const struct op_attribute *attribute, const void *options, char *text, size_t size)
-{
-    const char *member = (const char *)options + attribute->offset;
-    switch (attribute->kind) {
-    case OP_INTEGER: {
-        int64_t number;
-        memcpy(&number, member, sizeof number);
-        return snprintf(text, size, "%" PRId64, number);
-    }
-    case OP_NUMBER: {
-        double number;
-        memcpy(&number, member, sizeof number);
-        return (int)text_append(text, size, 0, "%.17g", number); /* with a point in every locale */
-    }
-    case OP_FLAG: {
-        bool flag;
-        memcpy(&flag, member, sizeof flag);
-        return snprintf(text, size, "%s", flag ? "yes" : "no");
-    }
-    case OP_LIST: {
-        struct op_list list;
-        size_t used = 0;
-        memcpy(&list, member, sizeof list);
-        text[0] = '\0';
-        for (int i = 0; i < list.count; i++) {
-            used = text_append(text, size, used, "%s%" PRId64, i > 0 ? "," : "", list.at[i]);
-        }
-        return (int)used;
-    }
-    case OP_CHOICE: {
-        int choice;
-        memcpy(&choice, member, sizeof choice);
-        return snprintf(text, size, "%s", attribute->choices[choice]);
-    }
-    }
-    return 0;
-}
 
 static void built_by_name(const struct op *op, const struct op_case *test)
 {
@@ -70,7 +29,7 @@ static void built_by_name(const struct op *op, const struct op_case *test)
             continue; /* not given */
         }
         assert_true(count < MOST_PAIRS);
-        assert_true(write_option(at, first->options, texts[count], TEXT) < TEXT);
+        assert_true(harness_option_text(at, first->options, texts[count], TEXT) < TEXT);
         pairs[2 * count] = at->name;
         pairs[2 * count + 1] = texts[count];
         count++;
