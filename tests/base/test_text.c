@@ -231,6 +231,15 @@ static void test_reading_numbers(void **state)
             assert_true(number >= good[i].value && number <= good[i].value);
         }
         assert_false(text_to_number("1,5", &number));
+        char out[32];
+        struct text text = {.memory = memory_create(NULL, 0)};
+        text_append(out, sizeof out, 0, "%.9g", 0.125); /* what is written can be read again */
+        text_add(&text, "%.3f", 1.5);
+        assert_string_equal(out, "0.125");
+        assert_string_equal(text_string(&text), "1.500");
+        struct memory *memory = text.memory;
+        text_free(&text);
+        memory_destroy(memory);
     }
     setlocale(LC_ALL, "C");
 }
