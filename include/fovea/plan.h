@@ -79,8 +79,9 @@ typedef struct fov_plan_step {
 } fov_plan_step;
 FOV_API int           fov_plan_step_count(const fov_plan *plan);
 FOV_API fov_plan_step fov_plan_step_at(const fov_plan *plan, int index); /**< zeroed beyond the last */
-/** Runs once more, timing each step: seconds[fov_plan_step_count]. */
-FOV_API void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds);
+/** As fov_plan_run, and times each step: seconds[fov_plan_step_count], all 0 where the run is refused. E_USAGE: `plan`
+ *  or `seconds` is NULL. */
+FOV_API int fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds);
 
 #ifdef __cplusplus
 }

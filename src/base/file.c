@@ -23,12 +23,6 @@ static int system_open(void *user, const char *path, int flags, unsigned mode)
     return open(path, flags, (mode_t)mode);
 }
 
-static ssize_t system_read(void *user, int file, void *bytes, size_t count)
-{
-    (void)user;
-    return read(file, bytes, count);
-}
-
 static ssize_t system_write(void *user, int file, const void *bytes, size_t count)
 {
     (void)user;
@@ -63,7 +57,6 @@ const struct file_system *file_system_default(void)
 {
     static const struct file_system system = {
         .open = system_open,
-        .read = system_read,
         .write = system_write,
         .sync = system_sync,
         .close = system_close,

@@ -11,11 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** The system calls of a file_writer (`read` is not used); `file_system_default` is the real one. Signatures and errno
- *  are those of POSIX. */
+/** The system calls of a file_writer; `file_system_default` is the real one. Signatures and errno are those of
+ *  POSIX. */
 struct file_system {
     int (*open)(void *user, const char *path, int flags, unsigned mode);
-    ssize_t (*read)(void *user, int file, void *bytes, size_t count);
     ssize_t (*write)(void *user, int file, const void *bytes, size_t count);
     int (*sync)(void *user, int file);
     int (*close)(void *user, int file);

@@ -218,7 +218,9 @@ fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value 
         }
         made.id = graph->failed ? 0 : again[to.id] != 0 ? again[to.id] : to.id;
     }
-    graph->failed = graph->failed || made.id == 0;
+    if (made.id == 0) {
+        graph_fail(graph);
+    }
     memory_free(memory, needed);
     memory_free(memory, again);
     return made;
@@ -276,7 +278,9 @@ int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_valu
         graph_mark(from, wanted, count, needed);
         status = insert(&copying, needed, read);
     }
-    to->failed = to->failed || status != FOV_OK;
+    if (status != FOV_OK) {
+        status = graph_fail(to);
+    }
     memory_free(memory, needed);
     memory_free(memory, read);
     memory_free(memory, name);

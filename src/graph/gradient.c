@@ -110,7 +110,7 @@ static int walk(struct reverse *reverse, fov_value loss, const fov_value *target
     size_t     nodes = graph->node_count;
 
     mark_wanted(reverse, targets, count);
-    reverse->flowing[loss.id] = op_emit_scalar(&graph->emitter, 1.0F);
+    reverse->flowing[loss.id] = op_emit_scalar(&graph->emitter, loss, 1);
     for (size_t n = nodes; n-- > 0 && !graph->failed;)
         step_back(reverse, n);
     for (int i = 0; i < count; i++)
@@ -152,11 +152,7 @@ static int add_gradients(fov_graph *graph, fov_value loss, const fov_value *targ
         status = (int)error->status;
     memory_free(memory, reverse.flowing);
     memory_free(memory, reverse.wanted);
-    if (status && !graph->failed) {
-        graph->failed  = true;
-        graph->failure = *error;
-    }
-    return status;
+    return status ? graph_fail(graph) : FOV_OK;
 }
 
 int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count, fov_value *gradients)

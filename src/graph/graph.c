@@ -56,9 +56,14 @@ static fov_value emit_constant(void *context, fov_dtype dtype, fov_shape shape, 
     return fov_constant(context, NULL, dtype, shape, data);
 }
 
+static fov_dtype value_dtype(void *context, fov_value value)
+{
+    return fov_value_dtype(context, value);
+}
+
 const struct op_emitter *fov_graph_emitter(fov_graph *graph)
 {
-    static const struct op_emitter nothing = {emit_node, emit_output, emit_constant, NULL};
+    static const struct op_emitter nothing = {emit_node, emit_output, emit_constant, value_dtype, NULL};
 
     return graph ? &graph->emitter : &nothing;
 }
@@ -78,7 +83,7 @@ fov_graph *fov_graph_create(fov_context *context)
     if (!graph)
         return NULL;
     graph->context = context;
-    graph->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, graph};
+    graph->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, value_dtype, graph};
     graph->value_count = 1; /* value 0 means none */
     if (memory_grow(context->memory, (void **)&graph->values, &graph->value_capacity, 1, sizeof *graph->values,
                     "graph values", &context->error)) {
@@ -123,11 +128,20 @@ fov_context *fov_graph_context(const fov_graph *graph)
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-/* Records that the graph has failed, with the error that is on the context already. */
+int graph_fail(fov_graph *graph)
+{
+    if (!graph->failed) {
+        error_set(&graph->context->error, FOV_E_INTERNAL, "building the graph failed"); /* keeps an error that is there */
+        graph->failed  = true;
+        graph->failure = graph->context->error;
+    }
+    return (int)graph->failure.status;
+}
+
+/* As graph_fail; the id of no value. */
 static int fail(fov_graph *graph)
 {
-    graph->failed  = true;
-    graph->failure = graph->context->error;
+    graph_fail(graph);
     return 0;
 }
 

@@ -75,6 +75,9 @@ static inline struct value *graph_value(const fov_graph *graph, int id)
 /** For calls on a failed graph: puts the graph's first failure on the context, if that has no error now, and returns
  *  the context's status. */
 int graph_refuse(const fov_graph *graph);
+/** Marks the graph as failed, with the error that is on the context; a failure before stays the first one. For calls
+ *  within another public call, which add to a graph by more than one call. Returns the failure's status. */
+int graph_fail(fov_graph *graph);
 /** Adds a node: checks options, infers shapes, adds the output values. Returns the first output's id, 0 on failure.
  *  `name` NULL: one is generated from the operator's name. Names of outputs: the node's, then NAME:1, NAME:2... */
 int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,

@@ -494,16 +494,23 @@ static void spoil_outputs(fov_plan *plan)
     }
 }
 
-int plan_run(fov_plan *plan, uint64_t number, struct error *error)
+/* Looks at the inputs of a run, and refuses it. */
+static int check_run(fov_plan *plan, struct error *error)
 {
     int status = plan_check_labels(plan, error);
 
-    if (status) {
+    if (status)
         spoil_outputs(plan);
-        return status;
-    }
-    plan_run_steps(plan, number, 0, plan->step_count);
-    return FOV_OK;
+    return status;
+}
+
+int plan_run(fov_plan *plan, uint64_t number, struct error *error)
+{
+    int status = check_run(plan, error);
+
+    if (!status)
+        plan_run_steps(plan, number, 0, plan->step_count);
+    return status;
 }
 
 int fov_plan_run(fov_plan *plan, uint64_t step)
@@ -515,10 +522,18 @@ int fov_plan_run(fov_plan *plan, uint64_t step)
     return plan_run(plan, step, &plan->graph->context->error);
 }
 
-void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
+int fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 {
-    if (!plan || !seconds)
-        return;
+    if (!plan)
+        return FOV_E_USAGE;
+    if (!seconds)
+        return call_refuse(plan->graph->context, "fov_plan_profile: seconds is NULL");
+    if (plan->label_count)
+        call_fresh(plan->graph->context);
+    if (check_run(plan, &plan->graph->context->error)) {
+        memset(seconds, 0, plan->step_count * sizeof *seconds);
+        return (int)plan->graph->context->error.status;
+    }
     struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
 
     pool_begin(plan->graph->context->pool);
@@ -532,6 +547,7 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
     renewed(plan);
     pool_end(plan->graph->context->pool);
     arithmetic_leave(mode);
+    return FOV_OK;
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */

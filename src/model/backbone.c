@@ -295,7 +295,7 @@ static fov_value features(struct zoo_files *files, struct zoo_build *b, const ch
     fov_model_free(file);
     if (last.id == 0) {
         error_prefix(&context->error, "backbone %s", path);
-        b->graph->failed = true;
+        graph_fail(b->graph);
     }
     return last;
 }

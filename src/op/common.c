@@ -315,9 +315,9 @@ fov_value op_emit_number(const struct op_emitter *emitter, fov_dtype dtype, doub
 fov_value op_emit_affine(const struct op_emitter *emitter, fov_value value, double scale, double shift)
 {
     if (scale != 1) {
-        value = op_emit2(emitter, "mul", value, op_emit_scalar(emitter, (float)scale), NULL);
+        value = op_emit2(emitter, "mul", value, op_emit_scalar(emitter, value, scale), NULL);
     }
-    return shift != 0 ? op_emit2(emitter, "add", value, op_emit_scalar(emitter, (float)shift), NULL) : value;
+    return shift != 0 ? op_emit2(emitter, "add", value, op_emit_scalar(emitter, value, shift), NULL) : value;
 }
 
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,

@@ -134,7 +134,7 @@ fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64
                         int64_t step);
 /** A constant of rank 0. */
 fov_value op_emit_number(const struct op_emitter *emitter, fov_dtype dtype, double number);
-/** value * scale + shift; `value` must be f32. */
+/** value * scale + shift; `value` must be floating. */
 fov_value op_emit_affine(const struct op_emitter *emitter, fov_value value, double scale, double shift);
 /** value summed over the dimensions in which `like` is 1 or missing; value itself when the shapes are equal. */
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,

@@ -2,6 +2,7 @@
 /* The functions of op.h that need no graph: lookup, ports, option blocks, short forms of the emitter. No operator is
  * known here by name. Next: common.h, the helpers shared by several operators, then any folder beside this file. */
 #include "op/op.h"
+#include "tensor/convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -221,10 +222,14 @@ fov_value op_emit3(const struct op_emitter *emitter, const char *name, fov_value
     return op_emit(emitter, name, in, 3, options);
 }
 
-fov_value op_emit_scalar(const struct op_emitter *emitter, float value)
+fov_value op_emit_scalar(const struct op_emitter *emitter, fov_value like, double number)
 {
     fov_shape scalar = {.rank = 0};
-    return emitter->constant(emitter->graph, FOV_F32, scalar, &value);
+    fov_dtype dtype = emitter->dtype(emitter->graph, like);
+    unsigned char bytes[sizeof(double)];
+    dtype = dtype <= FOV_F16 ? dtype : FOV_F32;
+    convert_from_double(dtype, &number, bytes, 1);
+    return emitter->constant(emitter->graph, dtype, scalar, bytes);
 }
 
 fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int index)

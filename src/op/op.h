@@ -135,6 +135,7 @@ struct op_emitter {
                       const char *node_name);
     fov_value (*output)(void *graph, fov_value first, int index); /**< the index-th output of first's node */
     fov_value (*constant)(void *graph, fov_dtype dtype, fov_shape shape, const void *data);
+    fov_dtype (*dtype)(void *graph, fov_value value);
     void *graph;
 };
 fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count,
@@ -143,7 +144,8 @@ fov_value op_emit1(const struct op_emitter *emitter, const char *name, fov_value
 fov_value op_emit2(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, const void *options);
 fov_value op_emit3(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, fov_value c,
                    const void *options);
-fov_value op_emit_scalar(const struct op_emitter *emitter, float value); /**< f32 constant of rank 0 */
+/** A constant of rank 0, of the type of the value `like`, beside which it is to stand; f32 where that is not floating. */
+fov_value op_emit_scalar(const struct op_emitter *emitter, fov_value like, double number);
 fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int index);
 
 struct op_gradient {

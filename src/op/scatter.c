@@ -28,7 +28,7 @@ double scatter_combine(int reduction, double old, double update)
 static fov_value not_above(const struct op_emitter *emitter, fov_value a, fov_value b)
 {
     fov_value above = op_emit1(emitter, "step", op_emit2(emitter, "sub", a, b, NULL), NULL);
-    return op_emit2(emitter, "sub", op_emit_scalar(emitter, 1), above, NULL);
+    return op_emit2(emitter, "sub", op_emit_scalar(emitter, above, 1), above, NULL);
 }
 
 void scatter_gradient(struct op_gradient *gradient, int reduction, const char *scatter, const void *scatter_none,
@@ -41,7 +41,7 @@ void scatter_gradient(struct op_gradient *gradient, int reduction, const char *s
     bool greatest = reduction == SCATTER_MAX;
     switch (reduction) {
     case SCATTER_NONE: {
-        fov_value zeros = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, 0), updates, NULL);
+        fov_value zeros = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, updates, 0), updates, NULL);
         *dx = gradient->wanted[0] ? op_emit3(emitter, scatter, dy, indices, zeros, scatter_none) : *dx;
         *dupdates = gradient->wanted[2] ? op_emit2(emitter, gather, dy, indices, gather_options) : *dupdates;
         break;

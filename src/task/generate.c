@@ -162,9 +162,9 @@ static fov_value add_shares(fov_graph *graph, fov_value noise)
     double count = (double)fov_value_shape(graph, noise).dim[1];
     const struct op_emitter *emitter = fov_graph_emitter(graph);
     fov_value sum = fov_reduce_sum(graph, noise, .axes = {1}, .axis_count = 1, .keep_dims = true);
-    sum = fov_mul(graph, sum, op_emit_scalar(emitter, (float)sqrt(0.5 / count)));
+    sum = fov_mul(graph, sum, op_emit_scalar(emitter, sum, sqrt(0.5 / count)));
     fov_value erf = op_emit1(emitter, "erf", sum, NULL);
-    fov_value half = op_emit_scalar(emitter, 0.5F);
+    fov_value half = op_emit_scalar(emitter, erf, 0.5);
     fov_value share = fov_add(graph, fov_mul(graph, erf, half), half);
     return fov_reshape(graph, share, (fov_shape){4, {FOV_BATCH, 1, 1, 1}});
 }
@@ -181,8 +181,8 @@ static fov_value add_penalty(fov_graph *graph, fov_value picture, fov_value made
         return slope;
     }
     fov_value squares = fov_reduce_sum(graph, fov_mul(graph, slope, slope), .axes = {1, 2, 3}, .axis_count = 3);
-    fov_value size = fov_sqrt(graph, fov_add(graph, squares, op_emit_scalar(emitter, 1e-12F)));
-    fov_value away = fov_sub(graph, size, op_emit_scalar(emitter, 1.0F));
+    fov_value size = fov_sqrt(graph, fov_add(graph, squares, op_emit_scalar(emitter, squares, 1e-12)));
+    fov_value away = fov_sub(graph, size, op_emit_scalar(emitter, size, 1));
     return mean(graph, fov_mul(graph, away, away));
 }
 
@@ -193,7 +193,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     struct error *error = &model->context->error;
     struct generator own;
     if (generator_find(model, &own, error) != FOV_OK) {
-        graph->failed = true;
+        graph_fail(graph);
         return;
     }
     /* `graph` is a copy of the model's graph that keeps the names of values. */
@@ -213,7 +213,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     fov_value penalty = add_penalty(graph, picture, made, real, noise);
     const struct op_emitter *emitter = fov_graph_emitter(graph);
     fov_value difference = fov_sub(graph, mean(graph, taken), mean(graph, real));
-    ends->loss = fov_add(graph, difference, fov_mul(graph, penalty, op_emit_scalar(emitter, (float)o->penalty)));
+    ends->loss = fov_add(graph, difference, fov_mul(graph, penalty, op_emit_scalar(emitter, penalty, o->penalty)));
     ends->turns[GENERATOR].loss = fov_neg(graph, mean(graph, taken));
     ends->turns[GENERATOR].every = o->critic_steps > 0 ? (int)o->critic_steps : WGAN_STEPS;
 }

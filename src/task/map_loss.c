@@ -65,8 +65,7 @@ static fov_value by_label(const struct map *map, const char *name, const float *
     float *table = memory_allocate(context->memory, (size_t)map->classes + 1, sizeof *table, "class weights",
                                    &context->error);
     if (table == NULL) {
-        map->graph->failed = true;
-        map->graph->failure = map->graph->context->error;
+        graph_fail(map->graph);
         return (fov_value){0};
     }
     for (int c = 0; c < map->classes; c++) {

@@ -137,7 +137,9 @@ struct perceptual_maps perceptual_add(fov_graph *graph, const fov_model *network
         }
     }
     memory_free(memory, copy);
-    graph->failed = graph->failed || maps.content.id == 0;
+    if (maps.content.id == 0) {
+        graph_fail(graph);
+    }
     return maps;
 }
 

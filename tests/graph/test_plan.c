@@ -343,7 +343,7 @@ static void gradients_can_be_differentiated(void **state)
     fov_context             *context = open_context(1);
     fov_graph               *g       = fov_graph_create(context);
     const struct op_emitter *e       = fov_graph_emitter(g);
-    fov_value x = fov_input(g, .shape = FOV_SHAPE(3)), y, first, second, zero = op_emit_scalar(e, 0.0F);
+    fov_value x = fov_input(g, .shape = FOV_SHAPE(3)), y, first, second, zero = op_emit_scalar(e, x, 0);
     fov_plan *plan;
 
     (void)state;

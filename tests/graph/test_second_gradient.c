@@ -28,7 +28,7 @@ static fov_value build_critic(fov_graph *g, fov_value x)
 static fov_value build_penalty(fov_graph *g, fov_value x)
 {
     const struct op_emitter *e    = fov_graph_emitter(g);
-    fov_value                zero = op_emit_scalar(e, 0.0F), one = op_emit_scalar(e, 1.0F), slope, norm;
+    fov_value                none = {0}, zero = op_emit_scalar(e, none, 0), one = op_emit_scalar(e, none, 1), slope, norm;
     fov_value rows = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(SAMPLES, 1), (float[SAMPLES]){0});
     fov_value                sum  = op_emit2(e, "sum_to", build_critic(g, x), zero, NULL);
 

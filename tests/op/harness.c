@@ -169,7 +169,7 @@ void harness_run(fov_plan *plan)
 fov_value harness_loss(struct harness *harness)
 {
     const struct op_emitter *emitter = fov_graph_emitter(harness->graph);
-    fov_value                loss = {0}, zero = op_emit_scalar(emitter, 0.0F);
+    fov_value                loss = {0}, zero = op_emit_scalar(emitter, loss, 0);
 
     for (int i = 0; i < harness->out_count; i++) {
         fov_shape         shape = fov_value_shape(harness->graph, harness->out[i]);

@@ -38,7 +38,8 @@ static struct network build(fov_context *context, const struct op *op, int direc
     int64_t                  rows       = gates[recurrent_cell_of(op)] * HIDDEN;
     struct network           n          = {.graph = fov_graph_create(context)};
     const struct op_emitter *e          = fov_graph_emitter(n.graph);
-    fov_value                in[RECURRENT_INPUTS], gradients[RECURRENT_INPUTS], loss = op_emit_scalar(e, 0.0F);
+    fov_value                in[RECURRENT_INPUTS], gradients[RECURRENT_INPUTS];
+    fov_value                none = {0}, loss = op_emit_scalar(e, none, 0);
     int                      inputs = op == &op_lstm ? RECURRENT_INPUTS : INITIAL_C, outputs = op == &op_lstm ? 3 : 2;
 
     n.x           = fov_input(n.graph, .name = "x", .shape = FOV_SHAPE(STEPS, SAMPLES, FEATURES));
@@ -57,7 +58,7 @@ static struct network build(fov_context *context, const struct op *op, int direc
 
         n.found[i] = op_emit_output(e, n.found[0], i);
         weighed    = fov_mul(n.graph, n.found[i], fov_exp(n.graph, n.found[i]));
-        loss       = fov_add(n.graph, loss, op_emit2(e, "sum_to", weighed, op_emit_scalar(e, 0.0F), NULL));
+        loss       = fov_add(n.graph, loss, op_emit2(e, "sum_to", weighed, op_emit_scalar(e, weighed, 0), NULL));
     }
     n.count = outputs;
     if (fov_gradient(n.graph, loss, in, inputs, gradients))

@@ -396,7 +396,14 @@ static void labels_are_looked_at_elsewhere_too(void **state)
     ends.labels[2] = 10;
     assert_int_equal(fov_training_run(training, 1), FOV_E_INPUT);
     assert_non_null(strstr(fov_error(context), "[2] is 10"));
+    fov_plan *plan = fov_training_plan(training);
+    double seconds[200];
+    assert_in_range(fov_plan_step_count(plan), 1, 200);
+    assert_int_equal(fov_plan_profile(plan, 1, seconds), FOV_E_INPUT);
+    assert_non_null(strstr(fov_error(context), "[2] is 10"));
+    assert_true(seconds[0] == 0.0);
     ends.labels[2] = 9;
+    assert_int_equal(fov_plan_profile(plan, 1, seconds), FOV_OK);
     assert_int_equal(fov_training_run(training, 1), FOV_OK);
     fov_training_free(training);
     fov_model_free(model);

@@ -510,7 +510,7 @@ static fov_value emit_constant(void *context, fov_dtype dtype, fov_shape shape, 
 
 void importer_make_emitter(struct importer *importer)
 {
-    importer->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, importer};
+    importer->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, read_dtype, importer};
 }
 
 /* ---- one to one -------------------------------------------------------------------------------------------------- */

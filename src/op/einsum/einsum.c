@@ -315,7 +315,7 @@ static void gradient_of(struct op_gradient *gradient, const struct einsum_option
     in[count++] = gradient->out_gradient[0];
     /* Letters that only this operand has were summed over: a factor of ones, of its shape, brings them back. */
     turned.operand[count] = options->operand[t];
-    in[count++] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, 1), gradient->in[t], NULL);
+    in[count++] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, gradient->in[t], 1), gradient->in[t], NULL);
     fov_value dx = op_emit(emitter, "einsum", in, count, &turned);
     fov_shape full = fov_value_shape(emitter->graph, dx);
     /* Dimensions of 1 that were broadcast now have their full size: sum over them. */

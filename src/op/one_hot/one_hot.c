@@ -54,15 +54,15 @@ static void gradient(struct op_gradient *gradient)
     if (!gradient->wanted[VALUES]) {
         return;
     }
-    const float zero_one[] = {0, 1};
-    fov_shape one = {1, {1}}, two = {1, {2}};
-    fov_value like = emitter->constant(emitter->graph, FOV_F32, one, zero_one);
+    fov_shape one = {1, {1}};
+    fov_value like = op_emit_reshape(emitter, op_emit_scalar(emitter, dy, 0), &one); /* a vector of one element */
+    fov_value off_on[] = {like, op_emit_reshape(emitter, op_emit_scalar(emitter, dy, 1), &one)};
+    int64_t first = 0;
     fov_value mask = op_emit3(emitter, "one_hot", gradient->in[INDICES], gradient->in[DEPTH],
-                              emitter->constant(emitter->graph, FOV_F32, two, zero_one), gradient->options);
+                              op_emit(emitter, "concat", off_on, 2, &first), gradient->options);
     fov_value all = op_emit2(emitter, "sum_to", dy, like, NULL);
     fov_value on = op_emit2(emitter, "sum_to", op_emit2(emitter, "mul", dy, mask, NULL), like, NULL);
     fov_value parts[] = {op_emit2(emitter, "sub", all, on, NULL), on};
-    int64_t first = 0;
     gradient->in_gradient[VALUES] = op_emit(emitter, "concat", parts, 2, &first);
 }
 

@@ -155,7 +155,7 @@ static fov_value within_lengths(const struct nodes *nodes, fov_value x, fov_valu
     step = op_emit_reshape(emitter, step, &(fov_shape){3, {-1, 1, 1}});
     lengths = op_emit_reshape(emitter, op_emit1(emitter, "cast", lengths, &index), &(fov_shape){3, {1, -1, 1}});
     fov_value within = op_emit2(emitter, "less", step, lengths, NULL);
-    return op_emit3(emitter, "where", within, x, op_emit_scalar(emitter, 0), NULL);
+    return op_emit3(emitter, "where", within, x, op_emit_scalar(emitter, x, 0), NULL);
 }
 
 static fov_value of_w(const struct nodes *nodes, const struct op_gradient *gradient)

@@ -32,7 +32,7 @@ static fov_value mean_share(const struct op_gradient *gradient, const struct red
         shape_count(&gradient->out_tensor[0].shape, &out_count)) {
         return op_emit_affine(emitter, flow->dy, (double)out_count / (double)(in_count > 0 ? in_count : 1), 0);
     }
-    fov_value ones = reduce_flow_spread(gradient, op_emit_scalar(emitter, 1.0F));
+    fov_value ones = reduce_flow_spread(gradient, op_emit_scalar(emitter, flow->dy, 1));
     return op_emit2(emitter, "div", flow->dy, reduce_flow_reduce(gradient, flow, "reduce_sum", ones), NULL);
 }
 

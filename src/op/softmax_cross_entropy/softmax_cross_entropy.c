@@ -94,7 +94,7 @@ static void gradient_gradient(struct op_gradient *gradient)
         in[3] = gradient->in[3];
     }
     if (gradient->wanted[0]) {
-        in[0] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, 1), dloss, NULL);
+        in[0] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, dloss, 1), dloss, NULL);
         fov_value unit = op_emit(emitter, "softmax_cross_entropy_gradient", in, gradient->in_count, &options);
         fov_value product = op_emit2(emitter, "mul", flow, unit, NULL);
         fov_shape sum = gradient->in_tensor[0].shape;

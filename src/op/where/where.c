@@ -44,7 +44,7 @@ static void textbook(const struct op_textbook *textbook)
 static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
-    fov_value dy = gradient->out_gradient[0], zero = op_emit_scalar(emitter, 0);
+    fov_value dy = gradient->out_gradient[0], zero = op_emit_scalar(emitter, dy, 0);
     for (int i = 1; i < 3; i++) {
         if (gradient->wanted[i]) {
             fov_value flow = op_emit3(emitter, "where", gradient->in[0], i == 1 ? dy : zero, i == 1 ? zero : dy, NULL);
