@@ -65,11 +65,6 @@ static int faulty_open(void *user, const char *path, int flags, unsigned mode)
     return file;
 }
 
-static ssize_t faulty_read(void *user, int file, void *bytes, size_t count)
-{
-    return faulty_strikes(user) ? -1 : read(file, bytes, count);
-}
-
 static ssize_t faulty_write(void *user, int file, const void *bytes, size_t count)
 {
     struct faulty *faulty = user;
@@ -120,9 +115,13 @@ static int faulty_remove(void *user, const char *path)
 
 static struct file_system faulty_system(struct faulty *faulty)
 {
-    return (struct file_system){faulty_open,  faulty_read,   faulty_write,  faulty_sync,
-                                faulty_close, faulty_rename, faulty_remove, faulty,
-                                NULL};
+    return (struct file_system){.open   = faulty_open,
+                                .write  = faulty_write,
+                                .sync   = faulty_sync,
+                                .close  = faulty_close,
+                                .rename = faulty_rename,
+                                .remove = faulty_remove,
+                                .user   = faulty};
 }
 
 /* ---- what is saved ---------------------------------------------------------------------------------------------- */

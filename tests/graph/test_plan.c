@@ -2,6 +2,7 @@
 /* What plans promise: the same numbers as the definitions, with and without fusion; no two living tensors at one
  * address; no allocation while running; the same bits for any number of threads; updates that are seen at once and once
  * only. */
+#include "graph/copy.h"
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -337,6 +338,29 @@ static void the_first_error_is_kept(void **state)
     fov_context_free(context);
 }
 
+/* A network that is put into a graph depends on a second input: the graph has failed, and says so in every later call. */
+static void a_failed_insertion_is_kept(void **state)
+{
+    fov_context *context = open_context(1);
+    fov_graph   *from = fov_graph_create(context), *to = fov_graph_create(context);
+    fov_value    a = fov_input(from, .name = "a", .shape = FOV_SHAPE(3));
+    fov_value    sum = fov_add(from, a, fov_input(from, .name = "b", .shape = FOV_SHAPE(3)));
+    fov_value    x = fov_input(to, .name = "x", .shape = FOV_SHAPE(3)), slope;
+    int          id[8];
+
+    (void)state;
+    assert_int_equal(graph_insert(to, from, a, x, &sum.id, 1, "network.", GRAPH_FIXED, id), FOV_E_USAGE);
+    fov_error_clear(context);
+    assert_null(fov_plan_create(to, &x, 1, NULL));
+    assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+    assert_non_null(strstr(fov_error(context), "also depends on input \"b\""));
+    assert_int_equal(fov_gradient(to, x, &x, 1, &slope), FOV_E_USAGE);
+    assert_non_null(strstr(fov_error(context), "also depends on input \"b\""));
+    fov_graph_free(from);
+    fov_graph_free(to);
+    fov_context_free(context);
+}
+
 /* d/dx (dy/dx)^2 for y = sum x^3 by hand: dy/dx = 3 x^2, sum of squares 9 x^4, its gradient 36 x^3. */
 static void gradients_can_be_differentiated(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(updates_are_seen),
         cmocka_unit_test(the_first_error_is_kept),
+        cmocka_unit_test(a_failed_insertion_is_kept),
         cmocka_unit_test(gradients_can_be_differentiated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
