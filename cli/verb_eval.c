@@ -59,7 +59,8 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
         char clean[SHOWN_SIZE], name[SHOWN_SIZE], count[NUMBER_SIZE];
         if (!cli->quiet) {
             fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file),
-                    show_clean(name, sizeof name, info.name), show_count(count, info.count), strcmp(split, "train") == 0 ? "trained with" : "not trained with");
+                    show_clean(name, sizeof name, info.name), show_count(count, info.count),
+                    strcmp(split, "train") == 0 ? "trained with" : "not trained with");
         }
         print_report(cli, &report, model);
     }

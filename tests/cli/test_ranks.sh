@@ -22,6 +22,10 @@ done
 
 train 2 rates --find-lr
 grep -q "^lr,loss,smooth" "$folder/rates/rates.csv"
+if [ /rates.csv -nt "$folder/run1/last.onnx" ]; then
+    echo "a rank without a folder wrote into /"
+    exit 1
+fi
 
 if train 3 small --epochs 2 --accumulate 2; then
     echo "three ranks with two batches an update were not refused"
