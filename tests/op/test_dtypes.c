@@ -160,6 +160,29 @@ static void an_open_batch_stays_open(void **state)
     fov_context_free(context);
 }
 
+/* INT64_MAX as the end of a slice, put together from two constants, has more digits than a double. */
+static void the_greatest_number_is_no_limit(void **state)
+{
+    fov_context  *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph    *graph   = fov_graph_create(context);
+    const int64_t most = INT64_MAX, starts[] = {1, 2};
+    fov_value     end  = fov_constant(graph, NULL, FOV_I64, (fov_shape)FOV_SHAPE(1), &most);
+    fov_value     ends = fov_node(graph, "concat", ((fov_value[]){end, end}), 2, "axis", "0");
+    fov_value     in[] = {fov_input(graph, .name = "x", .shape = FOV_SHAPE(4, 6)),
+                          fov_constant(graph, NULL, FOV_I64, (fov_shape)FOV_SHAPE(2), starts), ends};
+    fov_value     y    = fov_node(graph, "slice", in, 3);
+    fov_shape     shape;
+
+    (void)state;
+    if (y.id == 0)
+        fail_msg("%s", fov_error(context));
+    shape = fov_value_shape(graph, y);
+    assert_int_equal(shape.dim[0], 3);
+    assert_int_equal(shape.dim[1], 4);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
 /* ---- small integers ---------------------------------------------------------------------------------------------- */
 
 /* Two neighbours share a scale and a zero point; the last block is shorter. */
@@ -198,6 +221,7 @@ int main(void)
         cmocka_unit_test(statistics_keep_their_type),
         cmocka_unit_test(whole_numbers_keep_their_lowest_bits),
         cmocka_unit_test(an_open_batch_stays_open),
+        cmocka_unit_test(the_greatest_number_is_no_limit),
         cmocka_unit_test(a_vector_has_blocks),
     };
     return cmocka_run_group_tests_name("dtypes", tests, NULL, NULL);
