@@ -110,6 +110,36 @@ static void combine(enum bitwise function, size_t bytes, const unsigned char *a,
             y[i] = a[i] ^ b[i];
         }
         break;
+    case BITWISE_LEFT:
+    case BITWISE_RIGHT:
+        break; /* not byte by byte: shift() */
+    }
+}
+
+/* One loop per type, since the type cannot be an argument of a function in C. By as many steps as there are bits, or
+ * more, all bits are shifted out; C's operators leave that open. */
+#define SHIFT(TYPE)                                                                                                    \
+    for (size_t i = 0; i < count; i++) {                                                                               \
+        uint64_t value = *(const TYPE *)(const void *)(a + i * step[0]);                                               \
+        uint64_t by = *(const TYPE *)(const void *)(b + i * step[1]);                                                  \
+        bool all = by >= 8 * sizeof(TYPE);                                                                             \
+        ((TYPE *)(void *)y)[i] = (TYPE)(all ? 0 : left ? value << by : value >> by);                                   \
+    }                                                                                                                  \
+    break
+
+/** Unsigned integers of `element` bytes; step: bytes from one operand to the next. */
+static void shift(bool left, size_t element, size_t count, const unsigned char *a, const unsigned char *b,
+                  const size_t step[2], unsigned char *y)
+{
+    switch (element) {
+    case 8:
+        SHIFT(uint64_t);
+    case 4:
+        SHIFT(uint32_t);
+    case 2:
+        SHIFT(uint16_t);
+    case 1:
+        SHIFT(uint8_t);
     }
 }
 
@@ -124,6 +154,10 @@ static void run_chunk(void *context, size_t chunk, int worker)
     const unsigned char *a = work->a + op_walk_offset(&work->walk, 0, inner, row) * work->element + begin * step[0];
     const unsigned char *b = work->b + op_walk_offset(&work->walk, 1, inner, row) * work->element + begin * step[1];
     unsigned char *y = work->y + (row * work->columns + begin) * work->element;
+    if (work->function == BITWISE_LEFT || work->function == BITWISE_RIGHT) {
+        shift(work->function == BITWISE_LEFT, work->element, length, a, b, step, y);
+        return;
+    }
     if (step[0] == work->element && step[1] == work->element) {
         combine(work->function, length * work->element, a, b, y);
         return;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The family of operators on the bits of integers: and, or, xor, not. Negative numbers are in two's complement. Read
+/* The family of operators on the bits of integers: and, or, xor, not, shifts. Negative numbers are in two's complement. Read
  * op/bitwise_and/bitwise_and.c. */
 #ifndef OP_BITWISE_H
 #define OP_BITWISE_H
 
 #include "op/binary.h"
 
-enum bitwise { BITWISE_AND, BITWISE_OR, BITWISE_XOR };
+enum bitwise { BITWISE_AND, BITWISE_OR, BITWISE_XOR, BITWISE_LEFT, BITWISE_RIGHT };
 
 extern const struct op_case bitwise_cases[];
 
@@ -14,6 +14,7 @@ extern const struct op_case bitwise_cases[];
 int bitwise_check(const struct op_infer *infer);
 /** Two integer operands of one dtype that broadcast. */
 int  bitwise_infer(const struct op_infer *infer);
+/** And, or, xor; the shifts have a definition of their own. */
 void bitwise_textbook(const struct op_textbook *textbook, enum bitwise function);
 /** Works on the elements in memory, so that all 64 bits are exact; the textbook twin, in double, has only 53. */
 void bitwise_run(const struct op_run *run, enum bitwise function);

@@ -138,6 +138,33 @@ static void whole_numbers_keep_their_lowest_bits(void **state)
         }
 }
 
+static void shifts_keep_all_bits(void **state)
+{
+    const uint64_t x[] = {UINT64_MAX, UINT64_MAX - 5000, (UINT64_C(1) << 63) + 1, 7}, by[] = {1, 0, 3, 64};
+
+    (void)state;
+    for (int right = 0; right < 2; right++) {
+        fov_context    *context = fov_context_create(&(fov_context_options){.threads = 1});
+        fov_graph      *graph   = fov_graph_create(context);
+        fov_value       in[] = {fov_input(graph, .name = "x", .shape = FOV_SHAPE(4), .dtype = FOV_U64),
+                                fov_input(graph, .name = "by", .shape = FOV_SHAPE(4), .dtype = FOV_U64)};
+        fov_value       y    = fov_node(graph, "bit_shift", in, 2, "direction", right ? "RIGHT" : "LEFT");
+        fov_plan       *plan = fov_plan_create(graph, &y, 1, NULL);
+        const uint64_t *got;
+
+        assert_non_null(plan);
+        memcpy(fov_plan_data(plan, in[0]), x, sizeof x);
+        memcpy(fov_plan_data(plan, in[1]), by, sizeof by);
+        assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+        got = fov_plan_data(plan, y);
+        for (int i = 0; i < 4; i++)
+            assert_true(got[i] == (by[i] > 63 ? 0 : right ? x[i] >> by[i] : x[i] << by[i]));
+        fov_plan_free(plan);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
 /* A batch size that is not known yet goes through every type of integers on its way to a shape. */
 static void an_open_batch_stays_open(void **state)
 {
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test(means_are_of_floats),
         cmocka_unit_test(statistics_keep_their_type),
         cmocka_unit_test(whole_numbers_keep_their_lowest_bits),
+        cmocka_unit_test(shifts_keep_all_bits),
         cmocka_unit_test(an_open_batch_stays_open),
         cmocka_unit_test(the_greatest_number_is_no_limit),
         cmocka_unit_test(a_vector_has_blocks),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shifts the bits of unsigned integers left or right; bits shifted out are lost. Values pass through doubles, so u64
- * values are exact only below 2^53. */
+/* Shifts the bits of unsigned integers left or right; bits shifted out are lost.
+ * Everything but the definition and the options is shared by the family: op/bitwise.h. */
 #include "op/bitwise.h"
 
 #include "op/onnx.h"
@@ -46,6 +46,18 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+static void run(const struct op_run *run)
+{
+    const struct shift_options *options = run->options;
+    bitwise_run(run, options->direction == 0 ? BITWISE_LEFT : BITWISE_RIGHT);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return bitwise_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BITWISE_CPU(compile);
 static const struct op_onnx onnx = {.type = "BitShift", .since = 11};
 
 static void fill(int index, double *data, size_t count, struct random_key key)
@@ -55,12 +67,12 @@ static void fill(int index, double *data, size_t count, struct random_key key)
     }
 }
 
-/* The greatest number, which a double rounds to 2^64, by all numbers of steps up to more than there are bits. */
+/* The greatest number, which a double rounds to 2^64, by so many steps that its definition is exact. */
 static void fill_greatest(int index, double *data, size_t count, struct random_key key)
 {
     (void)key;
     for (size_t i = 0; i < count; i++) {
-        data[i] = index == 0 ? 0x1p64 : (double)i;
+        data[i] = index == 0 ? 0x1p64 : (double)(12 + i);
     }
 }
 
@@ -69,6 +81,8 @@ static const struct op_case cases[] = {
     {.name = "left", .in = {{2, {3, 5}}, {2, {3, 5}}}, .in_dtype = {FOV_U8, FOV_U8}, .in_count = 2, .fill = fill},
     {.name = "right", .options = &right, .in = {{2, {3, 5}}, {1, {5}}}, .in_dtype = {FOV_U32, FOV_U32}, .in_count = 2,
      .fill = fill},
+    {.name = "left, a number for each row", .in = {{2, {5, 9}}, {2, {5, 1}}}, .in_dtype = {FOV_U16, FOV_U16},
+     .in_count = 2, .fill = fill},
     {.name = "left, 64 bits", .in = {{1, {7}}, {1, {7}}}, .in_dtype = {FOV_U64, FOV_U64}, .in_count = 2, .fill = fill},
     {.name = "greatest, right", .options = &right, .in = {{1, {70}}, {1, {70}}}, .in_dtype = {FOV_U64, FOV_U64},
      .in_count = 2, .fill = fill_greatest},
@@ -89,6 +103,7 @@ const struct op op_bit_shift = {
     .infer = infer,
     .zero_gradient = true,
     .textbook = textbook,
+    .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
 };
