@@ -172,6 +172,30 @@ static struct written begin(const struct cli *cli, const char *what, const char 
     return w;
 }
 
+/* Writes the path with its folder's links and dots resolved; the file itself need not exist. False: there is no such
+ * folder. */
+static bool resolve(const char *path, char out[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char folder[PATH_MAX];
+    int length = snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1,
+                          slash != NULL ? path : ".");
+    char *real = length > 0 && length < PATH_MAX ? realpath(folder, NULL) : NULL;
+    length = real != NULL ? snprintf(out, PATH_MAX, "%s/%s", real, name) : -1;
+    free(real);
+    return length > 0 && length < PATH_MAX;
+}
+
+/* Whether two paths to be written are one file, under whatever spelling or link. */
+static bool is_one_output(const char *a, const char *b)
+{
+    struct stat one, other;
+    char first[PATH_MAX], second[PATH_MAX];
+    bool are_there = stat(a, &one) == 0 && stat(b, &other) == 0;
+    return strcmp(a, b) == 0 || (are_there && S_ISREG(one.st_mode) && is_same(&one, &other)) ||
+           (resolve(a, first) && resolve(b, second) && strcmp(first, second) == 0);
+}
+
 /* Refuses two options that write the same file. `last`: the number of the second option. */
 static int compare_outputs(const struct cli *cli, int last)
 {
@@ -180,7 +204,7 @@ static int compare_outputs(const struct cli *cli, int last)
         option = options_at(cli->verb, i);
         const char *text = cli->value[i].text;
         if (option->writes == WRITES_FILE && second->writes == WRITES_FILE && text != NULL &&
-            strcmp(text, cli->value[last].text) == 0) {
+            is_one_output(text, cli->value[last].text)) {
             return fail(cli, EXIT_USAGE, "--%s and --%s would write the same file, %.400s", option->name, second->name,
                         text);
         }

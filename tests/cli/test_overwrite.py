@@ -134,8 +134,10 @@ def test_what_a_folder_holds():
             assert fovea(*line.split()).code == OK, line
     assert fovea("train", "--model", "run/best.onnx", "--data", "digits:200", "--epochs", 1, "--out", "run",
                  "--overwrite").code == USAGE
-    same = fovea("filter", "box3", "a.png", "-o", "new.png", "--raw", "new.png")
-    expect_failure(same, USAGE, "--out and --raw would write the same file")
+    os.makedirs("in", exist_ok=True)
+    for other in ("new.png", "./new.png", "in/../new.png", os.path.abspath("new.png")):
+        same = fovea("filter", "box3", "a.png", "-o", "new.png", "--raw", other)
+        expect_failure(same, USAGE, "--out and --raw would write the same file")
 
 
 def test_drawings():
