@@ -254,6 +254,20 @@ static void a_changed_file_is_noticed(void **state)
                                            fixture->expected, CLASSES * sizeof(float)), FOV_OK);
     fov_error_clear(fixture->context);
     expect_result(fixture, plan, model, 1); /* the refused value changed nothing */
+    int refused = 0;
+    for (int i = 0; i < fov_parameter_count(fov_model_graph(model)); i++) { /* by definition, too */
+        struct evaluation result;
+        int id = fov_parameter_at(fov_model_graph(model), i).id;
+        int status = graph_evaluate(fov_model_graph(model), &id, 1, 1, false, 0, NULL, &result);
+
+        if (status == FOV_OK)
+            graph_evaluate_free(fov_model_graph(model), &result);
+        else
+            assert_int_equal(status, FOV_E_IO);
+        refused += status != FOV_OK;
+        fov_error_clear(fixture->context);
+    }
+    assert_true(refused > 0);
     fov_plan_free(plan);
     fov_model_free(model);
 }

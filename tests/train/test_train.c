@@ -262,6 +262,52 @@ static void stops_at_infinity(void **state)
     fov_context_free(context);
 }
 
+/* A normalisation's running statistics are renewed before the loss is known; none that is not finite is written. */
+static void running_statistics_are_not_written_then(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    fov_context *context = test_context(1, 1);
+    fov_dataset *digits = fov_dataset_open(context, "digits:256", FOV_TRAIN);
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 1, 28, 28));
+    fov_value y = fov_relu(g, fov_conv2d(g, x, .filters = 4, .kernel = 5, .stride = 3));
+    y = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, y, .filters = 4, .kernel = 3)));
+    y = fov_dense(g, fov_flatten(g, y), .units = 10);
+    assert_fine(context, digits != NULL && fov_model_set_input_output(model, x, y) == FOV_OK);
+    test_folder(folder);
+    int status = fov_train(model, digits, .epochs = 1, .batch = 32, .directory = folder);
+    assert_fine(context, status == FOV_OK);
+    for (int steps = 0; steps < 2; steps++) {
+        status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder,
+                           .checkpoint_steps = steps, .overwrite = true);
+        says(context, status, FOV_E_NUMERIC, "no longer finite"); /* the loss, or what a checkpoint would have had */
+    }
+    fov_model *last = fov_model_load(context, test_path(path, folder, "last.onnx"));
+    assert_fine(context, last != NULL);
+    g = fov_model_graph(last);
+    for (int i = 0; i < fov_parameter_count(g); i++) {
+        float numbers[4096];
+        fov_value parameter = fov_parameter_at(g, i);
+        fov_shape shape = fov_value_shape(g, parameter);
+        size_t count = 1;
+        for (int d = 0; d < shape.rank; d++) {
+            count *= (size_t)shape.dim[d];
+        }
+        assert_in_range(count, 1, 4096);
+        assert_fine(context, fov_parameter_get(g, parameter, numbers, count * sizeof *numbers) == FOV_OK);
+        for (size_t k = 0; k < count; k++) {
+            assert_true(isfinite(numbers[k]));
+        }
+    }
+    fov_model_free(last);
+    test_folder_remove(folder);
+    fov_model_free(model);
+    fov_dataset_free(digits);
+    fov_context_free(context);
+}
+
 /* ---- a rate is looked for ---------------------------------------------------------------------------------------- */
 
 struct own {
@@ -335,7 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns_digits), cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(batches_and_memory),
-        cmocka_unit_test(refusals),      cmocka_unit_test(frozen_stay),           cmocka_unit_test(stops_at_infinity),
+        cmocka_unit_test(refusals),      cmocka_unit_test(frozen_stay),           cmocka_unit_test(stops_at_infinity), cmocka_unit_test(running_statistics_are_not_written_then),
         cmocka_unit_test(a_rate_is_found_beside_callbacks), cmocka_unit_test(the_table_states_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
