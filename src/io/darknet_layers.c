@@ -2,6 +2,7 @@
 /* Darknet's layers as nodes of the graph, one builder for each kind of section. [yolo] also decodes its boxes, so that
  * the model's output is final: [N, rows, 5 + classes], a row being x, y, width and height in pixels of the input, the
  * objectness and the class probabilities. */
+#include "base/text.h"
 #include "io/darknet.h"
 #include <math.h>
 #include <stdio.h>
@@ -10,19 +11,20 @@
 typedef int layer_builder(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
                           struct error *error);
 
-enum { MOST_SIDE = 1024, MOST_FILTERS = 1 << 16, MOST_CLASSES = 100000 };
+enum { MOST_SIDE = 1024, MOST_MAP = 1 << 20, MOST_FILTERS = 1 << 16, MOST_CLASSES = 100000 };
 
 static bool is(const char *text, const char *word)
 {
     return text != NULL && strcmp(text, word) == 0;
 }
 
+/* Applies the section's activation; `standard` where it names none. */
 static int activate(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
-                    struct error *error)
+                    const char *standard, struct error *error)
 {
-    const char *name = darknet_text(net, section, "activation");
+    const char *given = darknet_text(net, section, "activation"), *name = given != NULL ? given : standard;
     fov_graph *g = net->graph;
-    if (name == NULL || is(name, "linear")) {
+    if (is(name, "linear")) {
         net->layers[index] = x;
     } else if (is(name, "leaky")) {
         net->layers[index] = fov_leaky_relu(g, x, 0.1F);
@@ -42,14 +44,23 @@ static int activate(struct darknet *net, const struct darknet_section *section, 
     return FOV_OK;
 }
 
+/* The strides down and across: `stride`, unless stride_y or stride_x states another. */
+static int read_strides(const struct darknet *net, const struct darknet_section *section, int strides[2],
+                        struct error *error)
+{
+    int both, status = darknet_integer(net, section, "stride", 1, 1, MOST_SIDE, &both, error);
+    status = status ? status : darknet_integer(net, section, "stride_y", both, 1, MOST_SIDE, &strides[0], error);
+    return status ? status : darknet_integer(net, section, "stride_x", both, 1, MOST_SIDE, &strides[1], error);
+}
+
 static int convolutional(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
                          struct error *error)
 {
-    int filters, size, stride, pad, padding, groups, norm, dilation;
+    int filters, size, strides[2], pad, padding, groups, norm, dilation;
     char name[32], norm_name[32];
     int status = darknet_integer(net, section, "filters", 1, 1, MOST_FILTERS, &filters, error);
     status = status ? status : darknet_integer(net, section, "size", 1, 1, MOST_SIDE, &size, error);
-    status = status ? status : darknet_integer(net, section, "stride", 1, 1, MOST_SIDE, &stride, error);
+    status = status ? status : read_strides(net, section, strides, error);
     status = status ? status : darknet_integer(net, section, "pad", 0, 0, 1, &pad, error);
     status = status ? status : darknet_integer(net, section, "padding", 0, 0, MOST_SIDE, &padding, error);
     status = status ? status : darknet_integer(net, section, "groups", 1, 1, MOST_FILTERS, &groups, error);
@@ -58,16 +69,21 @@ static int convolutional(struct darknet *net, const struct darknet_section *sect
     if (status != FOV_OK) {
         return status;
     }
-    padding = pad != 0 ? size / 2 * dilation : padding;
+    dilation = size == 1 ? 1 : dilation;
+    padding = pad != 0 ? size / 2 : padding;
+    if (dilation > 1 && 2 * padding != size - 1) { /* Darknet sizes the result without dilation, and fills it with */
+        return darknet_refuse(net, section, "has a dilation and pads that do not keep the map's size", error);
+    }
+    padding *= dilation;
     snprintf(name, sizeof name, "conv_%d", index);
     snprintf(norm_name, sizeof norm_name, "bn_%d", index);
-    x = fov_conv2d(net->graph, x, .filters = filters, .kernel = size, .stride = stride,
+    x = fov_conv2d(net->graph, x, .filters = filters, .kernel = size, .stride_size = {strides[0], strides[1]},
                    .pads = {padding, padding, padding, padding}, .groups = groups, .dilation = dilation,
                    .no_bias = norm != 0, .name = name);
     if (norm != 0) {
         x = fov_batch_norm_opt(net->graph, x, &(fov_batch_norm_options){.epsilon = 1e-5F, .name = norm_name});
     }
-    return activate(net, section, index, x, error);
+    return activate(net, section, index, x, "logistic", error);
 }
 
 static int connected(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
@@ -82,21 +98,22 @@ static int connected(struct darknet *net, const struct darknet_section *section,
     }
     snprintf(name, sizeof name, "dense_%d", index);
     x = fov_value_shape(net->graph, x).rank > 2 ? fov_flatten(net->graph, x) : x;
-    return activate(net, section, index, fov_dense(net->graph, x, .units = units, .name = name), error);
+    return activate(net, section, index, fov_dense(net->graph, x, .units = units, .name = name), "logistic", error);
 }
 
 /* Half of the padding (rounded down) lies before the map, the rest behind it. */
 static int maxpool(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
                    struct error *error)
 {
-    int size, stride, padding;
+    int size, stride, strides[2], padding;
     int status = darknet_integer(net, section, "stride", 1, 1, MOST_SIDE, &stride, error);
+    status = status ? status : read_strides(net, section, strides, error);
     status = status ? status : darknet_integer(net, section, "size", stride, 1, MOST_SIDE, &size, error);
     status = status ? status : darknet_integer(net, section, "padding", size - 1, 0, MOST_SIDE, &padding, error);
     if (status == FOV_OK) {
         int before = padding / 2, behind = padding - before;
-        net->layers[index] =
-            fov_max_pool2d(net->graph, x, .kernel = size, .stride = stride, .pads = {before, before, behind, behind});
+        net->layers[index] = fov_max_pool2d(net->graph, x, .kernel = size, .stride_size = {strides[0], strides[1]},
+                                            .pads = {before, before, behind, behind});
     }
     return status;
 }
@@ -165,7 +182,7 @@ static int shortcut(struct darknet *net, const struct darknet_section *section, 
     if (status == FOV_OK && !shape_equal(&a, &b)) {
         status = darknet_refuse(net, section, "adds a layer of another shape", error);
     }
-    return status != FOV_OK ? status : activate(net, section, index, fov_add(net->graph, x, other), error);
+    return status != FOV_OK ? status : activate(net, section, index, fov_add(net->graph, x, other), "linear", error);
 }
 
 static int upsample(struct darknet *net, const struct darknet_section *section, int index, fov_value x,
@@ -174,6 +191,9 @@ static int upsample(struct darknet *net, const struct darknet_section *section, 
     int stride;
     int status = darknet_integer(net, section, "stride", 2, 1, 64, &stride, error);
     fov_shape shape = fov_value_shape(net->graph, x);
+    if (status == FOV_OK && shape.rank == 4 && (shape.dim[2] > MOST_MAP / stride || shape.dim[3] > MOST_MAP / stride)) {
+        return darknet_refuse(net, section, "makes a map of more than 2^20 pixels in height or width", error);
+    }
     if (status == FOV_OK && shape.rank == 4) {
         net->layers[index] =
             fov_resize2d(net->graph, x, .height = (int)shape.dim[2] * stride, .width = (int)shape.dim[3] * stride);
@@ -294,6 +314,60 @@ static int yolo(struct darknet *net, const struct darknet_section *section, int 
     return FOV_OK;
 }
 
+/* ---- options that are not read -------------------------------------------------------------------------------------- */
+
+/* Options that change what a layer computes, and for which there is nothing here, with the value that changes nothing
+ * (NULL: none does). All other options that no builder reads matter in training only, or not at all. */
+static const struct {
+    layer_builder *builder;
+    const char *key, *harmless;
+} not_read[] = {
+    {convolutional, "antialiasing", "0"},
+    {convolutional, "binary", "0"},
+    {convolutional, "xnor", "0"},
+    {convolutional, "bin_output", "0"},
+    {convolutional, "cbn", "0"},
+    {convolutional, "coordconv", "0"},
+    {convolutional, "flipped", "0"},
+    {convolutional, "rotate", "0"},
+    {convolutional, "stretch", "0"},
+    {convolutional, "stretch_sway", "0"},
+    {convolutional, "sway", "0"},
+    {convolutional, "share_index", NULL},
+    {maxpool, "antialiasing", "0"},
+    {maxpool, "maxpool_depth", "0"},
+    {maxpool, "maxpool_zero_nonmax", "0"},
+    {shortcut, "weights_type", "none"},
+    {shortcut, "alpha", "1"},
+    {shortcut, "beta", "1"},
+    {upsample, "scale", "1"},
+    {softmax, "spatial", "0"},
+    {softmax, "temperature", "1"},
+    {softmax, "tree", NULL},
+};
+
+static bool is_harmless(const char *value, const char *harmless)
+{
+    double a, b;
+    return harmless != NULL &&
+           (strcmp(value, harmless) == 0 || (text_to_number(value, &a) && text_to_number(harmless, &b) && a == b));
+}
+
+static int check_options(const struct darknet *net, const struct darknet_section *section,
+                         layer_builder *builder, struct error *error)
+{
+    char what[160], shown[64];
+    for (size_t i = 0; i < sizeof not_read / sizeof *not_read; i++) {
+        const char *value = not_read[i].builder == builder ? darknet_text(net, section, not_read[i].key) : NULL;
+        if (value != NULL && !is_harmless(value, not_read[i].harmless)) {
+            snprintf(what, sizeof what, "has %s = %s, which is not computed here", not_read[i].key,
+                     text_escape(shown, sizeof shown, value));
+            return darknet_refuse(net, section, what, error);
+        }
+    }
+    return FOV_OK;
+}
+
 /* ---- builders by section name ------------------------------------------------------------------------------------ */
 
 int darknet_layer(struct darknet *net, int index, fov_value x, struct error *error)
@@ -320,7 +394,8 @@ int darknet_layer(struct darknet *net, int index, fov_value x, struct error *err
     const struct darknet_section *section = &net->sections[1 + index];
     for (size_t i = 0; i < sizeof builders / sizeof *builders; i++) {
         if (strcmp(section->name, builders[i].name) == 0) {
-            return builders[i].build(net, section, index, x, error);
+            int status = check_options(net, section, builders[i].build, error);
+            return status ? status : builders[i].build(net, section, index, x, error);
         }
     }
     return darknet_refuse(net, section, "is a layer that is not known", error);

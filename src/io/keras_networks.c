@@ -394,6 +394,23 @@ static int fold_biases(struct renaming *r, size_t *count)
     return FOV_OK;
 }
 
+/* Whether a tensor holds floats: the others, such as the count of a Normalization, are none of a network's weights. */
+static bool is_float(const struct safetensors_tensor *tensor)
+{
+    return tensor->dtype == FOV_F32 || tensor->dtype == FOV_F16 || tensor->dtype == FOV_F64 ||
+           strcmp(tensor->type, "BF16") == 0;
+}
+
+/* The room that a tensor takes among r->numbers, in floats. */
+static bool count_room(const struct safetensors_tensor *tensor, size_t *floats)
+{
+    if (!is_float(tensor)) {
+        *floats = tensor->bytes / sizeof(float) + (tensor->bytes % sizeof(float) != 0);
+        return true;
+    }
+    return shape_count(&tensor->shape, floats);
+}
+
 static int rename_all(struct renaming *r, const struct application *known, float *room, size_t *count)
 {
     size_t used = 0;
@@ -410,17 +427,25 @@ static int rename_all(struct renaming *r, const struct application *known, float
             return FOV_E_MEMORY;
         }
         ++*count;
-        size_t elements;
-        shape_count(&from->shape, &elements); /* cannot fail: count_elements has checked it */
+        size_t floats;
+        count_room(from, &floats); /* cannot fail: count_all has checked it */
         to->data = (const uint8_t *)(r->numbers + used);
-        to->bytes = elements * sizeof *r->numbers;
+        to->bytes = floats * sizeof *r->numbers;
         to->shape = from->shape;
+        if (!is_ours && !is_float(from)) {
+            to->type = from->type;
+            to->dtype = from->dtype;
+            to->bytes = from->bytes;
+            memcpy(r->numbers + used, from->data, from->bytes);
+            used += floats;
+            continue;
+        }
         int status = is_ours ? convert_tensor(r, from, room, to, r->numbers + used)
                              : safetensors_to_float(r->file, from, r->numbers + used, r->error);
         if (status != FOV_OK) {
             return status;
         }
-        used += elements;
+        used += floats;
         if (known->epsilon_more != 0 && strstr(to->name, ".running_var") != NULL) {
             add_to(to, NULL, known->epsilon_more);
         }
@@ -428,16 +453,16 @@ static int rename_all(struct renaming *r, const struct application *known, float
     return known->rename == resnet_name ? fold_biases(r, count) : FOV_OK;
 }
 
-/* Counts the elements of all tensors together, and of the largest one. */
-static int count_elements(const struct renaming *r, size_t *all, size_t *most)
+/* Counts the room that all tensors take together, and the largest one, in floats. */
+static int count_all(const struct renaming *r, size_t *all, size_t *most)
 {
     *all = *most = 0;
     for (size_t i = 0; i < r->file->count; i++) {
-        size_t elements;
-        if (!shape_count(&r->file->tensors[i].shape, &elements) || !size_add(*all, elements, all)) {
+        size_t floats;
+        if (!count_room(&r->file->tensors[i], &floats) || !size_add(*all, floats, all)) {
             return error_set(r->error, FOV_E_INPUT, "%s: more numbers than can be counted", r->file->file);
         }
-        *most = elements > *most ? elements : *most;
+        *most = floats > *most ? floats : *most;
     }
     return FOV_OK;
 }
@@ -450,7 +475,7 @@ static int rename_as(struct safetensors *file, const struct application *known, 
     float *room = NULL;
     char network[NAME_SIZE];
     size_t all, most, count = 0;
-    int status = count_elements(&r, &all, &most);
+    int status = count_all(&r, &all, &most);
     if (status == FOV_OK) {
         r.tensors = memory_allocate(memory, file->count, sizeof *r.tensors, "tensors", error);
         r.numbers = memory_allocate_raw(memory, all, sizeof *r.numbers, "Keras' weights in another order", error);

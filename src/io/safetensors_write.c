@@ -161,20 +161,56 @@ static int add_tensor(const struct header_writer *writer, json_t *root, const st
     return add_entry(writer, root, tensor->name, entry);
 }
 
+static bool is_empty(const struct safetensors_source *tensor)
+{
+    size_t elements;
+    return shape_count(&tensor->shape, &elements) && elements == 0;
+}
+
+static int compare_source(const void *a, const void *b)
+{
+    const struct safetensors_source *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+/** Orders empty tensors that follow each other by name. They lie at one offset, so that a reader cannot tell the order
+ *  in which they were given, and orders them like this. */
+static void order_empty(const struct safetensors_source **tensors, size_t count)
+{
+    for (size_t begin = 0, end = 0; begin < count; begin = end + 1) {
+        for (end = begin; end < count && is_empty(tensors[end]); end++) {
+        }
+        if (end > begin) {
+            qsort((void *)(tensors + begin), end - begin, sizeof *tensors, compare_source);
+        }
+    }
+}
+
 static int seal_content(const struct header_writer *writer, const struct safetensors_text *metadata,
                         size_t metadata_count, struct memory *memory, char hex[HASH_HEX_SIZE])
 {
     struct hash_state state = {0};
+    const struct safetensors_source **tensors =
+        memory_allocate(memory, writer->count, sizeof *tensors, "an order of tensors", writer->error);
+    if (tensors == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < writer->count; i++) {
+        tensors[i] = &writer->tensors[i];
+    }
+    order_empty(tensors, writer->count);
     hash_begin(&state);
     for (size_t i = 0; i < writer->count; i++) {
-        const struct safetensors_source *tensor = &writer->tensors[i];
-        size_t                           bytes = 0;
+        const struct safetensors_source *tensor = tensors[i];
+        size_t bytes = 0;
         if (!shape_bytes(&tensor->shape, tensor->dtype, &bytes)) {
+            memory_free(memory, tensors);
             return error_set(writer->error, FOV_E_USAGE, "%s: a shape is too large", writer->path);
         }
         hash_tensor(&state, tensor->name, safetensors_type_of(tensor->dtype)->name, &tensor->shape, tensor->data,
                     bytes);
     }
+    memory_free(memory, tensors);
     int status = hash_metadata(&state, metadata, metadata_count, memory, writer->error);
     hash_end(&state, hex);
     return status;

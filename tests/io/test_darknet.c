@@ -191,6 +191,14 @@ static void what_is_refused(void **state)
         {"[net]\nwidth=8\nheight=8\n[yolo]\nmask=0\nanchors=1,2\n", "a map of mask x"},
         {"[net]\nwidth=8\nheight=8\n[yolo]\nmask=2\nanchors=1,2\n", "beyond its anchors"},
         {"[net]\nwidth=8\nheight=8\n[convolutional]\nsize=9\nstride=1\n", "layer 0"},
+        {"[net]\nwidth=8\nheight=8\n[convolutional]\nsize=3\npadding=2\ndilation=2\n", "a dilation and pads"},
+        {"[net]\nwidth=8\nheight=8\n[conv]\nxnor=1\n", "line 4: [conv] has xnor = 1, which is not computed here"},
+        {"[net]\nwidth=8\nheight=8\n[conv]\nshare_index=0\n", "share_index = 0"},
+        {"[net]\nwidth=8\nheight=8\n[max]\nmaxpool_depth=1\nout_channels=2\n", "maxpool_depth = 1"},
+        {"[net]\nwidth=8\nheight=8\n[conv]\n[shortcut]\nfrom=-1\nweights_type=per_feature\n", "weights_type = per_feature"},
+        {"[net]\nwidth=8\nheight=8\n[upsample]\nscale=0.5\n", "scale = 0.5"},
+        {"[net]\nwidth=8\nheight=16384\n[upsample]\nstride=64\n[upsample]\nstride=64\n[upsample]\nstride=64\n",
+         "more than 2^20 pixels"},
     };
     fov_context *context = *state;
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
@@ -200,6 +208,57 @@ static void what_is_refused(void **state)
             fail_msg("%s: %d, %s", slips[i].text, status, context->error.text);
         }
         fov_error_clear(context);
+        darknet_close(&net);
+        fov_graph_free(graph);
+    }
+}
+
+/* What Darknet does where an option is absent, and options that change nothing or matter in training only. */
+static void options_have_their_meaning(void **state)
+{
+    static const struct {
+        const char *layers;
+        float weights[2]; /* bias, weight */
+        int64_t height, width;
+        double first; /* the first number of the result, for a picture of ones */
+    } cases[] = {
+        {"[conv]\n", {1, 2}, 4, 6, 0.95257412682243336},
+        {"[conv]\nactivation=linear\nstride_x=3\nxnor=0\ngrad_centr=1\nstopbackward=1\n", {1, 2}, 4, 2, 3},
+        {"[conv]\nactivation=linear\nstride=2\nstride_x=1\nlearning_rate=5\n", {1, 2}, 2, 6, 3},
+        {"[conv]\nactivation=linear\ndilation=4\n", {1, 2}, 4, 6, 3},
+        {"[conv]\nactivation=linear\n[max]\nsize=2\nstride=2\nstride_y=1\n", {1, 2}, 4, 3, 3},
+        {"[conv]\nactivation=linear\n[upsample]\nscale=1.0\n[shortcut]\nfrom=-1\nweights_type=none\n", {1, 2}, 8, 12, 6},
+        {"[avgpool]\n[connected]\n", {1, 2}, 0, 0, 0.95257412682243336},
+    };
+    fov_context *context = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static struct cfg cfg;
+        fov_graph *graph;
+        uint8_t bytes[64];
+        cfg.length = 0;
+        add(&cfg, "[net]\nwidth=6\nheight=4\nchannels=1\nmomentum=0.9\n");
+        add(&cfg, cases[i].layers);
+        if (open_net(context, &graph, &cfg) != FOV_OK) {
+            fail_msg("%s: %s", cases[i].layers, context->error.text);
+        }
+        size_t size = put_weights(bytes, cases[i].weights, 2);
+        assert_int_equal(darknet_read_weights(&net, "w", bytes, size, &context->error), FOV_OK);
+        fov_shape shape = fov_value_shape(graph, net.output);
+        if (shape.rank == 4) {
+            assert_true(shape.dim[2] == cases[i].height && shape.dim[3] == cases[i].width);
+        }
+        fov_plan *plan = fov_plan_create(graph, &net.output, 1, NULL);
+        assert_non_null(plan);
+        float *in = fov_plan_data(plan, net.input);
+        for (int k = 0; k < 24; k++) {
+            in[k] = 1;
+        }
+        assert_int_equal(fov_plan_run(plan, 0), FOV_OK);
+        double first = (double)*(const float *)fov_plan_data(plan, net.output);
+        if (!(fabs(first - cases[i].first) < 1e-6)) {
+            fail_msg("%s: %.9g in place of %.9g", cases[i].layers, first, cases[i].first);
+        }
+        fov_plan_free(plan);
         darknet_close(&net);
         fov_graph_free(graph);
     }
@@ -222,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_as_long_as_published),
         cmocka_unit_test(layers_by_hand),
+        cmocka_unit_test(options_have_their_meaning),
         cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

@@ -145,6 +145,33 @@ static void test_resnet(void **state)
     }
 }
 
+/* A tensor that is none of the network's and holds whole numbers (how many pictures a Normalization has seen) stays as it
+ * is. */
+static void test_other_types(void **state)
+{
+    struct opened o;
+    (void)state;
+    good(&o, "resnet.h5", false);
+    for (size_t i = 0; i < o.file.count; i++) {
+        struct safetensors_tensor *tensor = &o.file.tensors[i];
+        if (strcmp(tensor->name, "predictions/bias") == 0) {
+            tensor->name = "predictions/count"; /* in the same place of the order by name */
+            tensor->type = "I32";
+            tensor->dtype = FOV_I32;
+        }
+    }
+    if (keras_rename(&o.file, &o.error) != FOV_OK) {
+        fail_msg("%s", o.error.text);
+    }
+    const struct safetensors_tensor *count = safetensors_find(&o.file, "predictions/count");
+    const float last = 67.0F / 8;
+    assert_non_null(count);
+    assert_string_equal(count->type, "I32");
+    assert_true(count->dtype == FOV_I32 && count->bytes == 12 && memcmp(count->data + 8, &last, sizeof last) == 0);
+    assert_true(numbers(&o, "fc.weight", 3, 2, 0, 0)[1] == 62.0F / 8);
+    end(&o);
+}
+
 /* The first dense layer reads a map: Keras flattens it with channels last. This file is packed, too. */
 static void test_vgg(void **state)
 {
@@ -336,7 +363,7 @@ static void test_every_allocation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_resnet), cmocka_unit_test(test_vgg),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_resnet), cmocka_unit_test(test_other_types), cmocka_unit_test(test_vgg),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_cut),    cmocka_unit_test(test_texts_beyond_their_heap),
         cmocka_unit_test(test_names_that_are_paths), cmocka_unit_test(test_heaps_within_heaps),
         cmocka_unit_test(test_every_allocation_fails),

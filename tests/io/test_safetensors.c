@@ -366,6 +366,23 @@ static void test_seal(void **state)
     safetensors_close(&file);
 }
 
+/** Empty tensors lie at one offset: the seal does not depend on the order in which they were given. */
+static void test_seal_of_empty_tensors(void **state)
+{
+    struct fixture    *fixture = *state;
+    struct safetensors file;
+    const struct safetensors_source tensors[] = {
+        {"z", FOV_F32, {1, {0}}, NULL}, {"a", FOV_F32, {2, {3, 0}}, NULL},       {"m", FOV_F32, {2, {2, 3}}, weights},
+        {"y", FOV_I64, {1, {0}}, NULL}, {"c1.weight", FOV_F32, {1, {6}}, weights}, {"x", FOV_F32, {1, {0}}, NULL},
+        {"b", FOV_F32, {1, {0}}, NULL}, {"c", FOV_F32, {1, {0}}, NULL},
+    };
+    assert_int_equal(safetensors_write(fixture->path, tensors, sizeof tensors / sizeof *tensors, NULL, 0, true, NULL,
+                                       fixture->memory, &fixture->error), 0);
+    assert_int_equal(safetensors_open(&file, fixture->path, fixture->memory, NULL), 0);
+    assert_int_equal(safetensors_verify(&file, &fixture->error), 0);
+    safetensors_close(&file);
+}
+
 /* ---- failures ---------------------------------------------------------------------------------------------------- */
 
 static void test_every_allocation_fails(void **state)
@@ -481,7 +498,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_bad_headers), TEST(test_bad_lengths), TEST(test_deep_and_many), TEST(test_good_file),
-        TEST(test_prefixes_and_flips), TEST(test_round_trip), TEST(test_write_refusals), TEST(test_seal),
+        TEST(test_prefixes_and_flips), TEST(test_round_trip), TEST(test_write_refusals), TEST(test_seal), TEST(test_seal_of_empty_tensors),
         TEST(test_every_allocation_fails), TEST(test_every_write_fails), TEST(test_missing_and_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
