@@ -136,14 +136,13 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     fov_shape kept = reduce_kept_shape(&x->shape, gone); /* y's shape before dimensions are dropped */
     size_t in_count = op_count(&x->shape), out_count = op_count(&y->shape);
     for (size_t i = 0; i < out_count; i++) {
-        y->data[i] = neutral(y->dtype, definition->start);
+        y->data[i] = definition->extreme ? neutral(y->dtype, definition->start) : definition->start;
     }
     for (size_t i = 0; i < in_count; i++) {
         double *sum = &y->data[op_broadcast_index(&x->shape, i, &kept)];
         *sum = definition->add(*sum, x->data[i]);
     }
-    bool extreme = isinf(definition->start) && definition->finish == NULL;
-    for (size_t i = 0; i < out_count && !extreme; i++) {
+    for (size_t i = 0; i < out_count && !definition->extreme; i++) {
         double sum = y->data[i];
         y->data[i] = op_wrap(y->dtype, definition->finish != NULL ? definition->finish(sum, elements) : sum);
     }

@@ -36,6 +36,7 @@ struct reduce_definition {
     double start;
     double (*add)(double sum, double x);
     double (*finish)(double sum, double count); /**< NULL: the sum */
+    bool extreme; /**< the result is one of the x; over none, a type without infinities has its least or greatest number */
 };
 void reduce_textbook(const struct op_textbook *textbook, const struct reduce_definition *definition);
 

@@ -58,6 +58,14 @@ static int resolve_axis(struct window *window, int axis, bool ceil_mode, const f
     return 0;
 }
 
+/** Whether the product of three sizes, none negative, fits in an int64_t. */
+static bool product_fits(const int64_t size[WINDOW_AXES])
+{
+    size_t product;
+    return size_multiply((size_t)size[0], (size_t)size[1], &product) &&
+           size_multiply(product, (size_t)size[2], &product) && product <= INT64_MAX;
+}
+
 int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request, struct error *error)
 {
     char text[SHAPE_TEXT_SIZE];
@@ -85,6 +93,10 @@ int window_resolve(struct window *window, const fov_shape *x, const struct windo
         if (window->in[axis] < 0) {
             return error_set(error, FOV_E_SHAPE, "input %s: spatial sizes must be known", shape_text(x, text));
         }
+        if (window->in[axis] > WINDOW_MOST_PIXELS || window->kernel[axis] > WINDOW_MOST_PIXELS) {
+            return error_set(error, FOV_E_SHAPE, "input %s and a kernel of %lld are too large for a window",
+                             shape_text(x, text), (long long)window->kernel[axis]);
+        }
         if (window->kernel[axis] < 1 || window->stride[axis] < 1 || window->dilation[axis] < 1) {
             return error_set(error, FOV_E_USAGE, "kernel, stride and dilation must be at least 1");
         }
@@ -97,6 +109,10 @@ int window_resolve(struct window *window, const fov_shape *x, const struct windo
         if (resolve_axis(window, axis, request->ceil_mode, x, error) != 0) {
             return FOV_E_SHAPE;
         }
+    }
+    if (!product_fits(window->in) || !product_fits(window->out) || !product_fits(window->kernel)) {
+        return error_set(error, FOV_E_SHAPE, "input %s: more pixels, or taps, than can be counted",
+                         shape_text(x, text));
     }
     return 0;
 }

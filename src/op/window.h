@@ -13,6 +13,8 @@ enum window_auto_pad { WINDOW_PAD_GIVEN, WINDOW_SAME_UPPER, WINDOW_SAME_LOWER, W
 extern const char *const window_auto_pad_choices[];
 
 enum { WINDOW_AXES = 3, WINDOW_SIZE_LIMIT = 1 << 24 /**< of a kernel, stride, pad or dilation, pixels */ };
+/** Of an image or a kernel along an axis: times a stride or a dilation, it still fits in an int64_t. */
+#define WINDOW_MOST_PIXELS (INT64_C(1) << 36)
 
 /** The options of a window. Lists have one number per spatial axis; pad has two: all beginnings, then all ends, as in
  *  ONNX. */

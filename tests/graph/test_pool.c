@@ -151,6 +151,34 @@ static void few_images_are_left_alone(void **state)
     assert_int_equal(joined, 0);
 }
 
+/* The form that pools at once has no dilation: taken all the same, such a convolution would run as its definition. */
+static void dilated_convolutions_are_left_alone(void **state)
+{
+    enum { BATCH = 16 };
+    fov_context *context = fov_context_create(&(fov_context_options){.device = "cpu", .threads = 1});
+    fov_graph   *g = fov_graph_create(context);
+    fov_value    x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 3, 20, 20));
+    fov_value    y = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 8, .kernel = 3, .dilation = 2), .kernel = 2);
+    fov_value    labels = fov_input(g, .name = "labels", .dtype = FOV_I32, .shape = FOV_SHAPE(FOV_BATCH)), outputs[2];
+    fov_value    loss = fov_softmax_cross_entropy(g, fov_dense(g, fov_flatten(g, y), .units = 4), labels);
+    fov_value    weight = fov_parameter_at(g, 0);
+
+    (void)state;
+    outputs[0] = y;
+    assert_int_equal(fov_gradient(g, loss, &weight, 1, outputs + 1), FOV_OK);
+    for (int training = 0; training < 2; training++) {
+        fov_plan *plan =
+            fov_plan_create(g, outputs, 1 + training, &(fov_plan_options){.batch = BATCH, .training = training});
+
+        assert_non_null(plan);
+        for (int s = 0; s < fov_plan_step_count(plan); s++)
+            assert_true(strncmp(fov_plan_step_at(plan, s).operation, "conv_max_pool", 13) != 0);
+        fov_plan_free(plan);
+    }
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
 struct large {
     int channels, height, width, kernel[2], pad[2];
 };
@@ -246,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pooled_at_once),
         cmocka_unit_test(few_images_are_left_alone),
+        cmocka_unit_test(dilated_convolutions_are_left_alone),
         cmocka_unit_test(large_windows_by_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,7 @@ static const struct corner corners[] = {
      {WHOLE("noop_with_empty_axes", 1)},
      {VECTOR(F32, 2, 1, 2)},
      {VECTOR(F32, 2, 0, 0.693147181)}},
+    {"unsigned zeros", "ReduceLogSumExp", 18, {WHOLE("keepdims", 1)}, {VECTOR(U8, 7, 0)}, {VECTOR(U8, 1, 1)}}, /* log 7 */
     {"no axes", "ReduceMax", 18, {WHOLE("noop_with_empty_axes", 1)}, {VECTOR(F32, 2, 1, 2)}, {VECTOR(F32, 2, 1, 2)}},
     {"nothing",
      "ReduceMax",

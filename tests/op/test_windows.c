@@ -91,6 +91,15 @@ static void test_sentences(void **state)
     request.pad = &three;
     assert_int_equal(window_resolve(&window, &x, &request, &error), FOV_E_SHAPE);
     assert_string_equal(error.text, "pad has 3 numbers where 4 are needed");
+    struct op_list one = list(3, 1, 1, 1, 0), most = {6, {1 << 24, 1 << 24, 1 << 24, 1 << 24, 1 << 24, 1 << 24}};
+    request = (struct window_request){&one, &none, &most, &none, WINDOW_PAD_GIVEN, false};
+    error = (struct error){0};
+    assert_int_equal(window_resolve(&window, &(fov_shape){5, {1, 1, 1, 1, 1}}, &request, &error), FOV_E_SHAPE);
+    assert_string_equal(error.text, "input [1, 1, 1, 1, 1]: more pixels, or taps, than can be counted");
+    request.pad = &none;
+    error = (struct error){0};
+    assert_int_equal(window_resolve(&window, &(fov_shape){5, {1, 1, INT64_C(1) << 40, 1, 1}}, &request, &error),
+                     FOV_E_SHAPE);
 }
 
 int main(void)

@@ -345,7 +345,7 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
         return;
     }
     /* How many following rows the last register of a row reaches into */
-    size_t exact = ((block + VECTOR - 1) / VECTOR * VECTOR - 1) / block;
+    size_t whole = (block + VECTOR - 1) / VECTOR * VECTOR, exact = (whole - 1) / block;
     /* The outermost loop takes a few rows at a time: x is read in order, and each block gets more than a cache line at
        once. */
     for (size_t r = 0; r < rows; r += PACK_ROWS, x += PACK_ROWS * x_stride) {
@@ -353,7 +353,10 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
         size_t behind = rows - r - together;
         float *to = out;
         for (; first + block <= columns; first += block, to += out_block_stride) {
-            copy_rows(together, behind < exact ? exact - behind : 0, x + first, x_stride, block, to + r * block);
+            /* Between rows that do not touch, there is something else than x, which must not be read. */
+            bool leaves_row = x_stride > columns && first + whole > columns;
+            size_t last = leaves_row ? together : behind < exact ? exact - behind : 0;
+            copy_rows(together, last, x + first, x_stride, block, to + r * block);
         }
         if (first < columns) {
             size_t left = columns - first, width = (left + round - 1) / round * round;

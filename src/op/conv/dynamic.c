@@ -331,13 +331,29 @@ static void gradient_weight(struct op_gradient *gradient)
     emit(gradient, 1, FORWARD, gradient->in[0], g, gradient->options);
 }
 
-static void cost(struct op_cost *cost)
+static void cost_kind(struct op_cost *cost, enum kind kind)
 {
     struct sample sample;
-    if (resolve(&sample, FORWARD, cost->options, &cost->in[0].shape, &cost->in[1].shape, NULL) == 0) {
-        cost->multiply_adds = conv_multiply_adds(&sample.geometry) * cost->in[0].shape.dim[0];
+    if (resolve(&sample, kind, cost->options, &cost->in[0].shape, &cost->in[1].shape, NULL) == 0) {
+        sample.geometry.batch = cost->in[0].shape.dim[0];
+        cost->multiply_adds = conv_multiply_adds(&sample.geometry);
         window_cost(&sample.geometry.window, cost);
     }
+}
+
+static void cost(struct op_cost *cost)
+{
+    cost_kind(cost, FORWARD);
+}
+
+static void cost_input(struct op_cost *cost)
+{
+    cost_kind(cost, OF_INPUT);
+}
+
+static void cost_weight(struct op_cost *cost)
+{
+    cost_kind(cost, OF_WEIGHT);
 }
 
 /* ---- in ONNX ----------------------------------------------------------------------------------------------------- */
@@ -507,6 +523,7 @@ const struct op op_dynamic_conv_input_gradient = {
     .options_size = sizeof(struct conv_options),
     .infer = infer_input,
     .gradient = gradient_input,
+    .cost = cost_input,
     .textbook = textbook_input,
     .cpu = &cpu_input,
     .cases = cases_input,
@@ -527,6 +544,7 @@ const struct op op_dynamic_conv_weight_gradient = {
     .options_size = sizeof(struct conv_options),
     .infer = infer_weight,
     .gradient = gradient_weight,
+    .cost = cost_weight,
     .textbook = textbook_weight,
     .cpu = &cpu_weight,
     .cases = cases_weight,

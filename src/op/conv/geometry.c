@@ -123,9 +123,16 @@ void conv_pass_gate(const struct op_run *run, size_t count, const float *gate, f
                                                  run->alpha, run->beta);
 }
 
+/** a * b, or INT64_MAX where that is more. b is not negative. */
+static int64_t times(int64_t a, int64_t b)
+{
+    return b > 0 && a > INT64_MAX / b ? INT64_MAX : a * b;
+}
+
 int64_t conv_multiply_adds(const struct conv_geometry *geometry)
 {
-    return geometry->batch * geometry->out_pixels * geometry->filters * geometry->group_channels * geometry->taps;
+    int64_t each = times(times(times(geometry->taps, geometry->group_channels), geometry->filters), geometry->out_pixels);
+    return geometry->batch < 0 ? -each : times(each, geometry->batch);
 }
 
 bool conv_is_pointwise(const struct window *window)

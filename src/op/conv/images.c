@@ -34,7 +34,7 @@ bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry 
 {
     const struct conv_geometry *conv = &geometry->conv;
     int64_t lanes = (int64_t)kernel->vector_floats;
-    return conv->batch >= lanes && conv->channels <= MOST_CHANNELS && conv->filters <= MOST_CHANNELS &&
+    return images_can(geometry) && conv->batch >= lanes && conv->channels <= MOST_CHANNELS && conv->filters <= MOST_CHANNELS &&
            conv->in_pixels * conv->channels * lanes <= MOST_GROUP_FLOATS &&
            conv->out_pixels * conv->filters * lanes <= MOST_GROUP_FLOATS;
 }

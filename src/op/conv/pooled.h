@@ -40,7 +40,7 @@ bool pooled_input_take_place(struct op_takeover *node);
 bool images_can(const struct pooled_geometry *geometry);
 /** Whether it also takes the input gradient: only at stride 1, since at larger strides few taps reach each pixel. */
 bool images_can_flow_back(const struct pooled_geometry *geometry);
-/** Whether it beats separate steps for convolution and pooling. */
+/** Whether it takes these sizes and beats separate steps for convolution and pooling. */
 bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry *geometry);
 int  images_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
 /* images_gradient.c */

@@ -56,6 +56,19 @@ static void cost_of(struct op_cost *cost, int weight)
     }
 }
 
+/** x and weight are of 8 bits: with no other type are the sums exact. */
+static int check_bytes(const struct op_infer *infer, int x, int weight)
+{
+    for (int k = 0; k < 2; k++) {
+        fov_dtype dtype = infer->in[k == 0 ? x : weight].dtype;
+        if (dtype != FOV_U8 && dtype != FOV_I8) {
+            return error_set(infer->error, FOV_E_USAGE, "%s is %s, it must be u8 or i8", k == 0 ? "x" : "weight",
+                             fov_dtype_name(dtype));
+        }
+    }
+    return 0;
+}
+
 /* ---- conv_integer ------------------------------------------------------------------------------------------------ */
 
 enum { X, WEIGHT, X_ZERO, WEIGHT_ZERO };
@@ -64,13 +77,8 @@ static int infer_integer(const struct op_infer *infer)
 {
     static const int singles[] = {X_ZERO}, several[] = {WEIGHT_ZERO};
     infer->out[0].dtype = FOV_I32;
-    for (int i = X; i <= WEIGHT; i++) {
-        if (infer->in[i].dtype != FOV_U8 && infer->in[i].dtype != FOV_I8) {
-            return error_set(infer->error, FOV_E_USAGE, "%s is %s, it must be u8 or i8", i == X ? "x" : "weight",
-                             fov_dtype_name(infer->in[i].dtype));
-        }
-    }
-    return check(infer, WEIGHT, singles, 1, several, 1);
+    int status = check_bytes(infer, X, WEIGHT);
+    return status != 0 ? status : check(infer, WEIGHT, singles, 1, several, 1);
 }
 
 static void cost_integer(struct op_cost *cost)
@@ -152,7 +160,8 @@ static int infer_linear(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_UNSUPPORTED, "values cannot be quantised to %s",
                          fov_dtype_name(infer->out[0].dtype));
     }
-    int status = check(infer, Q_WEIGHT, singles, 4, several, 2);
+    int status = check_bytes(infer, Q_X, Q_WEIGHT);
+    status = status != 0 ? status : check(infer, Q_WEIGHT, singles, 4, several, 2);
     if (status == 0 && infer->in_count > Q_BIAS && infer->in[Q_BIAS].shape.rank >= 0 &&
         (infer->in[Q_BIAS].shape.rank != 1 || infer->in[Q_BIAS].shape.dim[0] != infer->in[Q_WEIGHT].shape.dim[0])) {
         char text[SHAPE_TEXT_SIZE];

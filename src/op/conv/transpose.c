@@ -53,6 +53,10 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
 {
     int64_t stride = op_list_get(&options->stride, axis, 1), dilation = op_list_get(&options->dilation, axis, 1);
     int64_t extra = op_list_get(&options->output_padding, axis, 0);
+    if (in > WINDOW_MOST_PIXELS || kernel > WINDOW_MOST_PIXELS) {
+        return error_set(error, FOV_E_SHAPE, "%lld pixels and a kernel of %lld along axis %d are too large",
+                         (long long)in, (long long)kernel, axis);
+    }
     int64_t full = stride * (in - 1) + (kernel - 1) * dilation + 1; /* pixels that the windows cover */
     int64_t begin = 0, end = 0, size;
     if (extra >= stride && extra >= dilation) {
@@ -168,12 +172,30 @@ static int infer(const struct op_infer *infer)
     return 0;
 }
 
+/** Cuts off the pixels at the end of dy that no window reaches, for which resolve set a negative pad, and that pad. */
+static fov_value cut_to_windows(const struct op_emitter *emitter, fov_value dy, struct conv_options *conv)
+{
+    int rank = conv->size.count;
+    for (int axis = 0; axis < rank; axis++) {
+        int64_t *pad = &conv->pad.at[rank + axis];
+        if (*pad < 0 && conv->size.at[axis] + *pad > 0) {
+            conv->size.at[axis] += *pad;
+            *pad = 0;
+            dy = op_emit_slice(emitter, dy, 2 + axis, 0, conv->size.at[axis], 1);
+        }
+    }
+    return dy;
+}
+
 static void gradient(struct op_gradient *gradient)
 {
     struct conv_options conv;
-    fov_value dy = gradient->out_gradient[0];
+    fov_value dy = gradient->out_gradient[0], whole = dy;
     if (resolve(gradient->options, &gradient->in_tensor[0].shape, &gradient->in_tensor[1].shape, &conv, NULL) != 0) {
         return;
+    }
+    if (gradient->wanted[0] || gradient->wanted[1]) {
+        dy = cut_to_windows(gradient->emitter, dy, &conv);
     }
     if (gradient->wanted[0]) {
         gradient->in_gradient[0] = op_emit2(gradient->emitter, "conv", dy, gradient->in[1], &conv);
@@ -182,7 +204,7 @@ static void gradient(struct op_gradient *gradient)
         gradient->in_gradient[1] = op_emit2(gradient->emitter, "conv_weight_gradient", dy, gradient->in[0], &conv);
     }
     if (gradient->in_count > 2 && gradient->wanted[2]) {
-        gradient->in_gradient[2] = op_emit1(gradient->emitter, "sum_channels", dy, NULL);
+        gradient->in_gradient[2] = op_emit1(gradient->emitter, "sum_channels", whole, NULL);
     }
 }
 
@@ -464,6 +486,7 @@ static const struct transpose_options
     usual = {.kernel = LIST(3, 3), .groups = 1},
     doubled = {.stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .groups = 1},
     longer = {.stride = LIST(3, 2), .pad = LIST(1, 0, 1, 1), .output_padding = LIST(2, 1), .groups = 1},
+    far = {.stride = LIST(1, 2), .dilation = LIST(4, 3), .pad = LIST(1, 0, 0, 1), .output_padding = LIST(3, 2), .groups = 1},
     gaps = {.stride = LIST(3, 3), .groups = 1},
     grouped = {.stride = LIST(2, 1), .groups = 2},
     depthwise = {.stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .groups = 5},
@@ -508,8 +531,11 @@ static const struct op_case cases[] = {
     {.name = "output shape beyond the windows",
      .options = &too_long,
      .in = {FOV_SHAPE(1, 2, 4, 5), FOV_SHAPE(2, 3, 3, 3)},
-     .in_count = 2,
-     .no_gradient = true},
+     .in_count = 2},
+    {.name = "output padding beyond the stride",
+     .options = &far,
+     .in = {FOV_SHAPE(2, 3, 4, 3), FOV_SHAPE(3, 2, 3, 2), FOV_SHAPE(2)},
+     .in_count = 3},
     {.name = "same upper", .options = &upper, .in = {FOV_SHAPE(1, 3, 3, 4), FOV_SHAPE(3, 2, 3, 3)}, .in_count = 2},
     {.name = "same lower", .options = &lower, .in = {FOV_SHAPE(1, 3, 3, 4), FOV_SHAPE(3, 2, 3, 4)}, .in_count = 2},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 6), FOV_SHAPE(3, 5, 4), FOV_SHAPE(5)}, .in_count = 3},

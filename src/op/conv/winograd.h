@@ -12,6 +12,9 @@
  *  the input gradient, and in[0] is dy. False: compile is unchanged. */
 bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient);
 
+/** The rates by which Winograd's forms are compared with others; those of a usual machine where compile has none. */
+const fov_rates *conv_winograd_rates(const struct op_compile *compile);
+
 /* ---- the state: made by winograd_plan.c, run by winograd.c ------------------------------------------------------- */
 
 /** Tiles are numbered image by image, row by row, and divided into blocks. Usually one thread processes a block by

@@ -163,7 +163,7 @@ static double winograd_seconds(const fov_rates *rates, const struct winograd_pla
     return seconds + (plan->shared ? (double)plan->blocks * rates->wake : 0); /* threads wait once more per block */
 }
 
-static const fov_rates *rates_of(const struct op_compile *compile)
+const fov_rates *conv_winograd_rates(const struct op_compile *compile)
 {
     static const fov_rates usual = {.products = 48e9, .transform = 55e9, .memory = 15e9, .wake = 5e-6};
     return compile->rates != NULL ? compile->rates : &usual;
@@ -184,7 +184,7 @@ static double kept_bytes(const struct winograd_plan *plan)
 /** The fastest form, or a form not much slower whose weights are much smaller; WINOGRAD_COUNT: direct sums. */
 static enum winograd_form choose(const struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
-    const fov_rates *rates = rates_of(compile);
+    const fov_rates *rates = conv_winograd_rates(compile);
     enum winograd_form best = WINOGRAD_COUNT;
     bool packs = !compile->in_constant[1];
     double least = 0, kept = 0, taken[WINOGRAD_COUNT], keeps[WINOGRAD_COUNT];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans and runs the weight gradient by Winograd's transformations; winograd_weight.h says what is computed. */
+#include "op/conv/winograd.h"
 #include "op/conv/winograd_weight.h"
 
 #include <stdio.h>
@@ -89,19 +90,13 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
     return plan;
 }
 
-static const fov_rates *rates_of(const struct op_compile *compile)
-{
-    static const fov_rates usual = {.products = 48e9, .transform = 50e9, .memory = 15e9, .wake = 5e-6};
-    return compile->rates != NULL ? compile->rates : &usual;
-}
-
 /** The rate of outer products. Where the instruction set has bfloat16 tiles, rates->products is their rate in a large
  *  product; outer products of rows (op/outer_rows.h) reach two thirds of it, and the products here, which use
  *  registers, about half. Measured on Sapphire Rapids. */
 static double outer_rate(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_rows)
 {
     bool tiles = compile->kernel->outer_rows_room((size_t)geometry->channels, (size_t)geometry->filters) > 0;
-    return rates_of(compile)->products * (!tiles ? 1.0 : of_rows ? 0.67 : 0.55);
+    return conv_winograd_rates(compile)->products * (!tiles ? 1.0 : of_rows ? 0.67 : 0.55);
 }
 
 /** Estimated seconds of one thread for products, transformations, and reading and writing sums. */
@@ -123,7 +118,7 @@ static double outer_seconds(const fov_rates *rates, double products, const struc
 /** The fastest form; WINOGRAD_COUNT: outer products. */
 static enum winograd_form choose(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    const fov_rates *rates = rates_of(compile);
+    const fov_rates *rates = conv_winograd_rates(compile);
     enum winograd_form best = WINOGRAD_COUNT;
     double least = outer_seconds(rates, outer_rate(compile, geometry, true), geometry);
     double products = outer_rate(compile, geometry, false);

@@ -14,7 +14,7 @@ static double add(double a, double b)
 
 static void textbook(const struct op_textbook *textbook)
 {
-    static const struct reduce_definition definition = {(double)-INFINITY, add, NULL};
+    static const struct reduce_definition definition = {(double)-INFINITY, add, NULL, false};
     reduce_textbook(textbook, &definition);
 }
 

@@ -13,7 +13,7 @@ static double add(double sum, double x)
 
 static void textbook(const struct op_textbook *textbook)
 {
-    static const struct reduce_definition definition = {(double)-INFINITY, add, NULL};
+    static const struct reduce_definition definition = {(double)-INFINITY, add, NULL, true};
     reduce_textbook(textbook, &definition);
 }
 

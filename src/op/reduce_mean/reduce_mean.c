@@ -18,7 +18,7 @@ static double finish(double sum, double count)
 
 static void textbook(const struct op_textbook *textbook)
 {
-    static const struct reduce_definition definition = {0, add, finish};
+    static const struct reduce_definition definition = {0, add, finish, false};
     reduce_textbook(textbook, &definition);
 }
 

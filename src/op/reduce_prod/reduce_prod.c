@@ -10,7 +10,7 @@ static double add(double product, double x)
 
 static void textbook(const struct op_textbook *textbook)
 {
-    static const struct reduce_definition definition = {1, add, NULL};
+    static const struct reduce_definition definition = {1, add, NULL, false};
     reduce_textbook(textbook, &definition);
 }
 

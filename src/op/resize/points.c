@@ -247,9 +247,13 @@ static double stretch(const struct resize_options *options, const struct resize_
     return options->antialias && axis->scale < 1 ? axis->scale : 1;
 }
 
-/** How many neighbours come before the one just left of the origin. */
+/** How many neighbours come before the one just left of the origin; none on an axis without outputs, whose scale may
+ *  be 0. */
 static int64_t before(const struct resize_options *options, const struct resize_axis *axis)
 {
+    if (axis->out == 0) {
+        return 0;
+    }
     double reach = options->mode == RESIZE_CUBIC ? 2 : 1;
     return -(int64_t)floor(-reach / stretch(options, axis)) - 1;
 }
