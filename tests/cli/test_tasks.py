@@ -11,7 +11,7 @@ import shutil
 import sys
 
 import command
-from command import INPUT, OK, USAGE, expect_failure, fovea
+from command import INPUT, MEMORY, OK, USAGE, expect_failure, fovea
 from test_data import colour_png
 
 DENOISE = ("--model", "unet:width=2", "--data", "digits:24", "--input", "1x16x16", "--batch", 8)
@@ -102,6 +102,8 @@ def test_a_grey_picture_is_coloured():
     os.symlink(os.path.abspath("x/grey-colour.png"), "z-colour.png")
     shutil.copy("in/grey.png", "z.png")
     expect_failure(fovea("colorize", "red-run/best.onnx", "z.png", "x/grey-colour.png"), USAGE, "over what is read")
+    colour_png("in/large.png", (90, 90, 90), 1600)
+    expect_failure(fovea("colorize", "red-run/best.onnx", "in/large.png", "--max-memory", "12M"), MEMORY, "out of memory")
     assert fovea("new", "mlp", "-o", "no-colour.onnx").code == OK
     expect_failure(fovea("colorize", "no-colour.onnx", "in/grey.png"), INPUT, "colour is two numbers")
 

@@ -174,6 +174,23 @@ static void test_what_cannot_be_stated(void **state)
     fov_context_free(context);
 }
 
+/* Numbers that are said to be probabilities and are none reach nobody. */
+static void test_probabilities_that_are_none(void **state)
+{
+    (void)state;
+    fov_context *context = make_context();
+    fov_model *model = build(context);
+    float pixels[3 * SIDE * SIDE], scores[CLASSES] = {-7, -7, -7};
+    for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+        pixels[i] = (float)(i % 7) * 9;
+    }
+    assert_int_equal(fov_model_set_meaning(model, fov_model_output(model), FOV_MEANING_SOFTMAX), FOV_OK);
+    says(context, fov_predict(model, pixels, 1, scores, CLASSES), FOV_E_INPUT, "said to hold probabilities");
+    assert_true(scores[0] == -7 && scores[1] == -7 && scores[2] == -7);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 static void test_meanings_by_name(void **state)
 {
     (void)state;
@@ -317,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_choice), cmocka_unit_test(test_what_cannot_be_stated),
+        cmocka_unit_test(test_probabilities_that_are_none),
         cmocka_unit_test(test_meanings_by_name), cmocka_unit_test(test_files_state_them),
         cmocka_unit_test(test_another_head),     cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_a_filled_input_is_chosen), cmocka_unit_test(test_another_head_of_channels_last),
