@@ -244,10 +244,6 @@ static void run_weight(const struct op_run *run)
     size_t floats = job.plan->taps * job.plan->channels;
     float *sum = run->scratch;
     pool_run(run->pool, run_item, &job, job.plan->items);
-    if (job.plan->items == 0) {
-        memset(run->out[0].data, 0, floats * sizeof(float));
-        return;
-    }
     for (size_t item = 1; item < job.plan->items; item++) { /* in order: the same bits for any number of threads */
         run->kernel->scale_add(floats, 1, sum + item * floats, 1, sum);
     }

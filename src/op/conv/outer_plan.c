@@ -112,12 +112,9 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     bool few = geometry->taps == 1 || plan.packed_first;
     plan.unit_lines = divide_up(few ? FEW_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
     plan.unit_lines = plan.unit_lines > height ? height : plan.unit_lines;
-    if (plan.unit_lines == 0) {
-        plan.unit_lines = 1; /* an empty batch */
-    }
     plan.line_units = divide_up(height, plan.unit_lines);
     plan.units = plan.batch * (size_t)window->out[0] * plan.line_units;
-    plan.parts = plan.packed_first || plan.units == 0 ? 1 : plan.units < MAX_PARTS ? plan.units : MAX_PARTS;
+    plan.parts = plan.packed_first ? 1 : plan.units < MAX_PARTS ? plan.units : MAX_PARTS;
     if (pointwise && plan.part_floats > SMALL_WEIGHT && plan.parts > LEAST_PARTS) {
         plan.parts = plan.part_floats > POINT_WEIGHT / 4 ? LEAST_PARTS : plan.parts;
     }

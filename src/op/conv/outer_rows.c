@@ -81,7 +81,7 @@ static int prepare(const struct op_compile *compile, void *state)
 bool conv_outer_rows_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     struct rows_plan plan;
-    if (geometry->batch < 1 || !make_plan(&plan, compile, geometry)) {
+    if (!make_plan(&plan, compile, geometry)) {
         return false;
     }
     compile->run = run_rows;

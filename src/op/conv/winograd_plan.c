@@ -191,7 +191,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     for (int i = 0; i < WINOGRAD_COUNT; i++) {
         enum winograd_form form = (enum winograd_form)i;
         taken[i] = keeps[i] = HUGE_VAL;
-        if (compile->exact || geometry->batch < 1 || !fits(geometry, form)) {
+        if (compile->exact || !fits(geometry, form)) {
             continue;
         }
         struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient, compile->workers);

@@ -124,7 +124,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     double products = outer_rate(compile, geometry, false);
     for (int i = 0; i < WINOGRAD_COUNT; i++) {
         enum winograd_form form = (enum winograd_form)i;
-        if (compile->exact || geometry->batch < 1 || !fits(geometry, form)) {
+        if (compile->exact || !fits(geometry, form)) {
             continue;
         }
         struct winograd_weight_plan plan = make_plan(compile->kernel, geometry, form);
