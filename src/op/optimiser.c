@@ -209,19 +209,24 @@ static void run(const struct op_run *run)
                         .gradient  = run->in[GRADIENT].data};
     size_t chunks = op_chunks(work.count, OP_CHUNK);
     size_t sums   = rule->norms || rule->trusts ? sums_bytes(work.count) : 0;
-    float *room   = (float *)(void *)((char *)run->scratch + sums);
+    float *room   = run->scratch; /* NULL where nothing is wanted of it */
 
-    work.sums      = run->scratch;
-    work.direction = rule->trusts ? room : NULL;
-    room += rule->trusts ? work.count : 0;
-    work.moment    = (struct optimiser_moment){.options = run->options,
-                                               .rate    = op_scalar(&run->in[rate_port(rule)]),
-                                               .step    = op_scalar(&run->in[rate_port(rule) + 1])};
+    work.sums = run->scratch;
+    if (sums > 0)
+        room = (float *)(void *)((char *)run->scratch + sums);
+    if (rule->trusts) {
+        work.direction = room;
+        room += work.count;
+    }
+    work.moment = (struct optimiser_moment){.options = run->options,
+                                            .rate    = op_scalar(&run->in[rate_port(rule)]),
+                                            .step    = op_scalar(&run->in[rate_port(rule) + 1])};
     for (int k = 0; k < rule->states; k++) {
         if (is_there(&run->in[FIRST_STATE + k])) {
             bool stored   = is_stored(run->out, run->out_count, k);
             work.state[k] = renewed(run, stored ? run->out[1 + k].data : room, FIRST_STATE + k);
-            room += stored ? 0 : work.count;
+            if (!stored)
+                room += work.count;
         }
     }
     if (rule->norms || rule->trusts) {
