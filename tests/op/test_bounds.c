@@ -320,7 +320,7 @@ static void run_gradients(struct draw *draw, fov_graph *graph, const struct tria
     for (int i = 0; i < count; i++) {
         if (fov_value_dtype(graph, out[i]) == FOV_F32) {
             const struct op_emitter *emitter = fov_graph_emitter(graph);
-            fov_value part = op_emit2(emitter, "sum_to", out[i], op_emit_scalar(emitter, 0), NULL);
+            fov_value part = op_emit2(emitter, "sum_to", out[i], op_emit_scalar(emitter, out[i], 0), NULL);
             loss = loss.id != 0 ? fov_add(graph, loss, part) : part;
         }
     }
