@@ -254,6 +254,10 @@ ROWS = [
     ("bomb: Pad", one("Pad", [("p", integers("p", 0, 0, 0, 0, 0, 0, 2**15, 2**15))]), "limit", MEMORY),
     ("bomb: Resize", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 4096, 4096]))]), "limit", MEMORY),
     ("bomb: ConvTranspose", one("ConvTranspose", [weight(4, 2, 3, 3)], strides=[10**4, 10**4]), "exceeds"),
+    ("QLinearConv of floats",
+     one("QLinearConv", [("s", tensor("s", F32, [], [1.0])), ("z", tensor("z", U8, [], [1])), ("w", tensor("w", U8, [1, 4, 1, 1], [1] * 4)),
+                         ("a", tensor("a", F32, [], [1.0])), ("b", tensor("b", U8, [], [1])), ("c", tensor("c", F32, [], [1.0])),
+                         ("d", tensor("d", U8, [], [1]))]), "x is f32, it must be u8 or i8"),
     ("LSTM with 9 inputs", one("LSTM", [weight(1, 4, 4), weight(1, 4, 4, name="r")], ["x"] * 6), "has 9 inputs, it takes at most 8"),
     ("bomb: conv pads", conv(pads=[10**4, 10**4, 10**4, 10**4]), "limit", MEMORY),
 ]
