@@ -290,7 +290,8 @@ typedef struct fov_rate_curve {
 } fov_rate_curve;
 /** Trains for some steps with growing rates, the same for all parameters, until the loss diverges, then restores the
  *  model's weights. `options` as for training; those for epochs, files, validation, ranks, the callbacks other than
- *  .order, and the schedule are ignored. E_USAGE: `from` below 1e-12 or not below `to`, `to` above 1e6, fewer than 10 steps. */
+ *  .order, and the schedule are ignored. E_USAGE: `from` below 1e-12 or not below `to`, `to` above 1e6, fewer than 10
+ *  steps. */
 FOV_API FOV_MUST_CHECK int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options,
                                          const fov_rate_options *range, fov_rate_curve *curve);
 FOV_API void               fov_rate_curve_free(fov_rate_curve *curve); /**< accepts a zeroed one */

@@ -435,7 +435,8 @@ int fov_operator_check(fov_context *context, const char *name, const fov_shape *
     const struct op *op = operator_find(context, name);
     if (op != NULL && !operator_is_own(op)) {
         error_set(&context->error, FOV_E_USAGE,
-                  "fov_operator_check: \"%s\" is one of the library's operators, not one of the program's own", op->name);
+                  "fov_operator_check: \"%s\" is one of the library's operators, not one of the program's own",
+                  op->name);
     }
     fov_graph *graph = fov_graph_create(context); /* NULL after that error */
     fov_value values[MOST_PORTS] = {{0}};

@@ -131,7 +131,7 @@ fov_context *fov_graph_context(const fov_graph *graph)
 int graph_fail(fov_graph *graph)
 {
     if (!graph->failed) {
-        error_set(&graph->context->error, FOV_E_INTERNAL, "building the graph failed"); /* keeps an error that is there */
+        error_set(&graph->context->error, FOV_E_INTERNAL, "building the graph failed"); /* keeps an earlier error */
         graph->failed  = true;
         graph->failure = graph->context->error;
     }

@@ -307,8 +307,8 @@ static int by_class(const void *a, const void *b)
     return x->step - y->step;
 }
 
-/* Sorts by price, and where prices differ by rounding only by size, the largest first. A tolerance within one comparison
- * would be no order (a = b and b = c, but a < c), so the prices are divided into classes before: each begins at its
+/* Sorts by price, and prices that differ by rounding only by size, the largest first. A tolerance in the comparison
+ * would be no order (a = b and b = c, but a < c), so the prices are divided into classes first: each begins at its
  * lowest price and is 0.1 % wide. */
 static void sort_candidates(struct candidate *candidates, size_t count)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The family of operators on the bits of integers: and, or, xor, not, shifts. Negative numbers are in two's complement. Read
- * op/bitwise_and/bitwise_and.c. */
+/* The family of operators on the bits of integers: and, or, xor, not, shifts. Negative numbers are in two's complement.
+ * Read op/bitwise_and/bitwise_and.c. */
 #ifndef OP_BITWISE_H
 #define OP_BITWISE_H
 

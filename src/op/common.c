@@ -63,6 +63,19 @@ int op_check_same_dtype(const struct op_infer *infer, int index, const char *nam
     return FOV_OK;
 }
 
+int op_check_layer(const struct op_infer *infer, bool integers)
+{
+    static const char *const names[] = {"x", "weight", "bias"};
+    bool whole = integers && op_is_integer(infer->in[0].dtype);
+    int status = FOV_OK;
+    for (int i = 0; status == FOV_OK && i < infer->in_count; i++) {
+        if (infer->in[i].shape.rank >= 0) {
+            status = whole ? op_check_same_dtype(infer, i, names[i], 0, names[0]) : op_check_float(infer, i, names[i]);
+        }
+    }
+    return status;
+}
+
 int op_check_same_shape(const struct op_infer *infer, int index, const char *name, int other, const char *other_name)
 {
     if (!shape_fits(&infer->in[index].shape, &infer->in[other].shape)) {

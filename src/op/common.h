@@ -21,6 +21,9 @@ bool op_any_dtype(const void *options, const struct op_tensor *in, int in_count)
 int op_check_float(const struct op_infer *infer, int index, const char *name);
 /** E_USAGE unless both inputs have one dtype. */
 int op_check_same_dtype(const struct op_infer *infer, int index, const char *name, int other, const char *other_name);
+/** For layers with inputs x, weight and, if present, bias: E_USAGE unless all are of floating types or, with `integers`,
+ *  all of x's type of integers. */
+int op_check_layer(const struct op_infer *infer, bool integers);
 /** E_SHAPE unless both inputs have one shape (an unknown dimension fits anything). */
 int op_check_same_shape(const struct op_infer *infer, int index, const char *name, int other, const char *other_name);
 

@@ -144,7 +144,7 @@ fov_value op_emit1(const struct op_emitter *emitter, const char *name, fov_value
 fov_value op_emit2(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, const void *options);
 fov_value op_emit3(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, fov_value c,
                    const void *options);
-/** A constant of rank 0, of the type of the value `like`, beside which it is to stand; f32 where that is not floating. */
+/** A constant of rank 0 and of `like`'s type, with which it will be combined; f32 if that is not a floating type. */
 fov_value op_emit_scalar(const struct op_emitter *emitter, fov_value like, double number);
 fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int index);
 

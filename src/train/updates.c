@@ -365,8 +365,8 @@ static int check_turns(const struct task_turn *turns, int turn_count, int64_t ac
     for (int k = 0; k < turn_count; k++) {
         if (accumulate > 1 && turns[k].every > 1) {
             return error_set(error, FOV_E_USAGE,
-                             "training option accumulate=%lld: the parameters \"%s...\" are trained in one of %d steps, so "
-                             "that some groups of batches have no gradient of theirs; a larger batch has",
+                             "training option accumulate=%lld: the parameters \"%s...\" are trained in one of %d steps, "
+                             "so that some groups of batches have no gradient of theirs; a larger batch has",
                              (long long)accumulate, turns[k].parameters, turns[k].every);
         }
     }

@@ -157,7 +157,8 @@ static fov_value number_of(fov_graph *graph, int64_t number)
     return fov_constant(graph, NULL, FOV_I64, (fov_shape){1, {1}}, &number);
 }
 
-/* What is computed from the open batch size is unknown, however small; copies of it and what holds for any are known. */
+/* What is computed from the open batch size is unknown, however small; copies of it, and what is the same for two large
+ * ones, are known. */
 static void not_from_the_open_batch(void **state)
 {
     static const struct {

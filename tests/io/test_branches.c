@@ -241,6 +241,39 @@ static void test_batch_decides(void **state)
     close_graph(graph, &imported);
 }
 
+/* The same for what was computed from the number of samples and no longer looks like it: a remainder, a minimum. */
+static void test_remainder_of_batch_decides(void **state)
+{
+    static const struct {
+        const char *op;
+        int64_t by, wanted; /* op(samples, by) == wanted holds for very many samples, and not for one */
+    } cases[] = {{"Mod", 2, 0}, {"Min", 5, 5}};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fov_graph *graph;
+        struct onnx_imported imported;
+        fixture->graph = (struct text){.memory = fixture->context->memory};
+        put_node(&fixture->graph, "Shape", "", "x", "shape");
+        put_with_integer(&fixture->graph, "Constant", "", "first", "value_int", 0);
+        put_with_integer(&fixture->graph, "Constant", "", "by", "value_int", cases[i].by);
+        put_with_integer(&fixture->graph, "Constant", "", "wanted", "value_int", cases[i].wanted);
+        put_node(&fixture->graph, "Gather", "", "shape,first", "samples");
+        put_node(&fixture->graph, cases[i].op, "", "samples,by", "computed");
+        put_node(&fixture->graph, "Equal", "", "computed,wanted", "condition");
+        put_node(&fixture->yes, "Neg", "", "x", "r");
+        put_port(&fixture->yes, GRAPH_OUTPUT, "r", CHANNELS);
+        put_node(&fixture->no, "Abs", "", "x", "r");
+        put_port(&fixture->no, GRAPH_OUTPUT, "r", CHANNELS);
+        put_if(&fixture->graph, "condition", "y", &fixture->yes, &fixture->no);
+        put_ends(fixture);
+        accept(fixture, &graph, &imported);
+        expect(fixture, graph, &imported, (double[]){5, -2, 1}, (double[]){5, 2, 1});
+        close_graph(graph, &imported);
+        text_free(&fixture->graph);
+    }
+    fixture->graph = (struct text){.memory = fixture->context->memory};
+}
+
 /* An If in a branch; the inner branches hide the outer one's name. */
 static void test_nested(void **state)
 {
@@ -406,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_untaken_nan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shape_decides, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_batch_decides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_remainder_of_batch_decides, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_depth_is_limited, set_up, tear_down),

@@ -326,8 +326,17 @@ static bool holds_batch(const struct known *known, int id)
     return false;
 }
 
+/** Whether what a value was computed from is searched, too: of booleans all; of numbers what arithmetic made, or is
+ *  another name for, since a remainder or a minimum no longer shows the number of samples that it came from. What was
+ *  taken out of a shape is itself the number of samples or does not depend on it. */
+static bool is_searched(const fov_graph *graph, const struct value *value)
+{
+    const struct op *op = graph->nodes[value->node].op;
+    return value->dtype == FOV_BOOL || op->family == OP_ELEMENTWISE || op->view;
+}
+
 /** Whether a known boolean results from a comparison with the open number of samples: "is there one sample?" must then
- *  count as not known. Searches backwards through all boolean values that it depends on. */
+ *  count as not known. Searches backwards through the values that it was computed from. */
 static bool asks_for_batch(struct importer *importer, int id)
 {
     const fov_graph *graph = importer->graph;
@@ -347,11 +356,10 @@ static bool asks_for_batch(struct importer *importer, int id)
             if (node->in[i] <= 0 || value->node < 0) {
                 continue;
             }
-            if (value->dtype == FOV_BOOL) {
-                marked[value->node] = true;
-            } else if (holds_batch(&known, node->in[i])) {
+            if (value->dtype != FOV_BOOL && holds_batch(&known, node->in[i])) {
                 return true;
             }
+            marked[value->node] = marked[value->node] || is_searched(graph, value);
         }
     }
     return false;

@@ -273,7 +273,7 @@ const struct lesson lesson_lenet = {
             "dense_parameters(50, 10);\n"
             "    double printed[5] = {0, 0, 0, 12345.75, 12345.75};\n    report(in + 5, 20, 6, printed);\n"
             "    for (int i = 0; i < 3; i++) out[4 + i] = printed[i];\n"
-            "    if (printed[3] != 12345.75 || printed[4] != 12345.75) out[8] = 0; /* beyond the end: the check sees it */\n"
+            "    if (printed[3] != 12345.75 || printed[4] != 12345.75) out[8] = 0; /* beyond the end: seen */\n"
             "    out[7] = accuracy(in + 25, label, 6, 4);",
     .hints = {{"c1 of the text is the first count: 6 filters, 1 channel, kernel 5, must give 156.",
                "正文的 c1 是第一个计数：6 个滤波器，1 个通道，核 5，应得 156。"},

@@ -26,21 +26,11 @@ const struct op_attribute conv_attributes[] = {
     {0},
 };
 
-int conv_check_floats(const struct op_infer *infer)
-{
-    static const char *const names[] = {"x", "weight", "bias"};
-    int status = FOV_OK;
-    for (int i = 0; status == FOV_OK && i < infer->in_count; i++) {
-        status = infer->in[i].shape.rank < 0 ? FOV_OK : op_check_float(infer, i, names[i]);
-    }
-    return status;
-}
-
 static int infer(const struct op_infer *infer)
 {
     struct conv_geometry geometry;
     const fov_shape *weight = &infer->in[1].shape;
-    int status = conv_check_floats(infer);
+    int status = op_check_layer(infer, false);
     if (status != FOV_OK) {
         return status;
     }

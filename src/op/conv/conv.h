@@ -37,8 +37,6 @@ int conv_weight_shape(const struct conv_options *options, const fov_shape *x, co
                       struct error *error);
 /** The geometry of the convolution whose weight gradient (in: x, dy) is compiled. */
 int conv_weight_geometry(struct conv_geometry *geometry, const struct op_compile *compile);
-/** E_USAGE unless x, weight and (if present) bias, inputs 0 to 2, are of floating types. */
-int conv_check_floats(const struct op_infer *infer);
 fov_shape conv_y_shape(const struct conv_geometry *geometry);
 /** FOV_E_SHAPE unless dy has the shape of y. */
 int     conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy, struct error *error);

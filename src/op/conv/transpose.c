@@ -151,7 +151,7 @@ static int infer(const struct op_infer *infer)
 {
     struct conv_options conv;
     const fov_shape *x = &infer->in[0].shape, *weight = &infer->in[1].shape;
-    int status = conv_check_floats(infer);
+    int status = op_check_layer(infer, false);
     status = status != 0 ? status : resolve(infer->options, x, weight, &conv, infer->error);
     if (status != 0) {
         return status;

@@ -17,12 +17,9 @@ static int infer(const struct op_infer *infer)
 {
     char text[SHAPE_TEXT_SIZE], weight_text[SHAPE_TEXT_SIZE];
     const fov_shape *x = &infer->in[0].shape, *weight = &infer->in[1].shape;
-    static const char *const names[] = {"x", "weight", "bias"};
-    for (int i = 0; i < infer->in_count; i++) {
-        int status = infer->in[i].shape.rank < 0 ? FOV_OK : op_check_float(infer, i, names[i]);
-        if (status != FOV_OK) {
-            return status;
-        }
+    int status = op_check_layer(infer, true);
+    if (status != FOV_OK) {
+        return status;
     }
     if (x->rank < 2) {
         return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, features]", shape_text(x, text));

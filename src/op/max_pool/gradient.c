@@ -45,7 +45,9 @@ static int infer(const struct op_infer *infer)
     for (int i = 0; status == 0 && i < 2; i++) {
         status = check(&window, infer->options, &x, &infer->in[i].shape, infer->error);
     }
-    infer->out[0].shape = x;
+    if (status == 0) {
+        infer->out[0].shape = x;
+    }
     return status;
 }
 

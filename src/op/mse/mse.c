@@ -52,7 +52,8 @@ static void gradient_gradient(struct op_gradient *gradient)
     fov_value flow = gradient->out_gradient[0], dloss = gradient->in[0], none = {0};
     fov_value target = gradient->in_count > 2 ? gradient->in[2] : none;
     if (gradient->wanted[0]) {
-        fov_value unit = op_emit3(emitter, "mse_gradient", op_emit_scalar(emitter, dloss, 1), gradient->in[1], target, NULL);
+        fov_value one = op_emit_scalar(emitter, dloss, 1);
+        fov_value unit = op_emit3(emitter, "mse_gradient", one, gradient->in[1], target, NULL);
         gradient->in_gradient[0] =
             op_emit_sum_to(emitter, op_emit2(emitter, "mul", flow, unit, NULL), &gradient->out_tensor[0].shape, dloss,
                            &gradient->in_tensor[0].shape);

@@ -29,7 +29,7 @@ static void gradient(struct op_gradient *gradient)
     struct reduce_flow flow;
     reduce_flow_begin(gradient, &flow);
     const struct op_emitter *emitter = gradient->emitter;
-    double least = gradient->out_tensor[0].dtype == FOV_F16 ? 0x1p-14 : 1e-30;
+    double least = gradient->out_tensor[0].dtype == FOV_F16 ? 0x1p-24 : 1e-30;
     fov_value length = op_emit2(emitter, "max", flow.y, op_emit_scalar(emitter, flow.y, least), NULL);
     gradient->in_gradient[0] =
         op_emit2(emitter, "mul", gradient->in[0], op_emit2(emitter, "div", flow.dy, length, NULL), NULL);

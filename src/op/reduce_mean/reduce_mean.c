@@ -38,9 +38,14 @@ static fov_value mean_share(const struct op_gradient *gradient, const struct red
 
 static void gradient(struct op_gradient *gradient)
 {
+    static const struct cast_options wide = {FOV_F32}, back = {FOV_F16};
+    const struct op_emitter *emitter = gradient->emitter;
+    bool half = gradient->in_tensor[0].dtype == FOV_F16; /* too narrow for counts of more than 65,504 */
     struct reduce_flow flow;
     reduce_flow_begin(gradient, &flow);
-    gradient->in_gradient[0] = reduce_flow_spread(gradient, mean_share(gradient, &flow));
+    flow.dy = half ? op_emit1(emitter, "cast", flow.dy, &wide) : flow.dy;
+    fov_value share = mean_share(gradient, &flow);
+    gradient->in_gradient[0] = reduce_flow_spread(gradient, half ? op_emit1(emitter, "cast", share, &back) : share);
 }
 
 static int prepare(const struct op_compile *compile, void *state)
