@@ -131,7 +131,7 @@ static int64_t any_integer(struct draw *draw, const struct op_attribute *at)
         return one_in(draw, 2) ? INT64_MAX : INT64_MIN;
     }
     int64_t number = below(draw, 10) - 3;
-    return limited && number < at->minimum ? (int64_t)at->minimum + below(draw, 4) : number;
+    return limited && (double)number < at->minimum ? (int64_t)at->minimum + below(draw, 4) : number;
 }
 
 static void change_option(struct draw *draw, const struct op_attribute *at, void *options)
