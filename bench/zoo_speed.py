@@ -102,14 +102,18 @@ def measure(network, options):
     return {side: median(values) for side, values in times.items()}
 
 
+def milliseconds(seconds):
+    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
+
+
 def print_table(results, out):
     out.write("| network | fovea, ms | ONNX Runtime, ms | ratio | PyTorch, ms | ratio |\n|---|---|---|---|---|---|\n")
     for name, row in sorted(results.items()):
-        cells = [f"`{name}`", f"{1e3 * row['fovea']:.3g}"]
+        cells = [f"`{name}`", milliseconds(row["fovea"])]
         for peer in ("onnxruntime", "pytorch"):
             known = peer in row
             ratio = row[peer] / row["fovea"] if known else 0
-            cells += [f"{1e3 * row[peer]:.3g}" if known else "",
+            cells += [milliseconds(row[peer]) if known else "",
                       "" if not known else f"{ratio:.2f}" if ratio >= 1 else f"**{ratio:.2f}**"]
         out.write("| " + " | ".join(cells) + " |\n")
 
