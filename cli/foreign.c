@@ -298,7 +298,7 @@ static void size_text(const char *value, bool both, char out[64])
     }
     bool is_whole = end[strspn(end, "]) ")] == '\0'; /* else the option itself refuses the value */
     if (is_whole && (count == 2 || (count == 1 && both))) {
-        snprintf(out, 64, "%ldx%ld", first, second);
+        snprintf(out, 64, "%ldx%ld", first, count == 2 ? second : first);
     } else {
         snprintf(out, 64, "%.60s", value);
     }

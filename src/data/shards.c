@@ -50,8 +50,9 @@ static size_t count_key(char *const *names, size_t first, size_t count)
 }
 
 /* Whether a folder has a picture and a .cls or .json with the same key. Names are sorted, so that these lie side by
- * side, in an order that their suffixes give. */
-static bool has_keys(const struct store *store, struct memory *memory, const char *folder)
+ * side, in an order that their suffixes give. In a folder within the archive (`is_within`) a .json before its picture
+ * does not count: it may be an annotation in a folder of a class, of masks or of pairs. */
+static bool has_keys(const struct store *store, struct memory *memory, const char *folder, bool is_within)
 {
     char **names = NULL;
     size_t count;
@@ -63,8 +64,9 @@ static bool has_keys(const struct store *store, struct memory *memory, const cha
         bool has_picture = false, has_class = false;
         here = key_of(names[i]) > 0 ? count_key(names, i, count) : 1;
         for (size_t k = i; k < i + here; k++) {
+            bool may_be_class = !is_within || has_picture;
             has_picture = has_picture || probe_name(names[k]) != NULL;
-            has_class = has_class || has_ending(names[k], ".cls") || has_ending(names[k], ".json");
+            has_class = has_class || has_ending(names[k], ".cls") || (has_ending(names[k], ".json") && may_be_class);
         }
         found = has_picture && has_class;
     }
@@ -79,11 +81,11 @@ static bool suits(const struct store *store, const char *index)
     size_t count;
     bool found = false;
     if (memory != NULL && index == NULL && !store_is_folder(store)) {
-        found = has_keys(store, memory, store_path(store));
+        found = has_keys(store, memory, store_path(store), false);
         if (!found && store_list(store, store_path(store), memory, &names, &count, NULL) == FOV_OK) {
             for (size_t i = 0; i < count && !found; i++) {
                 found = file_join(path, sizeof path, store_path(store), names[i], NULL) == FOV_OK &&
-                        store_look(store, path) == STORE_FOLDER && has_keys(store, memory, path);
+                        store_look(store, path) == STORE_FOLDER && has_keys(store, memory, path, true);
             }
             memory_free(memory, names);
         }

@@ -15,7 +15,8 @@ struct reading {
     struct list *list;
     struct yolo_description *description;
     int key;
-    size_t lines; /* lines that the current key or item takes up */
+    bool is_first; /* no path has followed the current key yet */
+    size_t lines;  /* lines that the current key or item takes up */
 };
 
 /* ---- texts ------------------------------------------------------------------------------------------------------- */
@@ -97,6 +98,10 @@ static int take_item(struct reading *reading, const char *number, const char *te
     struct list *list = reading->list;
     long long value;
     if (reading->key < FOLDER_ROLES) {
+        if (*text != '\0' && reading->is_first) { /* of several keys for a split the last with paths counts */
+            list_paths_free(&reading->description->split[reading->key]);
+            reading->is_first = false;
+        }
         return *text == '\0' ? FOV_OK : list_paths_add(&reading->description->split[reading->key], text, error);
     }
     if (reading->key == OF_NAMES && number != NULL &&
@@ -137,9 +142,7 @@ static int begin_key(struct reading *reading, const char *key)
 {
     enum folder_role role = folder_role(key);
     reading->key = strcmp(key, "names") == 0 ? OF_NAMES : role != FOLDER_ROLES ? (int)role : OF_NOTHING;
-    if (reading->key < FOLDER_ROLES) {
-        list_paths_free(&reading->description->split[role]); // the last of several counts
-    }
+    reading->is_first = true;
     return reading->key;
 }
 
@@ -161,11 +164,13 @@ static int take_value(struct reading *reading, const char *key, char *at, struct
     return reading->key < FOLDER_ROLES ? take_item(reading, NULL, text, error) : FOV_OK;
 }
 
-/* Takes a line below the current key: "- cat" or "0: cat". */
+/* Takes a line below the current key: "- cat" or "0: cat". Below a split's key only "- PATH" counts: settings of a
+ * training may stand below "training:". */
 static int take_below(struct reading *reading, char *at, struct error *error)
 {
     char *number = NULL, stop = '\0';
-    if (*at == '-') {
+    bool is_item = *at == '-';
+    if (is_item) {
         at++;
     } else if (reading->key == OF_NAMES) {
         number = take_text(&at, ":", &stop);
@@ -173,6 +178,9 @@ static int take_below(struct reading *reading, char *at, struct error *error)
             return error_set(error, FOV_E_INPUT, "names: \"%.40s\" is neither \"- NAME\" nor \"NUMBER: NAME\"",
                              number != NULL ? number : at);
         }
+    }
+    if (!is_item && reading->key < FOLDER_ROLES) {
+        return FOV_OK;
     }
     const char *text = take_text(&at, "", &stop);
     return text != NULL ? take_item(reading, number, text, error) : refuse_text(error);

@@ -265,6 +265,8 @@ static void test_descriptions(void **state)
         {"names:\n- a\n- b # two\n- \"c # d\"\nother: 'open\n", "a|b|c # d", NULL},
         {"names:\n  0: a\n\n  # between\n  1: b\n  2: c\n", "a|b|c", NULL},
         {"train: [images/a, images/b] # two\nnames: [a, b, c]\n", "a|b|c", NULL},
+        {"train: [images/a, images/b]\ntraining:\n  epochs: 100\n  batch: 16\ntraining:\nnames: [a, b, c]\n", "a|b|c",
+         NULL},
         {"nc: 3\ntrain:\n  - images/a\n  - images/b\nval:\n# none\ntest: # none\nnames: [a, b, c]\n", "a|b|c", NULL},
         {"\nnames: [a, b,\n c\n", NULL, "data.yaml, line 2: a \"[\" that is not closed"},
         {"names: [a, b]\n\ntrain: {0: images\n", NULL, "data.yaml, line 3: a \"{\" that is not closed"},
