@@ -54,13 +54,11 @@ bool utf8_is_valid(const char *string)
 static bool is_cut(const char *string)
 {
     const unsigned char *s = (const unsigned char *)string;
-    size_t whole = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, length = strlen(string);
-    for (size_t i = 1; i < length && i < whole; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return false;
-        }
+    size_t whole = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i = 1;
+    while (i < whole && (s[i] & 0xc0) == 0x80) {
+        i++;
     }
-    return length < whole;
+    return i < whole && s[i] == '\0';
 }
 
 char *utf8_cut(char *out, size_t size, const char *string)

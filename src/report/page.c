@@ -33,7 +33,7 @@ static const char style[] =
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
     "th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}"
     "th{font-weight:600;color:var(--faint)}th:first-child,td:first-child{text-align:left}"
-    ".words td{text-align:left;white-space:normal;overflow-wrap:anywhere}"
+    ".words th{text-align:left}.words td{text-align:left;white-space:normal;overflow-wrap:anywhere}"
     ".cells td{text-align:center;padding:.2rem .35rem;border:1px solid var(--paper);min-width:2rem}"
     ".cells th{font-size:.8rem;padding:.2rem .35rem}"
     ".samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));gap:1rem;padding:0;margin:0;"

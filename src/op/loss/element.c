@@ -162,8 +162,8 @@ fov_value fov_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target
     return build_smooth_l1(graph, prediction, target, &(fov_smooth_l1_options){.beta = beta});
 }
 
-/* The smallest normal number of the loss's type: smaller ones become 0 while a plan runs. f16 is computed by its
-   definition, in double, so that its smallest number of all is the limit where it is only a logarithm's argument. */
+/* The smallest normal number of the loss's type, since a running plan turns smaller ones into 0. f16 is computed by its
+ * definition, in double, which keeps them: unless `normal`, its smallest subnormal number. */
 static fov_value smallest(const struct loss *loss, bool normal)
 {
     double of_half = normal ? 0x1p-14 : 0x1p-24;
