@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of training share: contexts, a folder of their own, hashes. */
+/* What the tests of training share: contexts, temporary run folders, whole training runs and the hash of their
+ * weights. */
 #ifndef TESTS_TRAIN_HELPERS_H
 #define TESTS_TRAIN_HELPERS_H
 
@@ -22,20 +23,21 @@
 fov_context *test_context(int threads, uint64_t seed);
 /** A fresh folder under $TMPDIR or /tmp, named into out[256]. */
 void test_folder(char out[256]);
+/** Removes the files that a run writes, then the folder; it stays if it holds any other file. */
 void test_folder_remove(const char *folder);
 /** "FOLDER/NAME" into out[512]. */
 const char *test_path(char out[512], const char *folder, const char *name);
-/** The whole file, terminated; free() it. Fails the test where there is none. */
+/** The whole file with a final NUL, and its size unless NULL; free() it. Fails the test if the file does not exist. */
 char *test_read(const char *path, size_t *size);
 /** history.csv without its second column: times differ from run to run. */
 char *test_history(const char *folder);
-/** Asserts that both folders hold the same run: model files byte for byte, history but for time. */
+/** Asserts that both folders hold the same run: model files byte for byte, history.csv except for its times. */
 void test_same_run(const char *a, const char *b);
 
-/** One run: network, data, options; its weights' hash. Returns fov_train's status. */
+/** One run: network, data, options. test_train() writes the trained weights' hash and returns fov_train's status. */
 struct test_run {
     const char *network, *data;
-    fov_model *(*build)(fov_context *context); /* instead of a network by name */
+    fov_model *(*build)(fov_context *context); /* builds the network; NULL: .network names it */
     int threads;
     uint64_t seed;
     bool validate;
@@ -43,7 +45,8 @@ struct test_run {
 };
 int test_train(const struct test_run *run, char hash[65]);
 
-/** $FOVEA_SHARED, else ../shared beside the source; NULL where neither has `path`, else the whole path in out[512]. */
+/** Looks for `path` in $FOVEA_SHARED, or, if that is not set, in ../shared beside the source. Writes the whole path
+ * into out[512] and returns it; NULL if there is no such file. */
 const char *test_shared(char out[512], const char *path);
 
 #endif

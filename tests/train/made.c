@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Made data and small networks. */
+/* The synthetic dataset of the tests of tasks, and networks for it: see made.h. */
 #include "train/made.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 static const char *const quarters[] = {"first", "second", "third", "fourth"}, *const lights[] = {"dark", "lit"},
                          *const names_of_values[] = {"brightness", "left"};
 
-/* Numbers that look random, the same for each sample on any machine. */
+/* A linear congruential generator, so that each sample is the same on any machine. */
 static uint32_t draw(uint32_t *state)
 {
     *state = *state * 1664525U + 1013904223U;

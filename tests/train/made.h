@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Data made for the tests of tasks, with a target of any kind, and small networks that can learn it. A picture is 16 x 16
- * pixels, grey; each of its quarters is lit or dark, and all targets follow from that. */
+/* A synthetic dataset for the tests of tasks, with targets of any kind, and small networks that can learn it. A picture
+ * is 16 x 16 pixels, grey; each of its quarters is lit or dark, and all targets follow from that. */
 #ifndef TESTS_TRAIN_MADE_H
 #define TESTS_TRAIN_MADE_H
 
@@ -9,9 +9,9 @@
 
 enum { MADE_SIDE = 16, MADE_TRAIN = 96, MADE_TEST = 40 };
 
-/** `target`: by its name, "mask". Classes: dark and lit (of a mask, and by the first quarter); of several at once: a
- *  quarter each. Values: 5000 + 20 x the mean of all pixels; a thousandth of that of the left half. The other picture is
- *  the negative. */
+/** `target` names the kind of target: "class" is dark (0) or lit (1), by the first quarter; "mask" holds these two
+ *  classes per pixel, its first row 255 (ignored); "classes" has one class per quarter; "values" are 5000 + 20 x the
+ *  mean of all pixels, and a thousandth of the left half's mean; "picture" is the negative; "none": no target. */
 fov_dataset *made_data(fov_context *context, const char *target, fov_split split);
 /** [N, outputs] linear in the pixels. */
 fov_model *made_row(fov_context *context, int outputs);
@@ -23,13 +23,13 @@ struct made_case {
     const char *task, *target;
     fov_model *(*network)(fov_context *context, int outputs);
     int         outputs;
-    const char *figure; /**< of a validation */
-    double      least;  /**< what it reaches in .epochs */
+    const char *figure; /**< name of a validation figure */
+    double      least;  /**< the figure is at least this after .epochs */
     int         epochs;
 };
-extern const struct made_case made_cases[]; /**< ended by one without task */
+extern const struct made_case made_cases[]; /**< ends with .task = NULL */
 
-/** Network and task for a case, ready to train. */
+/** The case's network, finished for its task and data: ready to train. */
 fov_model *made_model(fov_context *context, const struct made_case *of, const fov_dataset *data);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers for any task through one call: what each holds, that they agree with fov_predict where both speak, that a mask
- * has the picture's size and lies where it belongs, and that memory may run out anywhere. */
+/* Answers for any task through one call: what each holds, that scores agree with fov_predict_image, that a mask has the
+ * picture's size and lies in the right place, and that any allocation may fail. */
 #include "device/context.h"
 #include "train/made.h"
 #include <math.h>
@@ -26,7 +26,7 @@ static void answers_agree_with_predictions(void **state)
         fov_context *context = test_context(1, 6);
         fov_dataset *data = made_data(context, of->target, FOV_TRAIN);
         fov_model *model = made_model(context, of, data);
-        fov_session *session = fov_session_create(model, NULL); /* the model knows its task */
+        fov_session *session = fov_session_create(model, NULL); /* NULL: the task that the model was finished for */
         fov_answer answer;
         fov_image image = picture();
         assert_fine(context, session != NULL);
@@ -60,11 +60,11 @@ static void answers_agree_with_predictions(void **state)
     }
 }
 
-/* A map that is brighter than a half: its mask is the bright half of any picture, drawn in the classes' colours. */
+/* The model is x - 0.5, a map of two classes: the mask is a picture's bright half, drawn in the classes' colours. */
 static void a_mask_lies_on_its_picture(void **state)
 {
     (void)state;
-    for (int form = 0; form < 2; form++) { /* a map as large as the picture, and one of every fourth pixel */
+    for (int form = 0; form < 2; form++) { /* a map of the input's size, and one of a quarter of its sides */
         fov_context *context = test_context(1, 1);
         fov_model *model = fov_model_create(context);
         fov_graph *graph = fov_model_graph(model);
@@ -86,7 +86,7 @@ static void a_mask_lies_on_its_picture(void **state)
         assert_true(answer.count == 2 && fabs(answer.items[1].value - 0.5) < 0.03);
         for (int p = 0; p < HEIGHT * WIDTH; p++) {
             int across = p % WIDTH;
-            if (across < WIDTH / 2 - 2 || across > WIDTH / 2 + 2) { /* at the edge resizing blurs */
+            if (across < WIDTH / 2 - 2 || across > WIDTH / 2 + 2) { /* resizing blurs the edge */
                 assert_int_equal(answer.mask.pixels[p], across < WIDTH / 2);
             }
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Training, saving and going on while system calls fail: each call in turn, at the beginning of a run and at a resume.
- * Every failure is an error with a sentence or changes nothing; nothing is leaked; and the folder then goes on to the
- * bits of a run that nothing happened to. The same for each allocation of a resume. The calls below stand in front of
- * those of the C library, for this program alone. */
+/* Training, saving and resuming while system calls fail: each call in turn, in a new run and in a resumed one. Every
+ * failure is an error with a sentence or changes nothing; no file stays open and no memory is lost; and the folder can
+ * then be resumed to the bits of an undisturbed run. The same for each allocation of a resume. The functions below
+ * (open, read, write, ...) replace those of the C library in this program alone. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "base/file.h"
 #include "device/context.h"
@@ -19,10 +19,10 @@
 /* ---- calls that fail --------------------------------------------------------------------------------------------- */
 
 static struct {
-    int calls;   /* since it was armed */
-    int fail_at; /* the call that fails; 0: none */
+    int calls;   /* counted since the run began */
+    int fail_at; /* the call that fails; 0: none, calls are counted; -1: calls are not counted */
     int how;     /* its errno */
-    const char *failed; /* its name; NULL: none has failed */
+    const char *failed; /* name of the function that failed; NULL: none has */
 } fault = {0, -1, 0, NULL};
 
 static bool fails(const char *name)
@@ -35,7 +35,7 @@ static bool fails(const char *name)
     return true;
 }
 
-/* Of these nobody needs to hear: everything was written before. */
+/* Failures of these functions need not be reported: all data were written before. */
 static bool is_harmless(const char *name)
 {
     return strcmp(name, "close") == 0 || strcmp(name, "unlink") == 0;
@@ -76,7 +76,7 @@ ssize_t pread(int file, void *bytes, size_t count, off_t offset)
     return fails("pread") ? -1 : real(file, bytes, count, offset);
 }
 
-/* Half of it is written before a disk is full. */
+/* A failing write writes half of its bytes first, as on a full disk. */
 ssize_t write(int file, const void *bytes, size_t count)
 {
     ssize_t (*real)(int, const void *, size_t);
@@ -90,14 +90,14 @@ ssize_t write(int file, const void *bytes, size_t count)
     return real(file, bytes, count);
 }
 
-/* Nothing here has to outlive the machine. */
+/* Skips the real fsync(), for speed: these files need not survive a crash of the machine. */
 int fsync(int file)
 {
     (void)file;
     return fails("fsync") ? -1 : 0;
 }
 
-/* A file is closed also where that fails. */
+/* A failing close() still closes the file. */
 int close(int file)
 {
     int (*real)(int);
@@ -138,8 +138,8 @@ static int count_open_files(void)
     return count;
 }
 
-/* A run of everything that writes: its status; `hash` of what it leaves. With `how` above 0 call number `fail_at` fails
- * with that errno, with `how` 0 the allocation of that number does. */
+/* A run with every option that writes files: returns its status, writes the hash of the weights it leaves. With `how`
+ * above 0 system call number `fail_at` fails with that errno; with `how` 0 allocation number `fail_at` fails. */
 static int train_once(const char *folder, bool resume, int fail_at, int how, char hash[65])
 {
     fov_context *context = test_context(1, 1);
@@ -174,7 +174,7 @@ static int train_once(const char *folder, bool resume, int fail_at, int how, cha
     fov_model_free(model);
     model = made_row(context, 2);
     assert_non_null(model);
-    if (status != FOV_OK) { /* what a model that was trained keeps is in others' tests */
+    if (status != FOV_OK) { /* memory that a trained model keeps: other tests check it */
         assert_true(fov_context_memory(context).bytes <= bytes);
     }
     fov_model_free(model);
@@ -191,7 +191,7 @@ static void remove_run(const char *folder)
     assert_int_not_equal(access(folder, F_OK), 0); /* no temporary was left in it */
 }
 
-/* What is there goes on, or, before there is anything, begins: to these bits. */
+/* Resumes the run from its checkpoint, or begins it if there is none yet; either way it ends with the hash `wanted`. */
 static void expect_whole(const char *folder, const char *wanted)
 {
     char path[512], hash[65];
@@ -208,14 +208,14 @@ static void put(const char *path, const char *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
-/* The bits of a run that nothing happens to, and its checkpoint behind the first step. */
+/* The hash of an undisturbed run, and a checkpoint from the middle of one that an error interrupted. */
 static char *make_checkpoint(const char *folder, char wanted[65], size_t *size)
 {
     char path[512], hash[65], *bytes = NULL;
     int calls;
     assert_int_equal(train_once(folder, false, 0, EIO, wanted), FOV_OK);
     calls = fault.calls;
-    assert_true(calls > 100); /* the calls above are those that are made */
+    assert_true(calls > 100); /* the library does call the functions above */
     for (int n = calls / 2; bytes == NULL; n++) { /* in the middle of the run */
         if (train_once(folder, false, n, EIO, hash) == FOV_E_IO) {
             bytes = test_read(test_path(path, folder, "checkpoint.safetensors"), size);
@@ -236,7 +236,7 @@ static void calls_of_a_run(void **state)
     assert_true(calls > 100);
     for (int n = 1; n <= calls; n += n < 40 ? 1 : 5) {
         if (train_once(folder, false, n, hows[n % 2], hash) == FOV_OK) {
-            assert_string_equal(hash, wanted); /* what failed mattered to nobody */
+            assert_string_equal(hash, wanted); /* the failure did no harm */
         } else {
             failed++;
             expect_whole(folder, wanted);
@@ -261,7 +261,7 @@ static void calls_of_a_resume(void **state)
             assert_string_equal(hash, wanted);
             calls = fault.calls;
         } else {
-            calls = calls > n ? calls : n + 1; /* how many there are is known where it gets through */
+            calls = calls > n ? calls : n + 1; /* a run that succeeds tells how many calls there are */
             failed++;
             expect_whole(folder, wanted);
         }

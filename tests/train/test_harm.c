@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes wrong around training leaves it whole: every allocation fails once, the disk is full. The model is then as
- * it was, or trained; never in between. */
+/* Failures around training: every allocation fails once, the disk is full, two runs share a folder. The model is then
+ * as it was, or trained; never in between. */
 #include "base/file.h"
 #include "device/context.h"
 #include "train/helpers.h"
@@ -42,7 +42,7 @@ static void fail_each_allocation(const fov_train_options *options)
         fov_context_free(context);
         assert_true(n < 100000);
     }
-    assert_true(n > 20); /* it did ask for memory */
+    assert_true(n > 20); /* training did allocate */
 }
 
 static void allocations(void **state)
@@ -52,7 +52,7 @@ static void allocations(void **state)
     fov_train_options options = {.epochs = 1, .batch = 8, .optimizer = "adam"};
     fail_each_allocation(&options);
     options.augment = "elastic, mosaic, random-resized-crop, auto-augment, cutmix, mixup:p=0.5";
-    options.loader_threads = 1; /* what a thread of its own could not allocate is said by the step that waits for it */
+    options.loader_threads = 1; /* the step that waits for a loader thread reports that thread's failed allocation */
     fail_each_allocation(&options);
     test_folder(folder);
     options.directory = folder;
@@ -62,7 +62,7 @@ static void allocations(void **state)
     assert_int_not_equal(access(folder, F_OK), 0); /* no temporary was left in it */
 }
 
-/* In a child, because the limit on file sizes is the whole process's. */
+/* In a child process, because the limit on file sizes holds for a whole process. */
 static void full_disk(void **state)
 {
     (void)state;
@@ -105,16 +105,16 @@ static void full_disk(void **state)
     assert_memory_equal(before, after, size_before);
     free(before);
     free(after);
-    /* With room again it goes on. */
+    /* With space on the disk again the run goes on. */
     run.options.resume = true;
     run.options.epochs = 2;
     assert_int_equal(test_train(&run, NULL), FOV_OK);
     snprintf(command, sizeof command, "ls '%s' | grep -q tmp", folder);
-    assert_int_not_equal(system(command), 0); /* nothing half written is left */
+    assert_int_not_equal(system(command), 0); /* no temporary file is left */
     test_folder_remove(folder);
 }
 
-/* As test_train, and the sentence is expected. */
+/* As test_train, but the run must fail with `status` and a sentence that contains `part`. */
 static void assert_refused(const struct test_run *run, fov_status status, const char *part)
 {
     fov_context *context = test_context(1, run->seed);
@@ -127,7 +127,7 @@ static void assert_refused(const struct test_run *run, fov_status status, const 
     fov_context_free(context);
 }
 
-/* While one run writes to a folder, another is refused, begun or resumed, and touches nothing there. */
+/* While one run holds the folder's lock, another is refused, new or resumed, and changes nothing there. */
 static void one_run_per_folder(void **state)
 {
     (void)state;
@@ -150,7 +150,7 @@ static void one_run_per_folder(void **state)
     assert_int_equal(size_after, size_before);
     assert_memory_equal(after, before, size_before);
     free(after);
-    /* Nor is a run begun anew where one is, unless that is what is asked for. */
+    /* A new run does not replace a finished one either, unless .overwrite is set. */
     run.options.resume = false;
     assert_refused(&run, FOV_E_USAGE, "holds a run already");
     after = test_read(path, &size_after);
@@ -158,7 +158,8 @@ static void one_run_per_folder(void **state)
     assert_memory_equal(after, before, size_before);
     free(before);
     free(after);
-    /* Each of its files alone says that it is there; what a run leaves that was killed while it began does not. */
+    /* Each file of a run alone marks the folder as used; the leftovers of a run killed at its very beginning (a history
+     * without a row) do not. */
     unlink(path);
     assert_refused(&run, FOV_E_USAGE, "best.onnx");
     unlink(test_path(path, folder, "best.onnx"));

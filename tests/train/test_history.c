@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Histories: to CSV and back, to exact bits and back, and what damaged ones are answered with. */
+/* Histories: to CSV and back, to exact bits and back, and the errors for damaged ones. */
 #include "train/helpers.h"
 #include "train/history.h"
 #include <math.h>
@@ -82,7 +82,7 @@ static void other_files(void **state)
     struct memory *memory = memory_create(NULL, 0);
     struct history history = {.memory = memory};
     struct error error = {0};
-    /* Another tool's: other columns, padding, no last newline. */
+    /* Another tool's file: other columns, padding, no last newline. */
     assert_int_equal(history_read(&history, "epoch,  lr/pg0, train/loss\r\n 1, 0.1, 2.5\r\n2,0.1,1.5", "f", &error),
                      FOV_OK);
     assert_int_equal(history.count, 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A host program rounds as it likes, flushes denormals or not, and lets exceptions trap: none of that moves a bit of
- * what is drawn, trained and predicted, for any number of threads, and all of it is as it was when a call returns. */
+/* A host program may set any rounding mode, flush denormals and let floating-point exceptions trap: none of that
+ * changes a bit of data, training or predictions, for any number of threads, and each call leaves the host's settings
+ * as they were. */
 #define _GNU_SOURCE /* feenableexcept */
 #include "helpers.h"
 #include <fenv.h>
@@ -40,7 +41,7 @@ struct host {
 struct outcome {
     char  hash[65];
     float scores[CLASSES];
-    int   rounding; /* the host's, as a callback of the trainer finds it */
+    int   rounding; /* mode that the trainer's callback sees: must be the host's */
 };
 
 static int on_step(const fov_progress *progress, void *user)
@@ -72,7 +73,7 @@ static void work(const struct host *host, struct outcome *outcome)
                            .validate = digits);
     fov_image image = {.height = 0};
     const uint8_t *pixels = NULL;
-    /* Resized on the way in: another size than the network's. */
+    /* Not of the network's size, so that prediction resizes it. */
     status = status == FOV_OK ? fov_dataset_sample(digits, 3, &pixels, &image.height, &image.width, &image.channels)
                               : status;
     image.pixels = (uint8_t *)(uintptr_t)pixels;
@@ -121,7 +122,8 @@ static void no_bit_moves(void **state)
     }
 }
 
-/* Sanitizers compute in floating point themselves; elsewhere whatever computes in the host's mode ends with a signal. */
+/* With traps set, any library arithmetic in the host's mode would end the process with a signal. Not under sanitizers,
+ * whose own floating-point arithmetic would trap. */
 static void nothing_traps(void **state)
 {
     (void)state;

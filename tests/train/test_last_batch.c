@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The last batch of an epoch: one sample that cannot be normalised alone is left out, and said; .drop_last leaves out
- * every smaller one; where a rest can be used, it is. Steps, rates, history and resume follow. */
+/* The last batch of an epoch: a single sample, which batch norm cannot normalise, is left out with a warning;
+ * .drop_last leaves out every smaller batch; otherwise a smaller batch is used. Counts of steps, history and weights
+ * follow. */
 #include "train/helpers.h"
 #include <stdio.h>
 #include <string.h>
@@ -62,20 +63,20 @@ static void steps(void **state)
     assert_int_equal(counted.per_epoch, 1);
     assert_int_equal(counted.steps, 2);
     assert_int_equal(counted.warnings, 1);
-    assert_int_equal(run("digits:10", 8, false, &counted, said), FOV_OK); /* two have a variance */
+    assert_int_equal(run("digits:10", 8, false, &counted, said), FOV_OK); /* two samples have a variance */
     assert_true(counted.per_epoch == 2 && counted.steps == 4 && counted.warnings == 0);
     assert_int_equal(run("digits:10", 8, true, &counted, said), FOV_OK);
     assert_true(counted.per_epoch == 1 && counted.steps == 2 && counted.warnings == 0);
     assert_int_equal(run("digits:9", 8, true, &counted, said), FOV_OK);
     assert_true(counted.per_epoch == 1 && counted.warnings == 0);
-    assert_int_equal(run("digits:9", 20, true, &counted, said), FOV_OK); /* the only batch is no last one */
+    assert_int_equal(run("digits:9", 20, true, &counted, said), FOV_OK); /* the only batch of an epoch is kept */
     assert_true(counted.per_epoch == 1 && counted.steps == 2);
     assert_int_equal(run("digits:9", 1, false, &counted, said), FOV_E_SHAPE);
     assert_non_null(strstr(said, "use a larger batch"));
     assert_int_equal(run("digits:1", 8, false, &counted, said), FOV_E_SHAPE);
 }
 
-/* The same bits for any number of threads and over a stop and a resume, without the sample that is left out. */
+/* With a sample left out: the same bits for any number of threads, and after resuming the finished run. */
 static void same_bits(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* L-BFGS step by step against PyTorch's (lbfgs.inc), to the end, and where the function fails, is flat, or is no number. */
+/* L-BFGS step by step against PyTorch's (lbfgs.inc), to convergence, and with a function that fails, is flat, or is
+ * NaN. */
 #include "train/lbfgs.h"
 #include <math.h>
 #include <setjmp.h>
@@ -125,7 +126,7 @@ static void it_ends_in_the_valley(void **state)
         assert_true(fabs(x[i] - 1) < 1e-4);
     }
     int calls = function.calls;
-    if (is == LBFGS_FLAT) { /* nothing is evaluated any more */
+    if (is == LBFGS_FLAT) { /* a converged state evaluates nothing more */
         assert_int_equal(lbfgs_iterate(lbfgs, call, &function, x, &is), FOV_OK);
         assert_int_equal(is, LBFGS_FLAT);
         assert_int_equal(function.calls, calls);
@@ -133,7 +134,7 @@ static void it_ends_in_the_valley(void **state)
     lbfgs_free(lbfgs);
 }
 
-/* A step that leaves where the function is defined is made smaller. */
+/* A step out of the function's domain (the value is NaN) is shortened. */
 static void what_is_no_number_is_too_high(void **state)
 {
     (void)state;

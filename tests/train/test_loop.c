@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Loops of one's own: an update moves weights as the training loop does, its state is in the graph's file, several updates
- * live in one graph, and the model that was trained is saved without what trained it. */
+/* Training loops that a program writes itself: an update moves weights as fov_train's loop does, its state is saved
+ * with the graph's parameters, several updates live in one graph, and a trained model is saved without its optimiser
+ * state. */
 #include "train/helpers.h"
 #include <math.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ static void every_optimizer_learns(void **state)
     }
 }
 
-/* The first step of AdamW moves each weight by the rate against the sign of its gradient, behind the decay. */
+/* AdamW's first step decays each weight, then moves it by the rate against the sign of its gradient. */
 static void the_first_step_is_known(void **state)
 {
     (void)state;
@@ -116,7 +117,7 @@ static void a_loop_goes_on_where_it_was_saved(void **state)
     build(&second, &options);
     assert_fine(second.context, fov_parameters_load(second.graph, path) == FOV_OK);
     assert_true(run(&second, 11, 20) == expected);
-    /* Another loop's file is refused, and nothing is changed. */
+    /* The file of a loop with another optimiser is refused, and nothing is changed. */
     struct loop other;
     build(&other, &(fov_update_options){.optimizer = "sgd"});
     float before = run(&other, 0, 1);
@@ -129,7 +130,8 @@ static void a_loop_goes_on_where_it_was_saved(void **state)
     test_folder_remove(folder);
 }
 
-/* Two networks in one graph, each with an optimiser of its own: a plan runs one update, and the other's weights stay. */
+/* Two networks in one graph, each with an optimiser of its own: a plan runs one update, and the other's weights
+ * stay. */
 static void several_updates_in_one_graph(void **state)
 {
     (void)state;
@@ -147,7 +149,7 @@ static void several_updates_in_one_graph(void **state)
     fov_update(graph, loss, .parameters = "two.", .optimizer = "sgd", .momentum = 0.9F, .clip_norm = 1);
     assert_string_equal(fov_value_name(graph, rate), "optimizer.one.learning_rate");
     int count = fov_update_list(graph, "one.", list, 32);
-    assert_int_equal(count, 2 + 4 + 1); /* weight and bias, two moments of each, the step */
+    assert_int_equal(count, 2 + 4 + 1); /* weight and bias, two moments for each, the step count */
     assert_int_equal(fov_update_list(graph, "two.", NULL, 0), 2 + 2 + 1);
     fov_plan *plan = fov_plan_create(
         graph, &loss, 1,
@@ -190,7 +192,7 @@ static void a_model_is_saved_without_its_loop(void **state)
     assert_fine(context, fov_model_load_weights(plain, path) == FOV_OK);
     assert_fine(context, fov_model_hash(model, hex) == FOV_OK && fov_model_hash(plain, again) == FOV_OK);
     assert_string_equal(hex, again);
-    /* The model with the loop takes back what it has saved, and the optimiser keeps what it remembers. */
+    /* A model with an optimiser loads its own saved weights again; the optimiser's state stays as it is. */
     float steps = 0;
     fov_buffer weights;
     assert_fine(context, fov_model_save_weights_memory(model, &weights) == FOV_OK);
@@ -243,7 +245,7 @@ static void what_is_wrong_is_said(void **state)
     }
 }
 
-/* A second update of what one renews already is refused with what to do; of other parameters it is welcome. */
+/* A second update of parameters that one updates already is refused, with a sentence on what to do instead. */
 static void a_second_update_says_what_to_do(void **state)
 {
     (void)state;
@@ -269,7 +271,7 @@ static void a_second_update_says_what_to_do(void **state)
     assert_int_equal(fov_update(graph, fov_mse(graph, fov_mul(graph, x, w), x), .lr = 1).id, 0);
     assert_non_null(strstr(fov_error(context), "\"w\" is renewed already"));
     fov_graph_free(graph);
-    graph = fov_graph_create(context); /* nothing that the loss depends on */
+    graph = fov_graph_create(context); /* the loss depends on no parameter */
     x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
     (void)fov_parameter(graph, .name = "w");
     assert_int_equal(fov_update(graph, fov_mse(graph, x, fov_abs(graph, x)), .lr = 1).id, 0);
@@ -278,7 +280,7 @@ static void a_second_update_says_what_to_do(void **state)
     fov_context_free(context);
 }
 
-/* A label that is no class stops the step before anything is renewed, whatever form the labels come in. */
+/* A label that is no class stops the step before any weight is updated, whatever the labels' type and shape. */
 static void labels_that_are_no_classes_are_refused(void **state)
 {
     (void)state;
@@ -332,7 +334,7 @@ static void labels_that_are_no_classes_are_refused(void **state)
             assert_int_equal(memcmp(before, after, sizeof after) != 0, cases[k].is_good);
             assert_int_equal(isfinite(*(const float *)fov_plan_data(plan, loss)) != 0, cases[k].is_good);
         }
-        for (size_t k = 2; k < 4; k++) { /* the sentence names the place, the number, the classes */
+        for (size_t k = 2; k < 4; k++) { /* the sentence names the position, the label, the classes */
             char place[64], tells[64];
             snprintf(place, sizeof place,
                      way == RESHAPED ? "[3, 0] %s"
@@ -357,7 +359,7 @@ static void labels_that_are_no_classes_are_refused(void **state)
     assert_int_equal(fov_plan_run(NULL, 0), FOV_E_USAGE);
 }
 
-/* Labels that are there when the plan is made, and those of sessions and of a training step in one's own hands. */
+/* Constant labels are checked when the plan is created; sessions and single training steps check theirs at each run. */
 static void labels_are_looked_at_elsewhere_too(void **state)
 {
     (void)state;
@@ -410,7 +412,8 @@ static void labels_are_looked_at_elsewhere_too(void **state)
     fov_context_free(context);
 }
 
-/* A loop's state in a buffer is what its file holds, and a loop that takes it goes on. */
+/* A loop's state saved to memory has the bytes of its file, and another loop that loads it goes on with the same
+ * bits. */
 static void a_loop_is_kept_in_memory(void **state)
 {
     (void)state;
@@ -433,7 +436,7 @@ static void a_loop_is_kept_in_memory(void **state)
     assert_int_equal(fov_parameters_load_memory(second.graph, "", 0), FOV_E_INPUT);
     assert_fine(second.context, fov_parameters_load_memory(second.graph, buffer.bytes, buffer.size) == FOV_OK);
     assert_true(run(&second, 11, 20) == expected);
-    /* What is missing and what is too much has its name. */
+    /* The sentence names a parameter that does not fit. */
     struct loop plain;
     build(&plain, &(fov_update_options){.optimizer = "sgd"});
     assert_int_equal(fov_parameters_load_memory(plain.graph, buffer.bytes, buffer.size), FOV_E_INPUT);
@@ -542,7 +545,8 @@ static int wide_at_three(void *user, int64_t index, fov_sample *sample)
     return FOV_OK;
 }
 
-/* What a program gets wrong ends training: no other sample takes its place, as one does for a bad file. */
+/* A wrong sample from a program's callback ends training; it is not replaced by another sample, as a damaged file
+ * is. */
 static void a_wrong_sample_ends_training(void **state)
 {
     (void)state;

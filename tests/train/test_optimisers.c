@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every optimiser that training can choose, over fifty steps of given gradients, against PyTorch's (or its paper's) in
- * double: optimisers.inc, written by tests/fixtures/make_optimisers.py. And the sentences that a wrong option gets. */
+ * double: optimisers.inc, written by tests/fixtures/make_optimisers.py. And the error sentences for wrong options. */
 #include "train/helpers.h"
 #include "train/optimizer.h"
 #include <fovea/fovea.h>
@@ -29,7 +29,7 @@ static void check_step(const struct trajectory *t, int step, const float *w)
     for (int k = 0; k < SHOWN; k++) {
         for (int i = 0; shown_at[k] == step && i < PARAMETERS; i++) {
             double wanted = t->wanted[k][i];
-            /* clang fuses other pairs of operations than gcc: 1.3e-6 */
+            /* clang fuses other multiplications and additions than gcc: differences up to 1.3e-6 */
             if (!(fabs((double)w[i] - wanted) <= 2e-6 * fmax(fabs(wanted), 0.25))) {
                 fail_msg("%s: parameter %d after step %d is %.9g, should be %.9g", t->text, i, step, (double)w[i],
                          wanted);
@@ -92,7 +92,7 @@ static void steps_are_those_of_the_reference(void **state)
     }
 }
 
-/* A new optimiser without a trajectory is noticed. */
+/* Fails for a new optimiser without a trajectory. */
 static void each_has_a_trajectory(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task that a program has registered: how much of a picture is lit, learned from pictures that say nothing of it. It
- * trains, is validated, goes to a file and comes back, and answers. */
+/* A task that a program registers itself: what share of a picture is lit, computed from the picture alone. It trains,
+ * is validated, is saved and loaded with the model, and answers. */
 #include "train/helpers.h"
 #include <math.h>
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void it_learns_and_comes_back(void **state)
     assert_string_equal(report.figures[0].name, "distance");
     assert_true(report.figures[0].value < 0.06 && report.figures[1].value > 0.8);
     fov_report_free(&report);
-    /* The file says what it was trained for; with the task registered that is known again. */
+    /* The file names the model's task; with that task registered a loaded model has it again. */
     assert_fine(context, fov_model_save_memory(model, 0, &file) == FOV_OK);
     fov_model *loaded = fov_model_load_memory(context, file.bytes, file.size);
     assert_fine(context, loaded != NULL);
@@ -136,7 +136,7 @@ static void what_cannot_be_is_said(void **state)
     assert_int_equal(fov_task_register(context, NULL), FOV_E_USAGE);
     assert_int_equal(fov_task_register(context, &lit), FOV_OK);
     assert_int_equal(fov_task_register(context, &lit), FOV_E_USAGE);
-    /* Elsewhere the name says nothing. */
+    /* Another context does not know the task. */
     fov_context *other = test_context(1, 3);
     fov_dataset *data = pictures(other);
     fov_model *model = network(other);
@@ -172,8 +172,8 @@ static fov_value no_value(void *user, fov_graph *graph, fov_value output, fov_va
     return (fov_value){0};
 }
 
-/* What the functions get wrong ends training, with data from files, too: no other picture takes the place of one that
- * the program refuses. */
+/* An error from a task's functions ends training, also with data from files: a picture that the program's function
+ * refuses is not replaced by another one. */
 static void functions_that_fail_end_training(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures of curves and confusion matrices: written, of the right kind, and refused where there is nothing to draw. */
+/* Pictures of curves and confusion matrices: valid SVG and PNG files, and errors where there is nothing to draw. */
 #include "train/helpers.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static void write_text(const char *path, const char *text)
     fclose(file);
 }
 
-/* Keeps the pictures where a person can look at them when $FOVEA_KEEP names a folder. */
+/* Both files are pictures with some ink. The callers write them into $FOVEA_KEEP, if set, for a person to look at. */
 static void check_pictures(fov_context *context, const char *svg, const char *png, const char *text_in_svg)
 {
     size_t size;
@@ -53,7 +53,7 @@ static void curves(void **state)
     test_path(png, keep != NULL ? keep : folder, "curves.png");
     assert_fine(context, fov_draw_curves(context, csv, svg, png) == FOV_OK);
     check_pictures(context, svg, png, "Accuracy");
-    /* One epoch, and no validation. */
+    /* One epoch without validation. */
     write_text(csv, "epoch,time,train/loss,val/loss,metrics/accuracy_top1,train/accuracy\n1,1,0.5,,,0.75\n");
     test_path(svg, folder, "curves.svg");
     test_path(png, folder, "curves.png");

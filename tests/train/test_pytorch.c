@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The course's MNIST program: with PyTorch's initial weights and order of samples, the loss of each of the first 290
- * steps is PyTorch's within 1e-4 relative where sums are direct, as PyTorch's are. Winograd's round otherwise and meet
- * a near-tie of a pooling sooner (with AVX-512 before step 94): they are compared for 60. The fixtures, how they were
- * made and what a near-tie is: tests/fixtures/README.md. */
+ * steps is PyTorch's within 1e-4 relative with direct convolution, which is PyTorch's too. Winograd's algorithm rounds
+ * differently and meets a near-tie of a pooling sooner (with AVX-512 before step 94): 60 steps of it are compared. The
+ * fixtures, how they were made and what a near-tie is: tests/fixtures/README.md. */
 #include "io/safetensors.h"
 #include "train/helpers.h"
 #include "base/memory.h"
@@ -17,7 +17,7 @@ struct replay {
     float expected[STEPS];
     double worst;
     int64_t worst_step;
-    int steps; /* to compare */
+    int steps; /* number of steps to compare */
 };
 
 static void replay_order(void *user, int epoch, uint32_t *order, int64_t count)

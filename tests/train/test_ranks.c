@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any number of ranks ends in the bits of one process, with all that could tell them apart: batch norm, dropout,
- * augmentation, a last batch that is smaller, more batches in an update than ranks and fewer. Ranks are child processes
- * here, joined by sockets. A rank that dies ends the others with a sentence, and leaves a checkpoint to go on from. */
+/* Training with any number of ranks gives the bits of one process, with everything that could make a difference: batch
+ * norm, dropout, augmentation, a smaller last batch, more batches per update than ranks and fewer. Ranks are child
+ * processes here, joined by sockets. If a rank dies, the others end with an error, and a checkpoint can be resumed. */
 #include "train/helpers.h"
 #include <errno.h>
 #include <signal.h>
@@ -17,7 +17,7 @@ enum { MOST = 4, TEXT = 256 };
 /* ---- ranks as processes ------------------------------------------------------------------------------------------ */
 
 struct wires {
-    int end[MOST][MOST]; /* [of rank][to rank]: a socket */
+    int end[MOST][MOST]; /* [a][b]: the socket through which rank a talks to rank b */
 };
 
 static struct wires lay_wires(int count)
@@ -34,7 +34,7 @@ static struct wires lay_wires(int count)
     return wires;
 }
 
-/* Closes all ends but those of `rank`; -1: all. */
+/* Closes all sockets except those of `rank`; -1: closes all. */
 static void keep_wires(const struct wires *wires, int count, int rank)
 {
     for (int a = 0; a < count; a++) {
@@ -82,7 +82,7 @@ static int receive_all(void *user, int from, void *data, size_t bytes)
     return 0;
 }
 
-/* What a rank ends with. */
+/* The outcome of one rank. */
 struct ending {
     int status;
     double sent; /* bytes */
@@ -90,11 +90,11 @@ struct ending {
 };
 
 struct together {
-    const char *folder, *network; /* by name, in place of the small one */
+    const char *folder, *network; /* network: by name; NULL: the small network below */
     int ranks, threads;
-    int dies;         /* the last rank, where it sends for the so-many-th time; 0: it lives */
-    int seed_of_last; /* 0: the others' */
-    bool resume, any_size; /* any_size: the small network takes pictures of any */
+    int dies;         /* the last rank kills itself at its send number `dies`; 0: never */
+    int seed_of_last; /* the last rank's seed; 0: the others' */
+    bool resume, any_size; /* any_size: the small network takes pictures of any size */
     fov_train_options options;
 };
 
@@ -140,7 +140,7 @@ static void train_rank(const struct together *run, fov_ranks *ranks, struct endi
     fov_context_free(context);
 }
 
-/* A rank that kills itself in the middle of an update. */
+/* A rank's connection that kills its process at send number dies_at; 0: never. */
 struct mortal {
     int *end;
     int sends, dies_at;
@@ -162,7 +162,7 @@ static int receive_mortal(void *user, int from, void *data, size_t bytes)
     return receive_all(((struct mortal *)user)->end, from, data, bytes);
 }
 
-/* Every rank a process. */
+/* Trains with every rank as a child process; endings[rank] are their outcomes. */
 static void train_together(const struct together *run, struct ending endings[MOST])
 {
     struct wires wires = lay_wires(run->ranks);
@@ -228,7 +228,8 @@ static void any_number_of_ranks_has_the_same_bits(void **state)
     }
 }
 
-/* A batch has the size that its number gives, whichever rank computes it. */
+/* Under multi_scale the size of a batch's pictures follows from the batch's number, not from the rank that
+ * computes it. */
 static void sizes_of_pictures_follow_the_batch(void **state)
 {
     (void)state;
@@ -254,7 +255,7 @@ static double own_rate(const fov_progress *progress, double scheduled, void *use
     return progress->total_step % 2 == 0 ? scheduled : scheduled / 2;
 }
 
-/* The program's own rates, which rank 0 says. */
+/* Learning rates from the program's callback: rank 0 tells them to the others. */
 static void rates_of_a_program(void **state)
 {
     (void)state;
@@ -274,7 +275,7 @@ static void rates_of_a_program(void **state)
     }
 }
 
-/* Two losses in turn, of which the second meets what the first has moved. */
+/* Two losses in turn: the second one uses the weights that the first one's update has moved. */
 static void several_losses(void **state)
 {
     (void)state;
@@ -306,7 +307,7 @@ static void a_run_goes_on_with_other_ranks(void **state)
     run.folder = pieces;
     run.ranks = 3;
     run.options.epochs = 1;
-    run.options.schedule = "constant"; /* others know how many epochs there are */
+    run.options.schedule = "constant"; /* other schedules depend on the number of epochs */
     train_together(&run, endings);
     assert_string_equal(endings[0].text, "");
     run.ranks = 2;
@@ -330,7 +331,7 @@ static void a_lost_rank_ends_the_others_and_nothing_is_lost(void **state)
     test_folder(folder);
     run.folder = folder;
     run.ranks = 3;
-    static const int deaths[] = {8, 52, 44}; /* of what is sent: before the first update, then between two */
+    static const int deaths[] = {8, 52, 44}; /* counts of sends: before the first update, then between two updates */
     for (int i = 0; i < 3; i++) {
         run.dies = deaths[i];
         train_together(&run, endings);
@@ -373,7 +374,7 @@ static void what_does_not_fit_is_said_by_all(void **state)
     }
 }
 
-/* What an update takes: all gradients to the last rank, and back. */
+/* Bytes sent per update: all gradients to the last rank, and back. */
 static void volume(void **state)
 {
     (void)state;
@@ -388,13 +389,13 @@ static void volume(void **state)
     double all = 0;
     for (int rank = 0; rank < run.ranks; rank++) {
         double sent = (twice[rank].sent - once[rank].sent) / updates;
-        assert_true(sent <= 2 * 4 * numbers + 8192); /* and a few words, to agree */
+        assert_true(sent <= 2 * 4 * numbers + 8192); /* and a few words of coordination */
         all += sent;
     }
     assert_true(all >= 2 * 2 * 4 * numbers);
 }
 
-/* Collected batches leave the mean of what each would have made of the statistics. */
+/* Accumulated batches move the running statistics once per update, by the mean of the batches' statistics. */
 static void statistics_move_once(void **state)
 {
     (void)state;
@@ -417,7 +418,8 @@ static void statistics_move_once(void **state)
     assert_fine(context, fov_parameter_get(graph, mean, once, sizeof once) == FOV_OK);
     assert_fine(context, fov_parameter_get(apart, mean, thrice, sizeof thrice) == FOV_OK);
     for (int i = 0; i < 6; i++) {
-        /* 0.1 m against 0.1 (0.81 m1 + 0.9 m2 + m3): the means of batches are near each other */
+        /* one update 0.1 m against three 0.1 (0.81 m1 + 0.9 m2 + m3): a ratio near 1 / 2.71, as batch means are
+         * similar */
         assert_true(once[i] / thrice[i] > 0.35f && once[i] / thrice[i] < 0.39f);
     }
     fov_model_free(model);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A run that was stopped, or killed with SIGKILL at any moment, and resumed is the run that never was: the same
- * weights, the same files, the same history but for time. And a resume that would not be the same run is refused. */
+/* A run that was stopped, or killed with SIGKILL at any moment, and then resumed equals an uninterrupted run: the same
+ * weights, the same files, the same history except for times. And resuming with other options or data is refused. */
 #include "base/random.h"
 #include "train/helpers.h"
 #include <math.h>
@@ -87,7 +87,7 @@ static void stopped_runs(void **state)
 
 static fov_model *build_normalised(fov_context *context);
 
-/* Sums of gradients, slow copies, averages and what plateau has seen are state, too. */
+/* Accumulated gradients, Lookahead's slow weights, averaged weights and plateau's memory are state, too. */
 static void runs_with_more_state(void **state)
 {
     (void)state;
@@ -131,7 +131,8 @@ static void normalised_runs(void **state)
     assert_string_equal(one, four);
 }
 
-/* Samples made of several: the same bits for any number of threads, of the loader's, and in pieces. */
+/* Augmentation that mixes several samples: the same bits for any number of threads and loader threads, and in
+ * pieces. */
 static void mixed_runs(void **state)
 {
     (void)state;
@@ -162,8 +163,9 @@ static fov_model *build_for_any_size(fov_context *context)
     return model;
 }
 
-/* Steps see pieces, validation and the saved model whole pictures: what a validation counted is what an evaluation of
- * the saved model counts. In pieces of time, too; and a network that takes one size only says so. */
+/* With train_size the training steps see crops, validation and the saved model whole pictures: evaluating the
+ * saved model gives the last validation's loss. The run can be stopped and resumed; a network of one fixed size
+ * is refused. */
 static void runs_of_another_size(void **state)
 {
     (void)state;
@@ -205,8 +207,9 @@ static void runs_of_another_size(void **state)
     test_folder_remove(folder);
 }
 
-/* Pictures of sizes that change from batch to batch: the same bits for any number of threads, of the loader's, and in
- * pieces, also where several batches make an update; a step at a size is what it is in a run of that size alone. */
+/* multi_scale, which changes the pictures' size from batch to batch: the same bits for any number of threads and
+ * loader threads, and in pieces, also with accumulated batches; with plain epochs alone it equals a run without
+ * multi_scale. */
 static void runs_of_several_sizes(void **state)
 {
     (void)state;
@@ -237,6 +240,7 @@ static void runs_of_several_sizes(void **state)
     assert_string_equal(first, hash);
 }
 
+/* If multi_scale never changes its size, the run equals one with train_size set to that size. */
 static void one_size_is_as_if_alone(void **state)
 {
     (void)state;
@@ -270,7 +274,7 @@ static void one_size_is_as_if_alone(void **state)
 struct counter {
     fov_context *context;
     uint64_t requests;
-    int sized, grown; /* steps */
+    int sized, grown; /* numbers of steps: all, and those that allocated */
 };
 
 static int count_requests(const fov_progress *p, void *user)
@@ -283,7 +287,7 @@ static int count_requests(const fov_progress *p, void *user)
     return 0;
 }
 
-/* All plans are there before the first step. */
+/* The plans of all sizes exist before the first step, so that no step allocates. */
 static void other_sizes_allocate_nothing(void **state)
 {
     (void)state;
@@ -330,7 +334,7 @@ static void sizes_refused(void **state)
     }
 }
 
-/* Killed at random moments until it has ended; answers how often. */
+/* Kills the run at random moments and resumes it until it ends by itself; returns the number of kills. */
 static int kill_run(const struct test_run *plain, uint64_t seed)
 {
     char whole[256], killed[256], path[512];
@@ -351,7 +355,7 @@ static int kill_run(const struct test_run *plain, uint64_t seed)
         if (child == 0) {
             _exit(test_train(&run, NULL) == FOV_OK ? 0 : 1);
         }
-        /* Later and later, so that the run ends in the end. */
+        /* Kills later and later, so that an attempt finishes at last. */
         struct random_key key = {seed, RANDOM_TEST, attempt};
         usleep((useconds_t)(2000 + random_below(key, 0, 20000 + 12000 * attempt)));
         kill(child, SIGKILL);
@@ -367,7 +371,7 @@ static int kill_run(const struct test_run *plain, uint64_t seed)
     char *left = test_read(test_path(path, whole, "checkpoint.safetensors"), NULL);
     free(left);
     test_folder_remove(whole);
-    /* At most one file beside ours: a temporary of the last kill, which the next save clears away. */
+    /* A temporary file of the last kill may be left: the next save would have removed it. */
     test_folder_remove(killed);
     char command[400];
     snprintf(command, sizeof command, "rm -rf '%s'", killed);
@@ -375,7 +379,7 @@ static int kill_run(const struct test_run *plain, uint64_t seed)
     return kills;
 }
 
-/* $FOVEA_KILLS, or one; with samples made of several, sizes that change, averages, and a loader that works ahead. */
+/* At least $FOVEA_KILLS kills, or one; with mixed samples, changing sizes, averaged weights and a loader thread. */
 static void killed_runs(void **state)
 {
     (void)state;
@@ -458,7 +462,7 @@ static void other_runs_refused(void **state)
     other = run;
     other.network = "lenet5";
     refuse(other, "checkpoint.safetensors");
-    /* More epochs are fine: the same as if they had been asked for at once. */
+    /* A resume may ask for more epochs: the result is that of a run that had them from the start. */
     char more[65], at_once[65], second[256];
     run.options.epochs = 3;
     run.options.resume = true;
@@ -469,7 +473,7 @@ static void other_runs_refused(void **state)
     assert_int_equal(test_train(&run, at_once), FOV_OK);
     assert_string_equal(more, at_once);
     test_same_run(folder, second);
-    /* A flipped bit is found: in the weights at the end, in the text at the beginning. */
+    /* A flipped bit among the weights at the end of the checkpoint is found. */
     flip(test_path(path, second, "checkpoint.safetensors"), 100);
     run.options.epochs = 4;
     refuse(run, "checkpoint.safetensors");

@@ -52,7 +52,7 @@ static void rates_are_those_of_the_reference(void **state)
     }
 }
 
-/* A new schedule without a course is noticed, and each reads back as it is written. */
+/* Fails for a new schedule without a course; and each schedule's text can be read back to the same text. */
 static void each_has_a_course(void **state)
 {
     (void)state;
@@ -95,7 +95,7 @@ static void rates(void **state)
     (void)state;
     struct schedule_plan o = {.lr = 0.5, .epochs = 10, .steps_per_epoch = 20};
     close_to(rate("step:step_epochs=3:gamma=0.1", &o, 9, 199, -1), 0.5 * 0.1 * 0.1 * 0.1);
-    close_to(rate("cosine:0.1", &o, 5, 100, -1), 0.3); /* half way: half way between */
+    close_to(rate("cosine:0.1", &o, 5, 100, -1), 0.3); /* half of the epochs: half of the way from 0.5 to 0.1 */
     close_to(rate("cosine:0.1", &o, 2, 50, -1), 0.1 + 0.2 * (1.0 + sqrt(0.5)));
     close_to(rate("cosine:0.1", &o, 10, 200, -1), 0.1);
     close_to(rate("cosine:0.1", &o, 0, 3, 0.5), 0.3); /* by time alone */
@@ -184,7 +184,7 @@ static void count_of_warmup(void *user, fov_log_level level, const char *message
     *(int *)user += level == FOV_LOG_WARNING && strstr(message, "it never reaches 0.05") != NULL;
 }
 
-/* How often two epochs of three steps are warned of this warm-up. */
+/* Trains two epochs of three steps; returns the number of warnings about the warm-up. */
 static int warned(fov_train_options options)
 {
     int count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step in hand (bench.h): it is the step of fov_train, for classes and for maps; and what is no such model
- * is refused with a sentence. */
+/* Single training steps (bench.h): they learn labels of pictures and of pixels; and models without a picture input and
+ * classes are refused with a sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_learns_a_batch(void **state)
     assert_int_equal(data.classes, 10);
     fov_training_run(training, 1);
     float first = *data.loss;
-    assert_true(fabsf(first - logf(10.0f)) < 1.0f); /* an untrained network says nothing of ten classes */
+    assert_true(fabsf(first - logf(10.0f)) < 1.0f); /* about the loss of a guess among ten classes */
     for (int64_t step = 2; step <= 60; step++) {
         fov_training_run(training, step);
     }
@@ -68,7 +68,7 @@ static void test_map_has_a_label_per_pixel(void **state)
     fov_training_data data = fov_training_ends(training);
     assert_int_equal(data.label_count, 5 * 6 * 4);
     assert_int_equal(data.classes, 2);
-    for (size_t i = 0; i < data.label_count; i++) { /* what the second channel says */
+    for (size_t i = 0; i < data.label_count; i++) { /* a label that the pixels decide */
         data.labels[i] = data.pixels[3 * i + 1] > 0;
     }
     fov_training_run(training, 1);

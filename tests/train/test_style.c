@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Style transfer: the loss at the beginning is what one computes by hand from the network's activations; it falls; the
- * picture is the same for any number of threads; layers are found by name, and what is none is refused. */
+/* Style transfer: the first loss equals one computed here from the network's activations; the loss falls; the picture
+ * is the same for any number of threads; layers are found by name, and unknown ones are refused. */
 #include "graph/graph.h"
 #include "train/helpers.h"
 #include <fovea/style.h>
@@ -10,7 +10,7 @@
 
 enum { SIDE = 32, CHANNELS = 3, WIDTHS = 6, STEPS = 6 };
 
-/* Two sizes of maps, two activations each. */
+/* A network with maps of two sizes, two activations of each size. */
 static fov_model *looker(fov_context *context)
 {
     fov_model *model = fov_model_create(context);
@@ -70,9 +70,10 @@ static uint8_t *paint(int threads, const char *layers, struct seen *seen)
     return pixels;
 }
 
-/* ---- by hand ------------------------------------------------------------------------------------------------------ */
+/* ---- by hand
+ * ------------------------------------------------------------------------------------------------------ */
 
-/* The Gram matrix of the first activation of some size, of a picture of SIDE pixels. */
+/* The Gram matrix [WIDTHS, WIDTHS] of the first activation at full (size 0) or half (size 1) resolution. */
 static void gram_of(fov_context *context, const fov_image *image, int size, double gram[WIDTHS * WIDTHS])
 {
     fov_model *model = looker(context);
@@ -123,7 +124,8 @@ static double style_by_hand(int size)
     return difference / square;
 }
 
-/* ---- what is asserted --------------------------------------------------------------------------------------------- */
+/* ---- what is asserted
+ * --------------------------------------------------------------------------------------------- */
 
 static void the_loss_is_that_of_gram_matrices_and_falls(void **state)
 {
@@ -131,7 +133,7 @@ static void the_loss_is_that_of_gram_matrices_and_falls(void **state)
     struct seen seen = {.count = 0}, second = {.count = 0}, one = {.count = 0};
     uint8_t *first = paint(1, NULL, &seen), *again = paint(2, NULL, &second);
     double wanted = 10 * (style_by_hand(0) + style_by_hand(1)) / 2;
-    assert_true(fabs(seen.style - wanted) <= 1e-4 * wanted && seen.loss[0] == seen.style); /* no difference of content */
+    assert_true(fabs(seen.style - wanted) <= 1e-4 * wanted && seen.loss[0] == seen.style); /* content: 0 at first */
     assert_int_equal(seen.count, STEPS + 1);
     for (int i = 0; i < STEPS; i++) {
         assert_true(seen.loss[i + 1] <= seen.loss[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The losses of maps and their gradients against the definitions of docs/tasks.md in double; balanced weights; and that
- * an evaluation counts the loss that training takes. */
+ * an evaluation reports the loss that training minimises. */
 #include "device/context.h"
 #include "model/model.h"
 #include "task/map_loss.h"
@@ -19,7 +19,7 @@ static double noise(int i)
     return sin(12.9898 * i + 1.0) * 2.0;
 }
 
-/* The label of a pixel; -1 does not count. */
+/* The label of a pixel; -1: ignored. */
 static int label_of(int pixel, int classes)
 {
     return pixel % 7 == 3 ? -1 : (pixel * 5 + pixel / 3) % classes;
@@ -72,7 +72,7 @@ static double define(const double *x, const struct definition *d)
                 both[c] += c == label ? share[c] : 0.0;
                 size[c] += share[c] + (c == label);
             }
-            if (d->apart) { /* of each channel, smoothed as a label of several is */
+            if (d->apart) { /* a binary loss per channel, labels smoothed towards 1/2 */
                 double s = d->smoothing, each = 0.0;
                 for (int c = 0; c < classes; c++) {
                     double t = (c == label) * (1.0 - s) + s / 2.0, q = c == label ? share[c] : 1.0 - share[c];
@@ -159,12 +159,12 @@ static void losses_are_their_definitions(void **state)
     }
 }
 
-/* ---- of classes -------------------------------------------------------------------------------------------------- */
+/* ---- losses of classes ------------------------------------------------------------------------------------------- */
 
 enum { ROWS = 5 };
 static const int32_t label_rows[ROWS] = {2, 0, 1, 2, 2};
 
-/* A classifier's loss and its slopes, of labels or of rows [ROWS, count]. */
+/* A classifier's loss, and its gradient in slopes; the targets are label_rows or, unless NULL, `rows` [ROWS, count]. */
 static double class_loss_of(const struct class_loss_options *options, int count, const float *rows,
                             float slopes[ROWS * CLASSES])
 {
@@ -199,7 +199,7 @@ static double class_loss_of(const struct class_loss_options *options, int count,
     return value;
 }
 
-/* Rows with a single 1 are labels; without class weights, what is half one thing and half another costs the mean. */
+/* Target rows with a single 1 give the loss of labels; mixed rows, without class weights, the cross-entropy. */
 static void rows_are_weighted_labels(void **state)
 {
     (void)state;
@@ -277,7 +277,7 @@ static void rare_classes_weigh_more(void **state)
     assert_true(weights[0] == 1.0F && weights[1] == 1.0F);
 }
 
-/* A map loss without weights says what the evaluation of the same model says: for one picture at a time. */
+/* Training's loss without weights equals the evaluation's loss of the same model, for batches of one picture. */
 static void evaluation_counts_the_same_loss(void **state)
 {
     (void)state;
@@ -293,7 +293,7 @@ static void evaluation_counts_the_same_loss(void **state)
                                         "segment:loss=cross-entropy+dice",
                                         "segment:loss=focal"};
     static const char *const targets[] = {"mask", "mask", "mask", "mask", "classes", "classes", "values", "picture",
-                                          "mask", "mask", "mask"}; /* the last ones of sigmoids */
+                                          "mask", "mask", "mask"}; /* the last three: maps of sigmoids */
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         fov_context *context = test_context(1, 4);
         fov_dataset *data = made_data(context, targets[i], FOV_TEST);
@@ -308,7 +308,7 @@ static void evaluation_counts_the_same_loss(void **state)
         assert_fine(context, fov_evaluate_opt(model, data, &how, &report) == FOV_OK);
         double before = report.loss, sum = 0.0;
         fov_report_free(&report);
-        /* a rate of almost nothing: what the steps say is the loss of the model as it is */
+        /* a rate near 0: the steps' loss is the loss of the unchanged model */
         fov_train_options options = {.task = tasks[i], .epochs = 1, .batch = 1, .lr = 1e-12F, .user = &sum};
         fov_model_set_task(model, "");
         char folder[256], path[512];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A task that the library does not have: how far the lit part of a picture reaches, as one number, learned by a loss of
- * its own. It is this file and nothing else: the table that the build writes for src/task/ is replaced by one with it.
- * Training, evaluation, history, checkpoints and answers then work as they do for the others. */
+/* A task that the library does not have: what share of a picture is lit, as one number, learned by a loss of its
+ * own. The whole task is in this file; this file's task table, with that task alone, replaces the one that the
+ * build writes for src/task/. Training, evaluation, history, checkpoints and answers then work as they do for the
+ * library's tasks. */
 #include "task/task.h"
 #include "train/made.h"
 #include <fovea/operators.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Of the loss: (answer - wanted)^power. */
+/** Option of the loss (answer - wanted)^power. */
 struct lit_options {
     int64_t power;
 };
@@ -41,7 +42,7 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     ends->loss = fov_reduce_mean_opt(graph, each, NULL);
 }
 
-/* The picture itself says it: the share of pixels that are brighter than 120. */
+/* The target is computed from the picture: the share of pixels that are brighter than 120. */
 static int write_share(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                        struct error *error)
 {
@@ -143,7 +144,7 @@ static const struct task task_lit = {
     .answer = answer,
 };
 
-/* In place of the one that the build writes. */
+/* Replaces the table that the build writes. */
 const struct task *const task_table[] = {&task_lit};
 const size_t             task_table_count = sizeof task_table / sizeof task_table[0];
 

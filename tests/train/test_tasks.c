@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Each task trains a small network on made data to a figure that is known, ends in the same bits for any number of
- * threads and from any step on, and says afterwards what it counted. */
+/* Each task trains a small network on synthetic data (made.h) to a known figure, gives the same bits for any number of
+ * threads and when resumed at any step, and reports figures that equal its metrics. */
 #include "train/made.h"
 #include "device/context.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Epochs and steps that a run is stopped after; 0: never. */
+/* The step that a run is stopped after; 0: never. */
 struct stop {
     int64_t after;
 };
@@ -18,7 +18,8 @@ static int stop_after(const fov_progress *progress, void *user)
     return stop->after > 0 && progress->total_step >= stop->after;
 }
 
-/* Trains a case; the weights' hash, and what the validation data say of the model. */
+/* Trains a case; writes the weights' hash and the case's figure on the validation data. Returns fov_train_opt's
+ * status. */
 static int train(const struct made_case *of, int threads, int epochs, const char *folder, int64_t stop_at, bool resume,
                  char hash[65], double *figure)
 {
@@ -30,7 +31,7 @@ static int train(const struct made_case *of, int threads, int epochs, const char
                                  .validate = test, .directory = folder, .resume = resume, .augment = "vertical-flip",
                                  .on_step = stop_after, .user = &stop};
     if (strcmp(of->target, "class") == 0 || strcmp(of->target, "classes") == 0) {
-        options.augment = NULL; /* which quarter is lit would change */
+        options.augment = NULL; /* a flip would change which quarter is lit */
     }
     int status = fov_train_opt(model, data, &options);
     if (status != FOV_OK && status != FOV_E_INTERRUPTED) {
@@ -41,7 +42,7 @@ static int train(const struct made_case *of, int threads, int epochs, const char
     fov_report report;
     fov_evaluate_options how = {.batch = 7, .metrics = true};
     assert_fine(context, fov_evaluate_opt(model, test, &how, &report) == FOV_OK);
-    assert_int_equal(strncmp(report.task, of->task, strlen(report.task)), 0); /* the model knows what it is for */
+    assert_int_equal(strncmp(report.task, of->task, strlen(report.task)), 0); /* the model knows its task */
     for (int i = 0; figure != NULL && i < report.figure_count; i++) {
         *figure = strcmp(report.figures[i].name, of->figure) == 0 ? report.figures[i].value : *figure;
     }
@@ -89,7 +90,7 @@ static void same_bits(void **state)
     }
 }
 
-/* A figure and the metric of the same name say the same, and so do all sizes of batch. */
+/* A figure equals the metric of the same name, and does not depend on the batch size. */
 static void figures_are_metrics(void **state)
 {
     (void)state;
@@ -199,7 +200,7 @@ static void memory_runs_out(void **state)
 
 /* ---- the last epochs --------------------------------------------------------------------------------------------- */
 
-/* The weights' hash after two epochs of pictures turned upside down, or not. */
+/* The weights' hash after two epochs with `augment`, of which the last plain_epochs go without it. */
 static void train_plainly(const struct made_case *of, const char *augment, int plain_epochs, char hash[65])
 {
     fov_context *context = test_context(2, 3);
@@ -218,7 +219,7 @@ static void train_plainly(const struct made_case *of, const char *augment, int p
     fov_context_free(context);
 }
 
-/* Pictures and what moves with them: as without any changes where all epochs are plain, unlike that where one is. */
+/* If all epochs are plain, the run equals one without augmentation; if one of two is, it differs from both others. */
 static void last_epochs_are_plain(void **state)
 {
     (void)state;

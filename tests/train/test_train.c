@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Training as a whole: it learns, it gives the same bits for any number of threads, it allocates nothing per step, and
- * what does not fit is refused with a sentence. Stopping and resuming: test_resume.c. */
+ * models, data and options that do not fit are refused with a sentence. Stopping and resuming: test_resume.c. */
 #include "train/helpers.h"
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static void learns_digits(void **state)
     if (!(report.accuracy > 0.93)) {
         fail_msg("accuracy %g on drawn digits", report.accuracy);
     }
-    /* The report agrees with itself. */
+    /* The report's figures follow from its confusion matrix. */
     int64_t total = 0, right = 0;
     double recall = 0.0;
     for (int row = 0; row < report.classes; row++) {
@@ -39,7 +39,7 @@ static void learns_digits(void **state)
     assert_int_equal(total, 500);
     assert_true(fabs((double)right / 500.0 - report.accuracy) < 1e-12 && fabs(recall - report.macro_recall) < 1e-12);
     assert_true(report.top5 >= report.accuracy && report.top5 <= 1.0);
-    /* Another batch counts the same. */
+    /* Another batch size gives the same figures. */
     fov_report again = {0};
     assert_fine(context, fov_evaluate(model, test, 0, &again) == FOV_OK);
     assert_true(again.accuracy == report.accuracy && fabs(again.loss - report.loss) < 1e-5);
@@ -77,7 +77,7 @@ static void threads_do_not_matter(void **state)
                                  .seed = 8,
                                  .options = {.epochs = 2, .batch = 32, .optimizer = optimizers[n]}};
         test_train(&other, hash);
-        assert_string_not_equal(hash, first); /* the seed does */
+        assert_string_not_equal(hash, first); /* the seed, unlike threads, matters */
     }
 }
 
@@ -95,7 +95,7 @@ static int count_steps(const fov_progress *p, void *user)
     struct seen *seen = user;
     uint64_t requests = fov_context_memory(seen->context).requests;
     seen->first_loss = seen->calls == 0 ? p->loss : seen->first_loss;
-    if (p->step == 1) { /* between epochs the history gets a row */
+    if (p->step == 1) { /* between epochs a row of the history may be allocated */
         seen->requests = requests;
     } else if (requests != seen->requests) {
         fail_msg("step %d made %d requests for memory", (int)p->total_step, (int)(requests - seen->requests));
@@ -121,7 +121,7 @@ static void run_batches(int batch, int epochs, const char *data, int64_t steps, 
     assert_int_equal(seen.last_step, steps * epochs);
     assert_true(isfinite(seen.last_loss));
     if (batch == -1) {
-        assert_true(seen.last_loss < seen.first_loss); /* full batch, small rate: it cannot but fall */
+        assert_true(seen.last_loss < seen.first_loss); /* full batch, small rate: the loss must fall */
     }
     fov_model_free(model);
     fov_dataset_free(train);
@@ -131,7 +131,7 @@ static void run_batches(int batch, int epochs, const char *data, int64_t steps, 
 static void batches_and_memory(void **state)
 {
     (void)state;
-    run_batches(64, 2, "digits:150", 3, 0.0f); /* 64, 64, 22: and no step asks for memory */
+    run_batches(64, 2, "digits:150", 3, 0.0f); /* batches of 64, 64 and 22 */
     run_batches(1, 1, "digits:20", 20, 0.0f);
     run_batches(-1, 5, "digits:100", 1, 0.05f);
     run_batches(500, 2, "digits:100", 1, 0.0f);
@@ -235,7 +235,7 @@ static void stops_at_infinity(void **state)
     assert_fine(context, fov_model_hash(model, hash) == FOV_OK);
     int status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f);
     says(context, status, FOV_E_NUMERIC, "no longer finite at epoch");
-    /* The model keeps what it had; the folder of the good run too. */
+    /* The model keeps the weights it had before; the good run's folder is untouched. */
     assert_fine(context, fov_model_hash(model, hash_after) == FOV_OK);
     assert_string_equal(hash, hash_after);
     char *after = test_read(path, &size_after);
@@ -243,7 +243,7 @@ static void stops_at_infinity(void **state)
     assert_memory_equal(before, after, size_before);
     free(before);
     free(after);
-    /* In a folder of its own: a checkpoint of good numbers stays. */
+    /* With a run folder: the last checkpoint, whose numbers are finite, stays. */
     status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder,
                        .overwrite = true);
     says(context, status, FOV_E_NUMERIC, "the last checkpoint is kept");
@@ -262,7 +262,7 @@ static void stops_at_infinity(void **state)
     fov_context_free(context);
 }
 
-/* A normalisation's running statistics are renewed before the loss is known; none that is not finite is written. */
+/* Batch norm updates its running statistics before the loss is known; no file may hold one that is not finite. */
 static void running_statistics_are_not_written_then(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void running_statistics_are_not_written_then(void **state)
     for (int steps = 0; steps < 2; steps++) {
         status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder,
                            .checkpoint_steps = steps, .overwrite = true);
-        says(context, status, FOV_E_NUMERIC, "no longer finite"); /* the loss, or what a checkpoint would have had */
+        says(context, status, FOV_E_NUMERIC, "no longer finite"); /* the loss, or a number of the checkpoint */
     }
     fov_model *last = fov_model_load(context, test_path(path, folder, "last.onnx"));
     assert_fine(context, last != NULL);
@@ -308,7 +308,7 @@ static void running_statistics_are_not_written_then(void **state)
     fov_context_free(context);
 }
 
-/* ---- a rate is looked for ---------------------------------------------------------------------------------------- */
+/* ---- the search for a learning rate ------------------------------------------------------------------------------ */
 
 struct own {
     int orders, others;
@@ -338,7 +338,8 @@ static void own_plan(const fov_plan *plan, void *user)
     ((struct own *)user)->others++;
 }
 
-/* The caller's callbacks get the caller's pointer or are not called; the rates are those of the test. */
+/* The search calls the caller's order() with the caller's pointer; it sets the rates itself and calls neither rate()
+ * nor on_plan(). */
 static void a_rate_is_found_beside_callbacks(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Training what came from a file: a new head for other classes, parameters that stay as they are, batch norm that keeps
- * its statistics where it is frozen and follows the data where it is not. */
+/* Transfer learning: a new head for other classes, frozen parameters, batch norm that keeps its statistics where it is
+ * frozen and follows the data where it is not. */
 #include "helpers.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ enum { CLASSES = 7 };
 
 enum head { HEAD_DENSE, HEAD_CONVOLUTION, HEAD_SOFTMAX, HEAD_NONE };
 
-/* Two convolutions with batch norm, and one of several ends. */
+/* Two convolutions with batch norm, and the given head. */
 static fov_model *build(fov_context *context, enum head head)
 {
     fov_model *model = fov_model_create(context);
@@ -75,13 +75,13 @@ static void heads(void **state)
         assert_fine(context, fov_model_replace_head(model, 10, &weight_name) == FOV_OK);
         assert_string_equal(weight_name, "classifier.weight");
         assert_int_equal(fov_model_classes(model), 10);
-        assert_string_equal(fov_model_class(model, 3), "3"); /* the old names are of no use */
+        assert_string_equal(fov_model_class(model, 3), "3"); /* the old class names are dropped */
         float *weight = values(model, "classifier.weight", &count), largest = 0;
         assert_int_equal(count, 10 * 12);
         for (size_t i = 0; i < count; i++) {
             largest = fabsf(weight[i]) > largest ? fabsf(weight[i]) : largest;
         }
-        /* Uniform in +- 1 / sqrt(12 inputs): within, and of 120 draws one is far out. */
+        /* Uniform in +- 1 / sqrt(12 inputs): all of the 120 draws lie within, at least one near the limit. */
         assert_true(largest <= 1 / sqrtf(12) && largest > 0.8F / sqrtf(12));
         free(weight);
         assert_true(same(old, model, "body.c1.weight") && same(old, model, "tail.bn2.running_var"));
@@ -105,13 +105,13 @@ static void no_head(void **state)
     assert_int_equal(fov_model_replace_head(model, 10, NULL), FOV_E_UNSUPPORTED);
     assert_non_null(strstr(fov_error(context), "the head cannot be replaced"));
     fov_error_clear(context);
-    assert_int_equal(fov_model_scores(model), 28 * 28); /* as it was: pixels in a row, which are no classes */
+    assert_int_equal(fov_model_scores(model), 28 * 28); /* unchanged: the output is a row of pixels, not classes */
     assert_int_equal(fov_model_classes(model), 0);
     fov_model_free(model);
     fov_context_free(context);
 }
 
-/* Saved, loaded, given ten classes, its first half frozen, trained: what was frozen has the same bits. */
+/* A model is saved, loaded, given ten classes, half frozen and trained: the frozen half keeps its bits. */
 static void transfer(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void transfer(void **state)
     assert_fine(context, model != NULL);
     assert_fine(context, fov_model_replace_head(model, 10, NULL) == FOV_OK);
     assert_int_equal(fov_model_freeze(model, "nothing.*", true), 0);
-    /* Of c1 and bn1 weight and bias: the statistics are not parameters to learn. */
+    /* Weight and bias of c1 and bn1; running statistics are not counted, because they are not learned. */
     assert_int_equal(fov_model_freeze(model, "body.*", true), 4);
     fov_dataset *data = fov_dataset_open(context, "digits:600", FOV_TRAIN);
     assert_fine(context, data != NULL);
@@ -146,11 +146,11 @@ static void transfer(void **state)
     }
     fov_report report = {0};
     assert_fine(context, fov_evaluate(model, data, 50, &report) == FOV_OK);
-    /* A tenth is chance; in inference form, so the statistics are right, too. */
+    /* Chance is 0.1. Evaluation uses the running statistics, so this checks them, too. */
     assert_true(report.accuracy > 0.3);
     fov_report_free(&report);
 
-    /* Freed again, everything moves. */
+    /* Unfrozen again, everything moves. */
     assert_int_equal(fov_model_freeze(model, "body.c*,body.bn1.*", false), 4);
     assert_fine(context, fov_train(model, data, .epochs = 1, .batch = 20, .lr = 0.1F) == FOV_OK);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
@@ -163,7 +163,8 @@ static void transfer(void **state)
     test_folder_remove(folder);
 }
 
-/* One step of training: the running mean goes a tenth of the way to the batch's, the variance to the unbiased one. */
+/* One training step moves the running mean a tenth of the way to the batch's mean, the running variance a tenth of the
+ * way to the batch's unbiased variance. */
 static void statistics(void **state)
 {
     (void)state;
@@ -183,7 +184,7 @@ static void statistics(void **state)
     assert_true(fabsf(variance[0] - 1.6F) < 1e-5F && fabsf(variance[1] - 10.9F) < 1e-4F);
     fov_plan_free(plan);
 
-    /* Neither in inference nor without updates. */
+    /* The statistics stay without updates, and outside training. */
     for (int form = 0; form < 2; form++) {
         plan = fov_plan_create(g, &y, 1, &(fov_plan_options){.batch = 3, .training = form == 0, .updates = form == 1});
         assert_fine(context, plan != NULL);
@@ -198,7 +199,7 @@ static void statistics(void **state)
     fov_context_free(context);
 }
 
-/* A detector's rows of three maps, put together with shapes that state how long they are, as exporters write them. */
+/* A detector with the rows of three maps concatenated, reshaped with explicit lengths, as exporters write it. */
 static fov_model *build_detector(fov_context *context, int classes)
 {
     fov_model *model = fov_model_create(context);
@@ -223,10 +224,11 @@ static fov_model *build_detector(fov_context *context, int classes)
     return model;
 }
 
-/* Each map's layer is made anew; boxes and objects, of which four classes and one could be mistaken, stay. */
+/* Each map's class layer is replaced; the box layers (4 filters) and object layers (1 filter) stay, also where the
+ * number of classes is 4 or 1 and they could be mistaken for class layers. */
 static void detectors(void **state)
 {
-    static const int before[] = {79, 4, 1}; /* 84 numbers, as there are places */
+    static const int before[] = {79, 4, 1}; /* with 79 classes a row has 84 numbers, and there are 84 rows */
     (void)state;
     for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
         fov_context *context = test_context(1, 3);
@@ -262,7 +264,7 @@ static void detectors(void **state)
     }
 }
 
-/* A map of classes gets another number of them. */
+/* A segmentation network gets another number of classes. */
 static void maps(void **state)
 {
     fov_context *context = test_context(1, 3);
@@ -277,8 +279,8 @@ static void maps(void **state)
     fov_context_free(context);
 }
 
-/* A classifier learns values, or several classes at once: whatever stood behind its last layer (a softmax, an activation
- * before the pooling) does not keep answers on one side. */
+/* A classifier is given values, or several classes at once, to learn: an activation that stood behind its last layer (a
+ * softmax, a ReLU before the pooling) is gone, so that answers lie on both sides of the mean. */
 static void other_tasks(void **state)
 {
     enum { PICTURES = 8, WANTED = 6, PIXELS = 28 * 28 };

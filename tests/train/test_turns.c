@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Several losses in turn: one step of a generative adversarial network is the two steps of descent that one writes by
- * hand, the second with the critic that the first has moved. A run of turns that is stopped and resumed, or has more
- * threads, is the same run; and what it leaves makes the same pictures for any number of them. */
+/* Several losses in turn: one step of a generative adversarial network equals two steps of gradient descent written out
+ * here, the second one with the critic that the first has moved. Such a run has the same bits when it is stopped and
+ * resumed, and with more threads; and the generator makes the same pictures for any number of threads. */
 #include "base/random.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
@@ -37,7 +37,7 @@ static fov_value parameter(const fov_graph *graph, const char *network, int laye
     return (fov_value){0};
 }
 
-/* The critic of a row of pixels, anew. */
+/* The critic's scores for a batch of pixel rows, rebuilt from single layers. */
 static fov_value judge(const struct by_hand *hand, fov_value x)
 {
     const struct op_emitter *emitter = fov_graph_emitter(hand->graph);
@@ -67,7 +67,7 @@ static void fill(const struct by_hand *hand, fov_plan *plan, const fov_dataset *
     }
 }
 
-/* One step of descent. */
+/* One step of gradient descent on `loss` for the `count` parameters in targets. */
 static void descend(const struct by_hand *hand, fov_value loss, const fov_value *targets, int count,
                     const fov_dataset *data, fov_context *context)
 {
@@ -126,7 +126,7 @@ static void in_order(void *user, int epoch, uint32_t *order, int64_t count)
     }
 }
 
-/* The largest difference of a parameter in two models, and how far it moved at most. */
+/* The largest difference between the values of parameter `number` in two graphs. */
 static double difference(const fov_graph *a, const fov_graph *b, int number)
 {
     size_t count = 1;
@@ -206,8 +206,8 @@ static double mean_after_a_step(int accumulate)
     return (double)mean[0];
 }
 
-/* Both turns run the generator; its statistics are renewed by its own alone, as where batches are collected: the mean
- * of two halves' means is that of the whole. */
+/* Both turns run the generator, but only its own turn updates its running statistics; and with accumulation they move
+ * once, by the mean over the batches: the mean of two halves' means is that of the whole. */
 static void statistics_are_renewed_once(void **state)
 {
     (void)state;
@@ -215,7 +215,8 @@ static void statistics_are_renewed_once(void **state)
     assert_true(fabs(whole) > 1e-6 && fabs(whole - halves) <= 1e-4 * fabs(whole));
 }
 
-/* Groups of batches in which a turn is not taken would move its weights by an older group's gradient. */
+/* accumulate is refused if some turns are skipped: a skipped turn's weights would be moved by an older group's
+ * gradient. */
 static void groups_need_every_turn(void **state)
 {
     (void)state;
@@ -244,7 +245,8 @@ static int stop_at_fourth(const fov_progress *progress, void *user)
     return progress->total_step == 4;
 }
 
-/* 50 samples in batches of 16 have a smaller last one. */
+/* A run in one piece against one that is stopped after step 4 and resumed with other threads. 50 samples in batches of
+ * 16 end with a smaller one. */
 static void compare_runs(fov_model *(*build)(fov_context *context), const fov_train_options *options)
 {
     char whole[256], pieces[256], first[65], second[65];
@@ -316,7 +318,7 @@ static void make(int threads, const fov_generate_options *options, fov_image *pi
     fov_model *model = build_small(context);
     assert_fine(context, fov_generate_opt(model, options, pictures) == FOV_OK);
     fov_model_free(model);
-    for (int i = 0; i < options->count; i++) { /* what belongs to the context goes with it */
+    for (int i = 0; i < options->count; i++) { /* copies, because fov_context_free() ends the context's memory */
         uint8_t *copy = malloc(PIXELS);
         memcpy(copy, pictures[i].pixels, PIXELS);
         fov_image_free(&pictures[i]);

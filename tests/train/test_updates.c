@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands around an optimiser: clipping, groups, accumulation, Lookahead and averages, over 48 batches of given
- * gradients against PyTorch (updates.inc, written by tests/fixtures/make_updates.py); and in training: what is saved is
- * what was validated, runs go on with the same bits, and slips are said. */
+/* The steps around an optimiser: clipping, parameter groups, accumulation, Lookahead and averages, over 48 batches of
+ * given gradients against PyTorch (updates.inc, written by tests/fixtures/make_updates.py); and in training: the
+ * averaged weights that were validated are the ones that stay, and wrong options get an error sentence. */
 #include "train/helpers.h"
 #include "train/updates.h"
 #include <fovea/operators.h>
@@ -43,7 +43,7 @@ static double gradient_at(int step, int i)
     return round(64.0 * (sin(0.7 * step + i) + 0.3 * (i - 2) + (step % 7 == 0 ? 0.5 : 0.0))) / 64.0;
 }
 
-/* A graph whose loss has the inputs as its gradients. */
+/* A graph whose loss, the sum of w x g, has the inputs g as its gradients. */
 struct bench {
     fov_context *context;
     fov_graph *graph;
@@ -152,7 +152,7 @@ static void courses_are_those_of_the_reference(void **state)
     }
 }
 
-/* Four batches of 16 are one of 64: the same gradient but for rounding, and the last group is smaller. */
+/* Four accumulated batches of 16 equal one of 64: the same gradient except for rounding; the last group is smaller. */
 static void collected_batches_are_one(void **state)
 {
     (void)state;
@@ -210,7 +210,7 @@ static void slips_are_said(void **state)
     fov_context_free(context);
 }
 
-/* What the last epoch's validation counted is what the model does that is left behind. */
+/* The last epoch's validation accuracy: the model that training leaves must have it. */
 static double last_accuracy;
 static int keep_accuracy(const fov_progress *progress, void *user)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Eigenvectors of symmetric matrices; a first layer that whitens: what it makes of the data's patches is not correlated
- * and of one size; it stays so while the rest learns. */
+/* Eigenvectors of symmetric matrices; a whitening first layer: its outputs for the data's patches are uncorrelated and
+ * have variance 1, and its filters stay so while the rest learns. Also rates that hold in some epochs, and averaged
+ * views. */
 #include "train/eigen.h"
 #include "train/helpers.h"
 #include <math.h>
@@ -59,7 +60,8 @@ static void read_weight(fov_model *model, const char *name, float *weight, size_
     assert_int_equal(fov_parameter_get(graph, fov_find(graph, name), weight, bytes), FOV_OK);
 }
 
-/* The second moments of what filter i and filter k make of all patches of all samples: 1 where they are one. */
+/* The second moments of the outputs of filters f and k over all patches of all samples: near 1 for f = k, else
+ * near 0. */
 static void filters_whiten(void **state)
 {
     (void)state;
@@ -127,7 +129,7 @@ static void filters_have_to_fit_the_pictures(void **state)
     fov_context_free(context);
 }
 
-/* The run's file of options is JSON whatever characters a name has. */
+/* config.json is valid JSON whatever characters a name has. */
 static void texts_of_options_are_escaped(void **state)
 {
     (void)state;
@@ -159,7 +161,8 @@ static int stop_at_five(const fov_progress *progress, void *user)
     return progress->total_step == 5;
 }
 
-/* Filters come from the checkpoint, spans of epochs and Lookahead's share from the step: any threads, any pieces. */
+/* A resumed run takes the filters from the checkpoint, and derives epoch ranges and Lookahead's share from the step:
+ * the same bits for any number of threads and pieces. */
 static void whitened_runs_go_on(void **state)
 {
     (void)state;
@@ -211,7 +214,7 @@ static void slips_are_said(void **state)
     }
 }
 
-/* Rates that hold in some epochs only. */
+/* The first layer's bias after each epoch, to check rates that hold in some epochs only. */
 struct seen {
     fov_model *model;
     float bias[4][2 * PATCH + 1];
@@ -254,7 +257,7 @@ static void rates_hold_in_their_epochs(void **state)
     }
 }
 
-/* The mean loss over the data of what a session answers after so many looks. */
+/* The mean cross-entropy over the data of a session's answers with these views. */
 static double loss_of_answers(fov_model *model, fov_dataset *data, const char *views)
 {
     double loss = 0;
@@ -277,7 +280,7 @@ static double loss_of_answers(fov_model *model, fov_dataset *data, const char *v
     return loss / (double)count;
 }
 
-/* Views are averaged; what moves with the picture has none. */
+/* A session's and an evaluation's answers average the same views. */
 static void views_are_averaged(void **state)
 {
     (void)state;
