@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makers of the blocks that real networks are made of, with all that may vary in them drawn: where a residual is added,
- * what normalises, what activates, who else reads what lies in between. */
+/* Makers of the blocks that real networks consist of. All that may vary is drawn: where a residual is added, which
+ * normalisation and activation follow, which later nodes read the values in between. */
 #include "random.h"
 
 static const fov_value nothing = {0};
@@ -15,7 +15,7 @@ static fov_value or_else(fov_value y, fov_value x)
     return y.id != 0 ? y : x;
 }
 
-/** Mostly batch norm, then mostly an activation; what lies between may be read later. */
+/** Mostly batch norm, then mostly an activation; later nodes may read the value between them. */
 static fov_value finish(struct random_builder *b, fov_value x)
 {
     fov_value y = random_chance(b, 75) ? random_batch_norm(b, x) : random_chance(b, 40) ? random_norm(b, x) : nothing;
@@ -33,7 +33,7 @@ static fov_value depthwise(struct random_builder *b, fov_value x, int stride)
     return random_conv_with(b, x, channels, kernels[random_draw(b, 6)], stride, channels, random_chance(b, 25));
 }
 
-/** Squeeze and excite (Hu et al. 2018): channels are weighted by what their means say. */
+/** Squeeze and excite (Hu et al. 2018): channels are weighted by a small network of their means. */
 static fov_value squeeze_excite(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x), narrow = channels / 4 + 1;
@@ -73,7 +73,7 @@ static fov_value inverted_residual(struct random_builder *b, fov_value x)
     return random_residual(b, y, x);
 }
 
-/** Two convolutions and a sum: after or before the norm and the activation (He et al. 2015, 2016). */
+/** Two convolutions and a sum; norm and activation come after them (He et al. 2015) or before (2016). */
 static fov_value residual(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x), kernel = random_chance(b, 70) ? 3 : 1;
@@ -90,14 +90,14 @@ static fov_value residual(struct random_builder *b, fov_value x)
     return before ? y : or_else(random_activation(b, y), y);
 }
 
-/** Narrow, filter (perhaps in groups, of two in all or of 4 or 8 channels), widen. */
+/** Narrow, filter (in one group, or in 2 groups, or in 4), widen. */
 static fov_value bottleneck(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x), narrow = channels / 2 + 1, groups = random_chance(b, 50) ? 1 : 2;
     if (!random_is_image(b, x, 0)) {
         return nothing;
     }
-    if (groups == 2 && narrow % 2 == 1) { /* many small ones, as ResNeXt has them */
+    if (groups == 2 && narrow % 2 == 1) { /* many small groups, as in ResNeXt */
         groups = narrow < 4 ? 4 : 2;
         narrow = 16;
     }
@@ -112,7 +112,7 @@ static fov_value bottleneck(struct random_builder *b, fov_value x)
     return or_else(random_activation(b, y), y);
 }
 
-/** A depthwise convolution added to another branch, or to what it has read. */
+/** A depthwise convolution added to another branch, or to its own input. */
 static fov_value depthwise_sum(struct random_builder *b, fov_value x)
 {
     fov_value y = depthwise(b, x, 1), other = x;
@@ -186,7 +186,7 @@ static fov_value inception(struct random_builder *b, fov_value x)
     return count > 1 ? fov_concat(b->graph, branches, count, 1) : count == 1 ? branches[0] : nothing;
 }
 
-/** Half of the channels pass, the others are filtered; then they are dealt out (Ma et al. 2018). */
+/** Half of the channels pass, the others are filtered; then all are shuffled (Ma et al. 2018). */
 static fov_value shuffle_unit(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x);
@@ -246,7 +246,7 @@ static fov_value large_kernel_attention(struct random_builder *b, fov_value x)
     return fov_mul(b->graph, y, x);
 }
 
-/** Down, something, up again, beside the way across (Ronneberger et al. 2015). */
+/** Down, a convolution, up again, then joined with the shortcut (Ronneberger et al. 2015). */
 static fov_value hourglass(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
@@ -277,7 +277,7 @@ static fov_value plain_block(struct random_builder *b, fov_value x)
     return y.id != 0 ? finish(b, y) : y;
 }
 
-/** A transposed convolution as generators have it: norm and activation behind. */
+/** A transposed convolution with norm and activation behind it, as in generators. */
 static fov_value generator_block(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
@@ -293,7 +293,7 @@ static fov_value generator_block(struct random_builder *b, fov_value x)
     return finish(b, y);
 }
 
-/** Pixels look at each other: softmax of products (Vaswani et al. 2017), one head. */
+/** Attention among pixels: softmax of their products (Vaswani et al. 2017), one head. */
 static fov_value attention(struct random_builder *b, fov_value x)
 {
     static const int turned[] = {0, 2, 1};

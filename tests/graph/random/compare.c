@@ -2,13 +2,14 @@
 /* What must agree. The same plan run again, on another number of threads, or with less memory: to the last bit. A plan,
  * the plan without fusion, and the definition: to rounding.
  *
- * How far may rounding go? Where nothing amplifies it, elements are within a share of a tensor's largest. Where they are
- * not, rounding is made larger and its traces are looked at: both plans are run again with inputs and parameters
- * shaken, and where that does not explain the difference, the definition is computed again in double with
- * each result of each node shaken by one step of float before the next node reads it. A difference is explained only at
- * elements that move by as much themselves, or in a tensor most of which is noise (is_undetermined). So a mask that
- * flips at zero, a gradient that is nothing but the rounding of its sum, tanh near one, or large gradients that cancel
- * are understood; and a wrong value is not, unless float itself cannot tell it from the right one. */
+ * How far apart may rounding bring two results? Where nothing amplifies it, elements differ by at most a share of the
+ * tensor's largest. Where they differ by more, the test measures how sensitive each element is: it runs both plans
+ * again with small random changes of inputs and parameters ("shaken"), and if that does not explain the difference,
+ * computes the definition again in double with each result of each node changed by one step of float before the next
+ * node reads it. A difference is explained only at elements that move about as far themselves, or in a tensor most of
+ * which is noise (is_undetermined). That accepts a mask that flips at zero, a gradient that is nothing but the rounding
+ * of its sum, tanh near one, and large gradients that cancel; not a wrong value, unless float cannot tell it from the
+ * right one. */
 #include "random.h"
 
 #include <float.h>
@@ -20,19 +21,19 @@
 #include <string.h>
 
 enum {
-    MOST_RUNS = 24,    /* of the plan, shaken */
-    MOST_DEFINED = 8,  /* of the definition */
-    PLANTED_EVERY = 50 /* graphs */
+    MOST_RUNS = 24,    /* shaken runs of the plans */
+    MOST_DEFINED = 8,  /* shaken runs of the definition */
+    PLANTED_EVERY = 50 /* graphs: one of so many gets a fault on purpose */
 };
 static const char WITHOUT_FUSION[] = "the plan without fusion";
-static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
-static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: of elements around one */
+static const double SHARE = 1e-4;  /* difference that is always allowed, as a share of a tensor's largest element */
+static const double LEAST = 1e-11; /* difference that is always allowed: rounding of elements around one */
 static const double OF_PARAMETER =
-    1e-6;                       /* of a parameter's largest element, whose change may be less than its last bit */
-static const double MOVED = 10; /* times what an element moves when shaken, it may differ */
-static const double MOST_SECONDS = 0.025;    /* that a stage's definition may take */
-static const double MOST_SECONDS_SHAKEN = 3; /* the same, where a difference is to be explained by it */
-/* Of Winograd's convolutions, in steps of float: a sum of many more terms, larger ones, than the definition has. */
+    1e-6;                       /* share of a parameter's largest element: an update may be less than its last bit */
+static const double MOVED = 10; /* an element may differ by this times the distance that it moves when shaken */
+static const double MOST_SECONDS = 0.025;    /* estimated time up to which a stage's definition is computed */
+static const double MOST_SECONDS_SHAKEN = 3; /* the same, where the definition is to explain a difference */
+/* Rounding of Winograd's convolutions in steps of float: they add more and larger terms than the definition does. */
 static const double STEPS_OF_WINOGRAD = 32;
 
 static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format,
@@ -52,15 +53,15 @@ static void fail(struct random_failure *failure, enum random_stage stage, enum r
 
 /* ---- to rounding -------------------------------------------------------------------------------------------------- */
 
-/** Of one stage: what it is held against, and how far its elements move when shaken. */
+/** The results that one stage is compared with, and how far their elements move when shaken. */
 struct bounds {
     const struct random_case *drawn;
     enum random_stage stage;
     const struct random_result *plain;
-    const struct random_result *fused; /**< the plan's own; NULL: it is not shaken */
+    const struct random_result *fused; /**< result of the plan with fusion; NULL: that plan is not shaken */
     struct random_result defined;
     bool is_defined;
-    double **moved; /**< per tensor and element; NULL: not shaken yet */
+    double **moved; /**< [tensor][element]: largest move so far; NULL: not shaken yet */
     int runs, defined_runs;
 };
 
@@ -80,8 +81,8 @@ static double usual_bound(const struct random_tensor *right)
     return LEAST + SHARE * largest + OF_PARAMETER * of_parameter;
 }
 
-/** Whether a tensor is nothing that float could say: shaken, most of its elements move by a tenth of themselves, as
- *  after a step of training that flew apart. */
+/** Whether float does not determine a tensor: more than half of its elements move by over a tenth of themselves when
+ *  shaken, as after a training step that has diverged. */
 static bool is_undetermined(const struct bounds *bounds, int t)
 {
     const struct random_tensor *plain = &bounds->plain->tensors[t];
@@ -116,8 +117,8 @@ static void define(struct bounds *bounds)
     }
 }
 
-/** Notes how far each element is from where it was before shaking: infinitely, where it became a number or ceased to be
- *  one, as what grows without bound does sooner or later. */
+/** Notes how far each element has moved from its unshaken value: infinitely far if exactly one of the two is not a
+ *  number, as happens sooner or later to values that grow without bound. */
 static void note_moves(struct bounds *bounds, const struct random_result *still, const struct random_result *shaken)
 {
     if (bounds->moved == NULL) {
@@ -135,12 +136,12 @@ static void note_moves(struct bounds *bounds, const struct random_result *still,
     }
 }
 
-/** Runs the plan without fusion once more, shaken; and the plan, which sums in another order and so may leave another
- *  rounding where terms cancel. */
+/** Runs the plan without fusion once more, shaken; then the plan with fusion, which sums in another order and so rounds
+ *  differently where terms cancel. */
 static void shake_plan(struct bounds *bounds)
 {
     static const double usual[] = {1e-6, 3e-6, 1e-5}, winograd[] = {3e-5, 1e-4, 3e-4}, last[] = {1e-4, 3e-4, 3e-4};
-    /* At last by more: what lies near an end of its function, as tanh near one, stands still when shaken by less. */
+    /* The last runs shake by more: a value where its function is flat, as tanh near one, does not move otherwise. */
     const double *noise = bounds->drawn->settings.winograd ? winograd : bounds->runs < MOST_RUNS / 2 ? usual : last;
     struct random_way way = {
         .threads = 1, .no_fusion = true, .noise = noise[bounds->runs % 3], .noise_seed = (uint64_t)bounds->runs + 1};
@@ -157,7 +158,7 @@ static void shake_plan(struct bounds *bounds)
     bounds->runs++;
 }
 
-/** Computes the definition once more, each result shaken by a step of float. */
+/** Computes the definition once more, each node's result shaken by a step of float. */
 static void shake_definition(struct bounds *bounds)
 {
     double noise = FLT_EPSILON * (bounds->drawn->settings.winograd ? STEPS_OF_WINOGRAD : 1);
@@ -197,7 +198,8 @@ static void say_difference(struct random_failure *failure, const struct bounds *
          a->count, a->values[k], what, b->values[k], other, largest, wrong);
 }
 
-/** Whether a definition in double has numbers that float has no more: then float's infinities are in the rest, too. */
+/** Whether a definition in double has finite numbers beyond float's range: then a plan's other results may come from
+ *  infinities, and nothing is compared. */
 static bool leaves_float(const struct random_result *result)
 {
     for (int t = 0; t < result->count; t++) {
@@ -211,7 +213,7 @@ static bool leaves_float(const struct random_result *result)
     return false;
 }
 
-/** Whether two results agree to rounding, shaking as often as it takes. */
+/** Whether two results agree to rounding; shakes until the difference is explained or the runs are used up. */
 static bool agrees(struct bounds *bounds, const struct random_result *a, const char *what,
                    const struct random_result *b, const char *other, struct random_failure *failure,
                    struct random_counts *counts)
@@ -240,15 +242,15 @@ static bool agrees(struct bounds *bounds, const struct random_result *a, const c
     return true;
 }
 
-/** Plants a fault into a result that was right: it must be found. What is not (because the definition itself leaves the
- *  element open) is counted. */
+/** Adds a fault to a result that was right, and compares again. A fault that goes unnoticed, as it may where the
+ *  element moves as far when shaken, is counted. */
 static void plant(struct bounds *bounds, struct random_result *right, struct random_counts *counts)
 {
     struct random_key key = {bounds->drawn->seed, RANDOM_TEST, (uint64_t)bounds->stage + 1};
     struct random_tensor *tensor = &right->tensors[random_below(key, 0, (uint64_t)right->count)];
     struct random_failure found = {.failed = false};
     double largest = 0;
-    bounds->fused = NULL; /* it has the fault now */
+    bounds->fused = NULL; /* that result has the fault now: not to be compared with shaken runs */
     if (tensor->count == 0) {
         return;
     }
@@ -280,7 +282,7 @@ static bool has_same_bits(enum random_stage stage, const struct random_result *a
     return true;
 }
 
-/** A result that is there; if not, the failure says so unless it is want of memory. */
+/** Whether the run has a result. If it failed, *failure says so; a run refused for lack of memory is no failure. */
 static bool ran(const struct random_result *result, enum random_stage stage, const char *what,
                 struct random_failure *failure, struct random_counts *counts)
 {

@@ -19,7 +19,7 @@ bool random_fill_parameter(fov_graph *graph, fov_value parameter, uint64_t numbe
     size_t count = shape_span(&shape, 0, shape.rank), first = shape.rank > 0 ? (size_t)shape.dim[0] : 1;
     float *data = graph_data(graph, parameter.id);
     struct random_key key = {0, RANDOM_TEST, number};
-    double from = 0.5, to = 1.5; /* of what scales, and of variances */
+    double from = 0.5, to = 1.5; /* for scales and variances */
     if (data == NULL || kind == NULL) {
         return false;
     }
@@ -46,7 +46,7 @@ struct copying {
     int *id;
 };
 
-/** The shape with the number replaced. */
+/** The shape with every dimension of size change->number replaced. */
 static fov_shape changed_shape(const struct copying *c, fov_shape shape)
 {
     for (int i = 0; i < shape.rank; i++) {
@@ -150,7 +150,7 @@ static bool copy_node(const struct copying *c, int index)
     return true;
 }
 
-/** Marks what the outputs depend on, given the change. */
+/** Marks the nodes and values that the outputs depend on after the change. */
 static void mark(const struct copying *c, bool *nodes, bool *values)
 {
     for (int i = 0; i < c->drawn->output_count; i++) {
@@ -174,7 +174,8 @@ bool random_copy(const struct random_case *drawn, fov_graph *to, const struct ra
     bool copied = true;
     memset(id, 0, c.from->value_count * sizeof *id);
     mark(&c, nodes, values);
-    /* In order of creation: who is read is there. A node is copied when its first result comes up. */
+    /* In order of creation, so that what a node reads has been copied. A node is copied when its first result comes up.
+     * */
     for (size_t v = 1; copied && v < c.from->value_count; v++) {
         const struct value *value = graph_value(c.from, (int)v);
         if (value->kind != VALUE_RESULT) {

@@ -154,12 +154,12 @@ const char *const *random_levels(void)
     return levels;
 }
 
-/** How large things may get. Mostly so small that definitions take no time; the others reach the sizes from which on
- *  plans pass lines from step to step, drop images between their readers, or have to do with less memory. */
+/** Limits on a graph's sizes. Half of the graphs are so small that their definitions take next to no time; the others
+ *  reach sizes at which plans pass lines from step to step, drop images between their readers, or lack memory. */
 static const struct size {
     int weight, batch; /**< batch 0: 1, 3 or 16 */
-    int64_t elements;  /**< of a tensor's samples together */
-    int64_t products;  /**< of the whole graph */
+    int64_t elements;  /**< limit for one tensor, all samples together */
+    int64_t products;  /**< limit for the whole graph */
     int least_channels, most_channels;
     bool limited;
 } sizes[] = {
@@ -193,7 +193,7 @@ static void draw_settings(struct random_builder *b, const struct size *size, str
     while (levels[count] != NULL) {
         count++;
     }
-    /* The reference level is slow, and every other one is held against it by the kernels' own tests. */
+    /* Seldom the reference level: it is slow, and the kernels' own tests compare every other level with it. */
     int level = size == sizes && random_chance(b, 8) ? 0 : count - 1 - random_draw(b, count > 1 ? count - 1 : 1);
     *settings = (struct random_settings){
         .batch = b->batch,
@@ -208,7 +208,7 @@ static void draw_settings(struct random_builder *b, const struct size *size, str
     settings->other_threads = 1 + (settings->threads + random_draw(b, 2)) % 3;
 }
 
-/** An input; its sizes are small and odd, or as large as may be. */
+/** An input: from a single pixel up to the sides that most_elements allows. */
 static void add_input(struct random_builder *b, const struct size *size, int number)
 {
     static const int usual[] = {1, 3, 3, 4, 7, 8, 16, 17, 24, 32, 48, 64, 96};
@@ -290,12 +290,12 @@ static void add_output(struct random_case *drawn, fov_value value)
 static void draw_outputs(struct random_builder *b, struct random_case *drawn)
 {
     add_output(drawn, b->values[b->count - 1]);
-    for (int i = b->count - 1; i >= 0; i--) { /* what nobody reads */
+    for (int i = b->count - 1; i >= 0; i--) { /* results that no node reads */
         if (!is_read(b->graph, b->values[i].id) && graph_value(b->graph, b->values[i].id)->node >= 0) {
             add_output(drawn, b->values[i]);
         }
     }
-    for (int i = 0; i < 2; i++) { /* what is read, too, perhaps an input */
+    for (int i = 0; i < 2; i++) { /* perhaps values that are read, too, or an input */
         if (random_chance(b, 15)) {
             add_output(drawn, b->values[random_draw(b, b->count)]);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a plan may make of a graph, one line for each: a search that never meets one of them proves nothing about it, so
- * the test fails. A new fusion or way to compute gets a line here, and makers that lead to it. */
+/* The forms that a plan's steps may take, a line each. A search that never meets one of them proves nothing about it,
+ * so --forms fails then. A new fusion or way to compute gets a line here, and makers whose graphs lead to it. */
 #include "random.h"
 
 #include "graph/plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makers of one or few operators that are no windows: normalisations, activations, what joins values, what changes
+/* Makers of one or few operators without windows: normalisations, activations, operators that join values or change
  * shapes, reductions, heads. */
 #include "random.h"
 
@@ -35,7 +35,7 @@ fov_value random_batch_norm(struct random_builder *b, fov_value x)
     return has_variance(b, x) ? fov_batch_norm(b->graph, x) : x;
 }
 
-/** Batch norm: of the batch in training; now and then always of it, or never. */
+/** Batch norm; in 15 of 100 cases always with the batch's statistics, or always with the running ones. */
 static fov_value batch_norm(struct random_builder *b, fov_value x)
 {
     int64_t channels = fov_value_shape(b->graph, x).dim[1];
@@ -170,7 +170,7 @@ static fov_value function(struct random_builder *b, fov_value x)
     }
 }
 
-/** Does nothing in inference; keyed by the step in training. */
+/** Does nothing in inference; in training its random numbers are keyed by the step. */
 static fov_value dropout(struct random_builder *b, fov_value x)
 {
     return is_batch(b, x, 2)
@@ -254,7 +254,7 @@ static bool joins_along(const struct random_builder *b, fov_value x, fov_value y
     return same && other.dim[0] == FOV_BATCH;
 }
 
-/** Two to four values side by side, the same one perhaps twice; mostly channels. */
+/** Concatenates two to four values, perhaps one of them twice; mostly along channels. */
 static fov_value concat(struct random_builder *b, fov_value x)
 {
     int rank = fov_value_shape(b->graph, x).rank;
@@ -301,7 +301,7 @@ static fov_value slice(struct random_builder *b, fov_value x)
     return fov_slice(b->graph, x, axis, begin, random_between(b, 1, (size - begin + step - 1) / step), step);
 }
 
-/** Parts of the channels, each on its own way, then side by side again in another order, or added. */
+/** Splits the channels into two parts, changes each in its own way, and concatenates or adds them. */
 static fov_value split(struct random_builder *b, fov_value x)
 {
     int64_t channels = fov_value_shape(b->graph, x).dim[1], sizes[2];
@@ -365,7 +365,8 @@ static fov_value transpose(struct random_builder *b, fov_value x)
     return random_is_image(b, x, 4) ? fov_transpose(b->graph, x, orders[random_draw(b, 3)], 4) : nothing;
 }
 
-/** Pixels in a row and back, or to another number of channels: views where storage allows. */
+/** Another shape of the same elements: pixels in one row, sides swapped, fewer channels, or a dimension added and
+ *  removed. Views where the layout allows. */
 static fov_value reshape(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
@@ -431,7 +432,7 @@ static fov_value reduce(struct random_builder *b, fov_value x)
     if (!is_batch(b, x, 3)) {
         return nothing;
     }
-    if (random_chance(b, 50)) { /* pixels */
+    if (random_chance(b, 50)) { /* all pixels */
         for (int i = 2; i < shape.rank; i++) {
             options.axes[options.axis_count++] = i;
         }
@@ -467,7 +468,7 @@ static fov_value dense_head(struct random_builder *b, fov_value x)
     return random_chance(b, 40) ? random_activation(b, y) : y;
 }
 
-/** A matrix product of the channels with themselves or with a learned matrix, over pixels. */
+/** The product of each row of pixels with a learned matrix. */
 static fov_value matmul(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* random_graphs [COUNT|SECONDSs] [--seed S] [--forms] [--keep-going] [--out FOLDER]: checks so many random graphs, or
- * for so long, from seed S on. A failure is printed, shrunk, printed again and saved; then the exit status is 1. With
- * --forms every form of random_forms must have been met, and the faults that are planted now and then found. */
+/* random_graphs [COUNT|SECONDSs] [--seed S] [--forms] [--keep-going] [--out FOLDER]: checks COUNT random graphs, or as
+ * many as SECONDS allow, from seed S on. A failure is printed, shrunk, printed again and saved; then the exit status is
+ * 1. With --forms, every form of random_forms must occur, and nine in ten planted faults must be found. */
 #include "random.h"
 
 #include "base/text.h"
@@ -21,11 +21,11 @@ struct task {
     const char *folder;
 };
 
-/** What a child tells its parent, who goes on when it dies. */
+/** Shared by a child process and its parent, which starts another child if this one dies. */
 struct told {
     struct random_counts counts;
     struct random_failure failure;
-    uint64_t seed; /**< that it is at, or that has failed */
+    uint64_t seed; /**< that is being checked, or has failed */
     bool failed, unbuilt;
 };
 
@@ -42,7 +42,7 @@ static bool is_over(const struct task *task, uint64_t seed, double since)
            (task->seconds > 0 && now() - since > task->seconds);
 }
 
-/** Checks from told->seed on, to the end or to the first failure. */
+/** In the child: checks from told->seed on, to the end or to the first failure. */
 static void check_some(const struct task *task, struct told *told, double since)
 {
     for (; !is_over(task, told->seed, since); told->seed++) {
@@ -86,7 +86,7 @@ static void report(const struct task *task, const struct told *told)
     random_case_close(&drawn);
 }
 
-/** True: every form was met, or nobody asks. */
+/** False: --forms was given, and a form never occurred or too many planted faults went unnoticed. */
 static bool print_counts(const struct task *task, const struct random_counts *counts)
 {
     bool all = true;
@@ -174,7 +174,7 @@ static bool read_count(struct task *task, const char *word)
 
 int main(int count, char **words)
 {
-    setenv("FOVEA_VERIFY", "1", 0); /* every plan is also held against what its operators say */
+    setenv("FOVEA_VERIFY", "1", 0); /* every plan is verified when it is made */
     struct task task = {.count = 1500, .first = 1, .shrinks = true, .folder = "random-failures"};
     for (int i = 1; i < count; i++) {
         long long seed = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A case for people: a line per value and node, and as a folder of ONNX files in the form of a conformance case. */
+/* Prints a case, a line per value and node; writes it as a folder of ONNX files with the layout of a conformance case.
+ * */
 #include "random.h"
 
 #include "base/file.h"
@@ -21,7 +22,7 @@ static void print_shape(const fov_shape *shape)
     printf("]");
 }
 
-/** Options that are not as they are by default. */
+/** Prints the options that differ from their defaults. */
 static void print_options(const struct node *node)
 {
     union {
@@ -82,7 +83,7 @@ void random_print(const struct random_case *drawn)
     printf("\n");
 }
 
-/** One tensor as a file of its own. */
+/** Writes one tensor as an ONNX TensorProto file. */
 static bool save_tensor(const struct random_case *drawn, const char *path, const struct random_tensor *tensor)
 {
     struct text text = {.memory = drawn->context->memory};
@@ -103,7 +104,7 @@ static bool save_tensors(const struct random_case *drawn, const char *folder, co
 {
     char path[512];
     bool saved = result->outcome == RANDOM_RAN;
-    for (int i = 0; i < RANDOM_MOST_VALUES; i++) { /* an earlier case of the seed may have left more */
+    for (int i = 0; i < RANDOM_MOST_VALUES; i++) { /* an earlier run may have left files with higher numbers */
         snprintf(path, sizeof path, "%s/test_data_set_0/%s_%d.pb", folder, kind, i);
         if (saved && i < result->count) {
             saved = save_tensor(drawn, path, &result->tensors[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is run of a case: its outputs, or their loss and its gradients, or two training steps as train/step.c builds
- * them; by a plan, or by its definition in double. Every run has a context of its own. */
+/* Runs one stage of a case: its outputs (inference), their loss and its gradients, or two training steps as
+ * train/step.c builds them; by a plan, or by definition in double. Every run has a context of its own. */
 #include "random.h"
 
 #include "graph/evaluate.h"
@@ -49,8 +49,8 @@ static void add_output(struct program *p, fov_value value, const char *kind, con
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */
 
-/** Cross-entropy for some outputs [N, classes], else the mean square distance from a target. Targets are smoothed, so that
- *  logits far apart leave more than rounding. */
+/** Cross-entropy for about half of the outputs of shape [N, classes], else the mean square distance from a target.
+ *  Labels are smoothed, so that the gradient of logits far apart is more than rounding. */
 static fov_value loss_of(struct program *p, int i, fov_value output)
 {
     fov_shape shape = fov_value_shape(p->graph, output);
@@ -67,12 +67,12 @@ static fov_value loss_of(struct program *p, int i, fov_value output)
     return fov_mse(p->graph, output, fov_input(p->graph, .name = name, .shape = shape));
 }
 
-/* Adaptive optimisers divide by the size of the gradient: with their usual epsilon they make whole steps of a gradient
- * that is nothing but rounding. With one as large as gradients are, such a gradient stays next to nothing (a root mean
- * square norm of single numbers, say, whose results are one and whose slopes are what float leaves of 1 - 1). */
+/* Adaptive optimisers divide by the size of the gradient: with their usual epsilon they turn a gradient that is nothing
+ * but rounding into full steps. With an epsilon as large as gradients are, such a gradient changes next to nothing.
+ * (Example: a root mean square norm of single numbers: its results are one, its gradient is the rounding of 1 - 1.) */
 #define EPSILON "0.1"
 
-/** What train/step.c's optimisers do with one parameter. */
+/** Adds an update of one parameter, as train/step.c's optimisers do. */
 static void add_update(struct program *p, fov_value parameter, fov_value gradient)
 {
     enum random_optimiser kind = p->drawn->settings.optimiser;
@@ -90,7 +90,7 @@ static void add_update(struct program *p, fov_value parameter, fov_value gradien
     }
 }
 
-/** ONNX's optimisers renew several tensors in one node: values, gradients, states. */
+/** ONNX's optimisers update several parameters in one node; it reads all values, then all gradients, then states. */
 static void add_joint_update(struct program *p, const fov_value *parameters, const fov_value *gradients, int count)
 {
     enum random_optimiser kind = p->drawn->settings.optimiser;
@@ -132,7 +132,7 @@ static void add_updates(struct program *p, const fov_value *parameters, const fo
     }
 }
 
-/** What gradients are asked for: float parameters that are learned, and inputs. Parameters first. */
+/** Finds the values whose gradients are asked for: float parameters that are not frozen, then float inputs. */
 static int find_targets(const struct program *p, fov_value *targets, int *parameters)
 {
     int count = 0;
@@ -208,9 +208,9 @@ static void program_close(struct program *p)
     fov_context_free(p->context);
 }
 
-/* ---- what goes in ------------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
-/** Uniform in [-range, range), four numbers of each block. */
+/** Uniform in [-range, range); each random block gives four numbers. */
 static void draw_elements(struct random_key key, double range, double *elements, size_t count)
 {
     uint32_t block[4] = {0};
@@ -222,7 +222,7 @@ static void draw_elements(struct random_key key, double range, double *elements,
     }
 }
 
-/** An input's elements: a function of its name; numbers of the step as they are. */
+/** An input's elements, a function of its name; the learning rate and the step's number are given as they are. */
 static void draw_input(const struct program *p, fov_value input, uint64_t step, const struct random_way *way,
                        double *elements, size_t count)
 {
@@ -266,7 +266,7 @@ static void fill_inputs(const struct program *p, fov_plan *plan, uint64_t step, 
     }
 }
 
-/** Shakes the parameters, as rounding would. */
+/** Changes the parameters a little, as rounding would. */
 static void shake_parameters(const struct program *p, const struct random_way *way)
 {
     for (int i = 0; way->noise > 0 && i < fov_parameter_count(p->graph); i++) {
@@ -282,7 +282,7 @@ static void shake_parameters(const struct program *p, const struct random_way *w
     }
 }
 
-/* ---- what comes out ----------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 static struct random_tensor *add_tensor(struct random_result *result, const char *name, fov_shape shape)
 {
@@ -311,7 +311,7 @@ static void take_outputs(const struct program *p, fov_plan *plan, int first, str
     }
 }
 
-/** Parameters as they are; `before`: those of the same order before the first step. */
+/** Takes the parameters as they are now. before[i]: elements of parameter i before the first step. */
 static void take_parameters(const struct program *p, struct random_result *result, double *const *before)
 {
     for (int i = 0; i < fov_parameter_count(p->graph); i++) {
@@ -364,8 +364,8 @@ static fov_plan *make_plan(const struct program *p, const struct random_way *way
     return fov_plan_create(p->graph, outputs, steps ? 1 : p->output_count, &options);
 }
 
-/** A plan that has to make do with a part of the arena it wants. What describes a plan is not less for that, and is there
- *  twice while one is searched for. */
+/** A plan that must make do with a part of the arena it would take. Its tables of steps and tensors do not shrink with
+ *  the arena, and exist twice during the search for such a plan; the limit allows for that. */
 static fov_plan *make_limited_plan(const struct program *p, const struct random_way *way)
 {
     size_t before = fov_context_memory(p->context).bytes;
@@ -487,7 +487,7 @@ static fov_shape *source_shapes(const struct program *p)
     return shapes;
 }
 
-/** Gives parameters the values that the evaluation assigned to them. */
+/** Copies the values that the evaluation assigned to parameters into `given`, for the next step. */
 static void renew(const struct program *p, const struct evaluation *evaluation, double **given)
 {
     for (size_t v = 1; v < p->graph->value_count; v++) {
@@ -512,7 +512,7 @@ struct result_noise {
     uint64_t seed, step;
 };
 
-/** Changes a node's result as if float had rounded it. */
+/** Changes a node's result by random shares, as if float had rounded it. */
 static void shake_result(void *context, int id, const fov_shape *shape, double *data)
 {
     const struct result_noise *noise = context;
@@ -529,7 +529,7 @@ static void shake_result(void *context, int id, const fov_shape *shape, double *
     free(shares);
 }
 
-/** noise->share 0: nothing is shaken. */
+/** Evaluates the outputs, and in training steps all assigned values. noise->share 0: nothing is shaken. */
 static int evaluate(const struct program *p, struct result_noise *noise, double **given, struct evaluation *evaluation)
 {
     const struct graph_visit shaking = {shake_result, noise};

@@ -13,7 +13,9 @@
 
 void random_limit(int seconds)
 {
-    enum { WAITS = 30 /* as long, by the clock: a busy machine is slow, threads that wait for each other use no time */ };
+    /* Threads that wait for each other use no processor time: elapsed time ends them, 30 times more for busy machines.
+     * */
+    enum { WAITS = 30 };
     setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {.tv_sec = seconds}}, NULL);
     alarm((unsigned)(seconds * WAITS));
 }
@@ -48,7 +50,7 @@ bool random_fails(const struct random_case *drawn, struct random_failure *failur
     return failure->failed;
 }
 
-/** Whether the smaller case fails as the case does; then the failure is its own. */
+/** Whether the smaller case fails in the same way and stage; if so, *failure becomes the smaller case's. */
 static bool fails_alike(const struct random_case *smaller, struct random_failure *failure)
 {
     struct random_failure now;
@@ -59,7 +61,7 @@ static bool fails_alike(const struct random_case *smaller, struct random_failure
     return false;
 }
 
-/** The case with one change, in a context of its own; false: that is no graph. */
+/** Copies the case with one change into a context of its own; false: the changed graph is not valid. */
 static bool changed(const struct random_case *drawn, const struct random_change *change, struct random_case *result)
 {
     int *id = calloc(drawn->graph->value_count, sizeof *id);
@@ -108,7 +110,7 @@ static bool try_outputs(struct random_case *drawn, struct random_failure *failur
     return any;
 }
 
-/** An output becomes what its node reads. */
+/** Replaces an output by a result that its node reads. */
 static bool try_earlier_outputs(struct random_case *drawn, struct random_failure *failure)
 {
     for (int i = 0; i < drawn->output_count; i++) {
@@ -137,7 +139,7 @@ static bool try_nodes(struct random_case *drawn, struct random_failure *failure)
         struct random_change change = random_no_change;
         bool taken = false;
         if (n >= (int)drawn->graph->node_count) {
-            continue; /* an earlier change has taken it along */
+            continue; /* an earlier change has removed it, too */
         }
         for (int i = 0; !taken && i < drawn->graph->nodes[n].in_count; i++) {
             change.bypassed = n;
@@ -208,7 +210,7 @@ static void try_settings(struct random_case *drawn, struct random_failure *failu
     try_setting(drawn, s, failure);
 }
 
-/** Every dimension of a size, wherever it stands, becomes a smaller one. */
+/** Replaces all dimensions of one size by a smaller size, for each size in the graph. */
 static bool try_sizes(struct random_case *drawn, struct random_failure *failure)
 {
     int64_t seen[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makers of what slides a window over an image: convolutions of all kinds and ranks, transposed ones, pools. Sizes are
- * drawn so that the result has at least one pixel. */
+/* Makers of operators that slide a window over an image: convolutions of all kinds and ranks, transposed ones, pools.
+ * Sizes are drawn so that the result has at least one pixel. */
 #include "random.h"
 
 /** Sizes of a window on an image, per axis. */
@@ -23,7 +23,8 @@ static int draw_stride(struct random_builder *b)
     return random_chance(b, 68) ? 1 : random_chance(b, 85) ? 2 : 3;
 }
 
-/** kernel 0, stride 0: drawn. Pads: as many as keep the size, none, or uneven ones, each below the kernel. */
+/** kernel 0, stride 0: drawn. Pads: those that keep the size, random ones up to the dilated kernel less one, or none.
+ *  */
 static struct window_draw draw_window(struct random_builder *b, const fov_shape *x, int kernel, int stride,
                                       bool dilates)
 {
@@ -200,7 +201,7 @@ static fov_value transposed(struct random_builder *b, fov_value x)
     return random_node(b, "conv_transpose", in, bias ? 3 : 2, settings, 3);
 }
 
-/** Weights that a dense layer makes from the image's mean, one set per sample. */
+/** A dynamic convolution: a dense layer computes each sample's weights from the image's mean. */
 static fov_value dynamic(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
@@ -220,7 +221,7 @@ static fov_value dynamic(struct random_builder *b, fov_value x)
 
 /* ---- pools -------------------------------------------------------------------------------------------------------- */
 
-/** Windows whose pads are below half of them, as pools ask for; false: they do not fit. */
+/** Windows whose pads are below their kernel, as pools require; false: the window does not fit the image. */
 static bool draw_pool(struct random_builder *b, const fov_shape *x, struct window_draw *window)
 {
     static const int kernels[] = {2, 2, 2, 3, 3, 3, 5, 1};
@@ -268,7 +269,7 @@ static fov_value average_pool(struct random_builder *b, fov_value x)
     return add_pool(b, x, "avg_pool");
 }
 
-/** Behind a frame of zeros that a plan may take for the pool's own. */
+/** A pool behind a frame of zeros, which a plan may turn into the pool's own pads. */
 static fov_value padded_pool(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
