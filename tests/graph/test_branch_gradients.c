@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where branches part, their gradients meet: the sum of two and the derivative of the activation before them are taken
- * along by the convolution's input gradient that comes last. Here for every form of it: gradients are those of a plan
- * in which each node runs by itself, on every instruction set. */
+/* Where a value has two readers, its gradient is the sum of two. The convolution's input gradient that is computed last
+ * fuses that sum and the derivative of the activation before the branches. Here for every form of the input gradient:
+ * the gradients are those of a plan in which each node is a step of its own, on every instruction set. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 
@@ -36,9 +36,9 @@ static fov_value softplus(fov_graph *g, fov_value x)
     return fov_softplus(g, x);
 }
 
-/* The convolution whose input gradient comes last: that of the branch made first. */
+/* Sizes of the convolution whose input gradient is computed last: it belongs to the branch that was built first. */
 static const struct {
-    const char *name, *taken; /**< the step with all that it took */
+    const char *name, *taken; /**< the step's operation with all that is fused into it */
     fov_value (*activation)(fov_graph *g, fov_value x);
     int  batch, side, channels, filters, kernel, stride, groups;
     bool shortcut; /**< the other branch is the image itself, as in a residual network; else a pointwise convolution */

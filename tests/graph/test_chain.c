@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions that run within their reader, line by line: which steps do, that numbers are those of the plan without
- * fusion on every instruction set, the same bits for any number of threads, and that what somebody else reads is still
- * stored. */
+/* Convolutions that run within the step that reads them, line by line: which steps do; the numbers of the plan without
+ * fusion on every instruction set; the same bits for any number of threads; and a convolution whose result is an
+ * output, too, does not run within its reader. */
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-/** A block: pointwise to `wide`, depthwise, pointwise back, as the mobile networks are made of. */
+/** A block of the mobile networks: pointwise to `wide` channels, depthwise, pointwise to `filters` channels. */
 struct block {
     const char *name;
-    int  channels, wide, filters; /**< filters 0: no pointwise behind */
+    int  channels, wide, filters; /**< filters 0: no second pointwise convolution */
     int  height, width, kernel, stride, pad, dilation;
     bool expands, residual, swish, read_again, wanted;
     int  within; /**< steps that run within their reader */
@@ -27,7 +27,7 @@ static fov_value activate(fov_graph *g, const struct block *block, fov_value x)
     return block->swish ? fov_swish(g, x) : fov_clip(g, x, 0, 6);
 }
 
-/** *middle: what the depthwise convolution makes. */
+/** *middle: the depthwise convolution's result, normalised and activated. */
 static fov_value build(fov_graph *g, const struct block *block, fov_value x, fov_value *middle)
 {
     fov_value y = x;
@@ -45,7 +45,7 @@ static fov_value build(fov_graph *g, const struct block *block, fov_value x, fov
     return block->residual ? fov_add(g, x, y) : y;
 }
 
-/** Weights that are all different and statistics that are not those of a fresh network. */
+/** Draws all parameters at random; statistics, too, differ from those of a fresh network. */
 static void draw(fov_graph *g)
 {
     for (int i = 0; i < fov_parameter_count(g); i++) {
@@ -81,7 +81,7 @@ static float *run(const struct block *block, const char *isa, int threads, bool 
     pixels = fov_plan_data(plan, x);
     for (size_t i = 0; i < fov_plan_bytes(plan, x) / sizeof *pixels; i++)
         pixels[i] = (float)random_normal((struct random_key){3, RANDOM_TEST, 0}, i);
-    for (int again = 0; again < 2; again++) /* nothing is left of the run before */
+    for (int again = 0; again < 2; again++) /* the second run must not depend on what the first one left in memory */
         fov_plan_run(plan, 0);
     *count = fov_plan_bytes(plan, outputs[0]) / sizeof(float);
     all = malloc(*count * sizeof *all);

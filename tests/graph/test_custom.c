@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Operators of a program's own: they compute what they mean, with and without a fast form; their gradient is that of
- * differences; several inputs and outputs, options and an optional input; in files; and what cannot be is said. */
+/* Operators that a program registers itself: they compute what their definition says, with and without a fast form;
+ * their gradient is right; several inputs and outputs, options and an optional input; in files; wrong uses are
+ * reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -137,7 +138,7 @@ static void both_forms_agree(void **state)
     }
 }
 
-/* A definition and a fast form that are not the same are told apart. */
+/* fov_operator_check finds a fast form that differs from the definition. */
 static void wrong(const fov_operator_call *call, const float *const *in, float *const *out)
 {
     compute(call, in, out);
@@ -157,7 +158,8 @@ static void a_wrong_form_is_seen(void **state)
     fov_context_free(context);
 }
 
-/* `split` into 64 outputs is no operator of the program: it has other limits, and no definition to be compared with. */
+/* The library's own operators are refused: they have other limits (`split` has 64 outputs here), and no definition of
+ * the program's to be compared with. */
 static void only_own_operators_are_checked(void **state)
 {
     (void)state;
@@ -223,7 +225,7 @@ static void files_have_it(void **state)
     for (int i = 0; i < 4; i++) {
         assert_true(((const float *)out.data)[i] == 4 * numbers[i]);
     }
-    /* Who has not registered it cannot read it, and is told what is missing. */
+    /* A context without the operator cannot load the file, and the error names the operator. */
     assert_null(fov_model_load_memory(other, file.bytes, file.size));
     assert_non_null(strstr(fov_error(other), "tests.mixed"));
     fov_session_free(session);

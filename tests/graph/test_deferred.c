@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalised images that are never stored, or stored twice instead of kept (graph/defer.c), sums taken by who makes an
- * image (op_cpu.see) and gradients that are joined: the gradients of a small network of inverted residual blocks and of
- * one of plain residual blocks are those of every node by itself, and the same bits on any number of threads. */
+/* Normalised images that are never stored, or computed twice instead of kept (graph/defer.c), sums that an image's
+ * producer computes (op_cpu.see), and merged gradients: the gradients of a small network of inverted residual blocks
+ * and of one of plain residual blocks are those without fusion, and have the same bits for any number of threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 enum { BATCH = 3, MOST = 48 };
 
-/* A network to look at; larger pictures make its images worth dropping. */
+/* A network to test; its images are dropped and recomputed only if the pictures are large. */
 struct kind {
     const char *name;
     int         side;
@@ -139,7 +139,7 @@ static bool has(const char *isa)
     return there;
 }
 
-/* Runs both plans, which are to have the same gradients. */
+/* Runs both plans, which must give the same gradients, and frees them and the network. */
 static void compare_and_close(struct network *n, fov_plan *plan, fov_plan *other, const char *level)
 {
     const float tolerance = 5e-3F;
@@ -163,7 +163,7 @@ static void compare_and_close(struct network *n, fov_plan *plan, fov_plan *other
     network_close(n);
 }
 
-/* What is made while it is read is what would have been stored, at every instruction set. */
+/* Deferred rows, computed while they are read, give the gradients that stored ones give, on every instruction set. */
 static void gradients_are_kept(void **state)
 {
     (void)state;
@@ -183,7 +183,7 @@ static void gradients_are_kept(void **state)
     }
 }
 
-/* What is stored twice needs no memory in between, and is the same both times. */
+/* An image that is computed and stored twice takes no memory in between, and is the same both times. */
 static void dropped_images_come_back(void **state)
 {
     (void)state;
@@ -197,8 +197,8 @@ static void dropped_images_come_back(void **state)
         network_open(&n, &plain_blocks, levels[l], 2);
         plan  = open_plan(&n, false);
         plain = open_plan(&n, true);
-        /* The first image, and of every block but the nearest to the loss one within it; a sum needs the image before
-         * it, so that not all of those are dropped. */
+        /* Dropped are the first image, and one image within every block but the last. A block's sum needs the image
+         * before it, so not all of the sums are dropped. */
         assert_int_equal(steps_with(plan, "rows, for those who do not make them") % 2, 0);
         assert_true(steps_with(plan, "rows, for those who do not make them") >= 6);
         assert_int_equal(steps_with(plain, "rows, for those who do not make them"), 0);

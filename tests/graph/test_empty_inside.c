@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tensors that become empty inside a network: a slice to no samples, no channels or no rows, with everything behind it
- * that plans fuse, place together, defer and recompute. A plan, fused and not, in inference and training, gives what the
- * definitions give, forwards and backwards. Single operators are tests/op/test_empty.c. */
+/* Tensors that become empty inside a network: a slice to no samples, no channels or no rows, followed by all that plans
+ * fuse, place together, defer and recompute. Plans with and without fusion, in inference and training, give the results
+ * and gradients of the definitions. For single operators see tests/op/test_empty.c. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 #include <math.h>
@@ -34,7 +34,7 @@ static fov_value no_samples(fov_graph *g, fov_value x)
     return fov_dense(g, y, .units = 5);
 }
 
-/* No channels: a part of a concatenation, and by themselves through what needs none. */
+/* No channels: as a part of a concatenation, and alone through operators that need no channels. */
 static fov_value no_channels(fov_graph *g, fov_value x)
 {
     fov_value s = fov_slice(g, x, 1, 3, 0, 1), parts[4] = {normalised(g, x, 8, 3, 1), fov_relu(g, s), x, s};
@@ -46,7 +46,7 @@ static fov_value no_channels(fov_graph *g, fov_value x)
     return fov_add(g, fov_concat(g, parts, 2, 1), rest);
 }
 
-/* No rows: put back to others, padded to some, summed up. */
+/* No rows: concatenated with others, and summed. */
 static fov_value no_rows(fov_graph *g, fov_value x)
 {
     fov_value s = fov_slice(g, x, 2, 6, 0, 1), parts[2] = {s, x};
@@ -72,7 +72,7 @@ static void compare(fov_graph *g, fov_plan *plan, const fov_value *values, int c
     }
 }
 
-/* The result and the gradients of its sum by x and by every parameter. */
+/* Compares the result, and the gradients of its sum of squares by x and by every parameter. */
 static void try_network(network *build, bool training)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 3});

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Kinds of patterns in which a plan once computed something else than its graph: what is read after it was overwritten,
- * renewed or not yet made. Each as a plan with and without fusion, with the same numbers: in inference, and for the
- * parameters after two whole training steps. What finds new ones is the search in random/;
- * here is what it has found. */
+/* Kinds of patterns for which a plan once computed something else than its graph: it read a value that was overwritten,
+ * updated or not yet computed. For each, plans with and without fusion give the same numbers: in inference, and for all
+ * parameters after two training steps. The search in random/ finds new patterns; these are some that it has found. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 
@@ -39,7 +38,7 @@ static fov_value pointwise(fov_graph *g, fov_value x, int filters)
     return fov_conv2d(g, x, .filters = filters, .kernel = 1, .no_bias = true);
 }
 
-/* ---- memory laid over what is still to be read ------------------------------------------------------------------- */
+/* ---- memory reused while it is still to be read ------------------------------------------------------------------ */
 
 static fov_value two_depthwise_branches(fov_graph *g, fov_value x)
 {
@@ -53,7 +52,7 @@ static fov_value strided_depthwise_on_branch(fov_graph *g, fov_value x)
     return fov_swish(g, fov_batch_norm(g, fov_add(g, branch, depthwise(g, x, 3, 2, 1))));
 }
 
-/* 1-D and 3-D: x as lines, as one plane */
+/* 1-D and 3-D convolutions: all pixels of x as one line, and as a volume of depth 2 */
 static fov_value depthwise_of_other_ranks(fov_graph *g, fov_value x)
 {
     fov_shape shape = fov_value_shape(g, x);
@@ -69,7 +68,7 @@ static fov_value depthwise_of_other_ranks(fov_graph *g, fov_value x)
                    fov_reshape(g, cube, (fov_shape)FOV_SHAPE(FOV_BATCH, c * pixels)));
 }
 
-/* A weight that is packed in passing keeps partial sums in the result. */
+/* A dense layer that packs its weight while it computes keeps partial sums in its result. */
 static fov_value deep_dense_on_branch(fov_graph *g, fov_value x)
 {
     fov_value flat = fov_flatten(g, x);
@@ -99,7 +98,7 @@ static fov_value three_depthwise_on_branch(fov_graph *g, fov_value x)
     return fov_add(g, depthwise(g, y, 3, 1, 1), pointwise(g, x, 48));
 }
 
-/* Limits that cross: the upper one holds, in whatever step the clip is. */
+/* Lower limits above the upper ones: the upper one wins, whatever step the clip is fused into. */
 static fov_value crossed_limits(fov_graph *g, fov_value x)
 {
     fov_value y = fov_conv2d(g, x, .filters = 20, .kernel = 3, .pad = 1);
@@ -109,7 +108,7 @@ static fov_value crossed_limits(fov_graph *g, fov_value x)
     return fov_add(g, y, fov_clip(g, depthwise(g, pointwise(g, x, 20), 3, 1, 1), 1, -1));
 }
 
-/* ---- a parameter renewed before everybody has read it ------------------------------------------------------------ */
+/* ---- a parameter updated before its last reader ------------------------------------------------------------------ */
 
 static fov_value inverted_residual(fov_graph *g, fov_value x)
 {
@@ -134,7 +133,7 @@ static fov_value squeezed(fov_graph *g, fov_value x)
     return fov_batch_norm(g, pointwise(g, fov_mul(g, y, fov_sigmoid(g, gate)), 12));
 }
 
-/* A weight that is read through another name for it, before and behind its gradient. */
+/* A weight that is read through a view, before and after its gradient is computed. */
 static fov_value weight_through_a_view(fov_graph *g, fov_value x)
 {
     fov_value column = fov_parameter(g, .name = "column", .shape = FOV_SHAPE(12), .initial = FOV_INITIAL_ONES);
@@ -143,7 +142,7 @@ static fov_value weight_through_a_view(fov_graph *g, fov_value x)
     return fov_mul(g, fov_sigmoid(g, fov_mul(g, fov_sigmoid(g, fov_mul(g, x, scale)), scale)), scale);
 }
 
-/* ---- seen before it is what it will be --------------------------------------------------------------------------- */
+/* ---- statistics taken before the result is complete -------------------------------------------------------------- */
 
 static fov_value transposed_depthwise(fov_graph *g, fov_value x)
 {
@@ -163,9 +162,9 @@ static fov_value dynamic_depthwise(fov_graph *g, fov_value x)
     return fov_batch_norm(g, fov_dynamic_conv2d(g, x, weight, .groups = 12, .pad = 1));
 }
 
-/* ---- work joined with that of another ---------------------------------------------------------------------------- */
+/* ---- two steps merged into one ----------------------------------------------------------------------------------- */
 
-/* Two gradients of the same dy, of one size, through windows of different ones; the first one's weight stays. */
+/* Two depthwise gradients of the same dy and the same size, but with kernels of 3 and 5; one weight is frozen. */
 static fov_value siblings_of_one_gradient(fov_graph *g, fov_value x)
 {
     fov_value weight = fov_parameter(g, .name = "frozen", .shape = FOV_SHAPE(12, 1, 5, 5), .frozen = true,
@@ -181,7 +180,7 @@ static fov_value siblings_of_one_gradient(fov_graph *g, fov_value x)
     return fov_add(g, first, op_emit2(fov_graph_emitter(g), "conv", hidden, weight, &options));
 }
 
-/* ---- taken over where that leads nowhere ------------------------------------------------------------------------- */
+/* ---- substitutions that are not allowed -------------------------------------------------------------------------- */
 
 static fov_value average_of_a_frame(fov_graph *g, fov_value x)
 {
@@ -192,7 +191,7 @@ static fov_value average_of_a_frame(fov_graph *g, fov_value x)
     return fov_avg_pool2d(g, padded, .kernel = 2);
 }
 
-/* What is joined twice lies in the join, and a part of it that is read later lies in that. */
+/* A value that is concatenated twice lies inside the concatenation; a part of it that is read later lies there, too. */
 static fov_value part_of_what_is_joined_twice(fov_graph *g, fov_value x)
 {
     fov_value all = pointwise(g, x, 32), parts[2], joined[3];
@@ -276,7 +275,7 @@ static void add_updates(fov_graph *g, fov_value result, fov_value rate)
     }
 }
 
-/* What the network computes, or in training all its parameters afterwards. */
+/* The network's result, or in training all its parameters after the last step. The caller frees it. */
 static float *run(const struct kind *kind, const char *isa, bool trains, bool fused, size_t *count)
 {
     fov_context *context = fov_context_create(
@@ -356,7 +355,7 @@ static void fusion_changes_nothing(void **state)
     }
 }
 
-/* A parameter that is to become another one's old value, which itself is renewed: the old value, whatever the order. */
+/* A parameter is assigned another one that is itself updated: it becomes the old value, whatever the order of steps. */
 static void parameters_become_old_values(void **state)
 {
     for (int fused = 0; fused < 2; fused++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results whose size follows from values: from any constants up to a million elements, never from what only a run
- * knows. */
+/* Results whose shape depends on values: the values may be computed from constants of up to a million elements, never
+ * from data that only a run has. */
 #include "base/memory.h"
 #include "graph/graph.h"
 #include "graph/known.h"
@@ -30,7 +30,7 @@ static fov_value signs(fov_graph *graph, int64_t rows, int64_t columns)
     return value;
 }
 
-/* Two steps away from a constant of 3,000 elements, and again when a plan is made. */
+/* The shape follows from a constant of 3,000 elements through two nodes; the plan computes the values again. */
 static void computed_from_constants(void **state)
 {
     fov_context             *context = fov_context_create(NULL);
@@ -59,7 +59,7 @@ static void computed_from_constants(void **state)
     fov_context_free(context);
 }
 
-/* Of an input nobody knows the values, of two million elements nobody wants to. */
+/* The values of an input are unknown; those of two million elements are too many to compute in advance. */
 static void not_computed(void **state)
 {
     (void)state;
@@ -77,7 +77,7 @@ static void not_computed(void **state)
     }
 }
 
-/* What is computed counts against the limit, and a failed allocation is a sentence. */
+/* A failed allocation while values are computed is reported as one sentence. */
 static void within_the_limit(void **state)
 {
     (void)state;
@@ -102,8 +102,8 @@ static void within_the_limit(void **state)
     }
 }
 
-/* Six letters of 30 values each are 729 million products from 180 numbers: not computed in advance. Six of 1000 are
- * refused. A graph of many nodes that are each cheap enough has a limit, too. */
+/* An einsum over six letters of 30 values each takes 729 million products of 180 numbers: not computed in advance. Six
+ * letters of 1000 values are refused. A graph of many nodes, each cheap enough, has a limit in total, too. */
 static void within_the_effort(void **state)
 {
     (void)state;
@@ -142,7 +142,7 @@ static void within_the_effort(void **state)
     fov_value                x = fov_constant(graph, NULL, FOV_F32, (fov_shape){2, {32, 32}}, ones);
     fov_value                first = fov_matmul(graph, x, x), last = first;
 
-    for (int i = 0; i < 9000; i++) /* of 32768 multiply-adds each */
+    for (int i = 0; i < 9000; i++) /* 32768 multiply-adds each */
         last = op_emit2(emitter, "matmul", x, x, NULL);
     assert_string_equal(fov_error(context), "");
     assert_non_null(graph_value(graph, first.id)->known);
@@ -157,8 +157,8 @@ static fov_value number_of(fov_graph *graph, int64_t number)
     return fov_constant(graph, NULL, FOV_I64, (fov_shape){1, {1}}, &number);
 }
 
-/* What is computed from the open batch size is unknown, however small; copies of it, and what is the same for two large
- * ones, are known. */
+/* A value computed from the open batch size is unknown, however small it is; copies of the batch size, and results that
+ * are the same for two large batch sizes, are known. */
 static void not_from_the_open_batch(void **state)
 {
     static const struct {

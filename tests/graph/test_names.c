@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names that a graph makes up are free, whatever names a file has brought: else a model whose values happen to be called
- * "constant_9" or "add_12" could not be trained. */
+/* A name that the graph generates is never one that is taken, whatever names a file contains: else a model with values
+ * called "constant_9" or "add_12" could not be trained. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +41,7 @@ static void made_up_names_are_free(void **state)
     fov_context_free(context);
 }
 
-/* As copies do that leave out what nobody needs: what is made up later meets names of before. */
+/* As after a copy that leaves out unused values: a name generated later meets one from before the copy. */
 static void a_name_of_the_next_number_is_passed_over(void **state)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -70,7 +70,7 @@ static void copy(const fov_operator_call *call, const double *const *in, double 
     out[0][0] = in[0][0];
 }
 
-/* The longest scope and the longest name of an operator: the number at the end is not cut. */
+/* With the longest scope and the longest operator name, the generated number at the end is not cut off. */
 static void the_longest_names_are_counted(void **state)
 {
     char scope[255], name[128];

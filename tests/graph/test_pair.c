@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A large weight's gradient and its update in turns: the same bits as one after the other (which is what happens when
- * the gradient is asked for as an output), for both optimizers, in far less memory. */
+/* A plan computes a large weight's gradient and applies its update part by part. That gives the same bits as the whole
+ * gradient first, then the update (as happens when the gradient is an output), for both optimizers, in far less memory.
+ * */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -12,7 +13,7 @@
 
 enum { BATCH = 3, FEATURES = 2050, UNITS = 4501, WEIGHT = FEATURES * UNITS };
 
-/* Two steps of training a dense layer; the weight afterwards. Returns the arena's bytes. */
+/* Trains a dense layer for two steps; weight: its weight after them. Returns the arena's bytes. */
 static size_t train(bool adam, bool whole, int threads, float *weight)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = threads, .seed = 3});

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Small dense weights, which threads share by rows from step to step (op/parts.h): training a layer with a residual
- * behind it gives what the plan without fusion gives, and the same bits for any number of threads. */
+/* Small dense weights, which all steps divide among threads by the same ranges of rows (op/parts.h): training a layer
+ * with a residual behind it gives the weights of the plan without fusion, and the same bits for any number of threads.
+ * */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 #include <math.h>
@@ -12,7 +13,8 @@
 
 enum { BATCH = 40, FEATURES = 96, UNITS = 7, WEIGHT = FEATURES * FEATURES };
 
-/* Three steps of training relu(dense(x) + x) and a dense layer behind it; the first one's weight afterwards. */
+/* Trains relu(dense(x) + x) and a dense layer behind it for three steps; weight: the first layer's weight after them.
+ * */
 static void train(bool fused, int threads, float *weight)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = threads, .seed = 3});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the plan's passes promise, each on a small network of its own: the steps that are left are those expected; the
- * numbers are those of the plan without fusion and of the definitions; the same bits for any number of threads; and
- * what a pass copied from parameters follows when they change. On every instruction set that this machine has. */
+/* What the plan's passes promise, each on a small network of its own: exactly the expected steps remain; the numbers
+ * are those of the plan without fusion and of the definitions; the same bits for any number of threads; and values that
+ * a pass computed from parameters follow their changes. On every instruction set that this machine has. */
 #include "graph/plan.h"
 #include "op/common.h"
 #include <fovea/operators.h>
@@ -21,7 +21,7 @@ struct expected {
     const char *name;
     fov_shape   x;
     network    *build;
-    const char *steps; /**< operations in order, those that run, separated by '|' */
+    const char *steps; /**< operations of the steps that run, in order, separated by '|' */
     bool        training;
 };
 
@@ -74,7 +74,7 @@ static fov_value residual_block(fov_graph *g, fov_value x)
     return fov_relu(g, fov_add(g, z, fov_batch_norm(g, fov_conv2d(g, x, .filters = 18, .kernel = 1, .no_bias = true))));
 }
 
-/* The residual dies in the sum: the result may lie where it lay. */
+/* The sum is the last reader of the residual: its result may overwrite the residual. */
 static fov_value residual_in_place(fov_graph *g, fov_value x)
 {
     fov_value y = fov_relu(g, fov_conv2d(g, x, .filters = 33, .kernel = 1));
@@ -98,7 +98,7 @@ static fov_value dense_residual(fov_graph *g, fov_value x)
     return fov_relu(g, fov_add(g, fov_dense(g, y, .units = 40), y));
 }
 
-/* Both read by others as well: nothing may disappear. */
+/* The convolution's and the norm's results are read elsewhere, too: neither may be fused away. */
 static fov_value read_twice(fov_graph *g, fov_value x)
 {
     fov_value y = fov_conv2d(g, x, .filters = 6, .kernel = 1), n = fov_batch_norm(g, y), s = fov_add(g, n, x);
@@ -142,7 +142,7 @@ static fov_value by_parts_gelu(fov_graph *g, fov_value x)
     return fov_mul(g, fov_mul(g, number(g, 0.5F), y), share);
 }
 
-/* Close to a spelling, but not it: other numbers, another x, a part that is read elsewhere. */
+/* Almost the pattern of swish or hard_swish, but not quite: other numbers, another x, a part that is read elsewhere. */
 static fov_value not_quite(fov_graph *g, fov_value x)
 {
     fov_value gate = fov_sigmoid(g, x), y = fov_mul(g, fov_mul(g, x, gate), gate);
@@ -172,7 +172,7 @@ static fov_value channel_constant(fov_graph *g, int64_t channels, float first, f
     return value;
 }
 
-/* A normalisation and a bias by their parts, as some exporters write them. */
+/* A normalisation and a bias as single operators, as some exporters write them. */
 static fov_value by_parts_norm(fov_graph *g, fov_value x)
 {
     fov_value y = fov_conv2d(g, x, .filters = 18, .kernel = 3);
@@ -183,7 +183,7 @@ static fov_value by_parts_norm(fov_graph *g, fov_value x)
     return fov_relu(g, fov_add(g, y, channel_constant(g, 18, 1, -0.15F)));
 }
 
-/* Not per channel: another axis, and no constant. */
+/* Not per channel: a factor along another axis, and one that is no constant. */
 static fov_value not_per_channel(fov_graph *g, fov_value x)
 {
     fov_value y = fov_conv2d(g, x, .filters = 5, .kernel = 1), row;
@@ -195,7 +195,7 @@ static fov_value not_per_channel(fov_graph *g, fov_value x)
     return fov_mul(g, y, fov_global_avg_pool(g, y));
 }
 
-/* Standardised weights: computed from parameters, so once. */
+/* Weights computed from parameters: computed once, when the plan is made. */
 static fov_value computed_weights(fov_graph *g, fov_value x)
 {
     fov_value w =
@@ -206,7 +206,7 @@ static fov_value computed_weights(fov_graph *g, fov_value x)
     return fov_relu(g, op_emit2(fov_graph_emitter(g), "conv", x, w, NULL));
 }
 
-/* Frames of zeros belong to the window behind them, others do not; a frame of nothing is nothing. */
+/* A pad with zeros is merged into the window behind it, other pads are not; a pad of width 0 is dropped. */
 static fov_value framed(fov_graph *g, fov_value x)
 {
     const struct op_emitter *e = fov_graph_emitter(g);
@@ -228,7 +228,7 @@ static fov_value framed(fov_graph *g, fov_value x)
 
 /* ---- channels side by side --------------------------------------------------------------------------------------- */
 
-/* All makers write in their places, of several forms. */
+/* Every producer, each of another form, writes straight into its part of the concatenation. */
 static fov_value branches(fov_graph *g, fov_value x)
 {
     fov_value a = fov_relu(g, fov_conv2d(g, x, .filters = 7, .kernel = 1));
@@ -240,7 +240,7 @@ static fov_value branches(fov_graph *g, fov_value x)
     return fov_conv2d(g, fov_concat(g, (fov_value[]){a, b, c, d, e}, 5, 1), .filters = 9, .kernel = 3);
 }
 
-/* Each join begins with all of the one before. */
+/* Each concatenation begins with the whole of the one before. */
 static fov_value dense_block(fov_graph *g, fov_value x)
 {
     fov_value f[4] = {fov_conv2d(g, x, .filters = 5, .kernel = 3, .pad = 1)};
@@ -263,7 +263,7 @@ static fov_value join_of_joins(fov_graph *g, fov_value x)
     return fov_sigmoid(g, fov_concat(g, (fov_value[]){a, c}, 2, 1));
 }
 
-/* Twice the same, and one that others read: copies are left. */
+/* One value twice, and one that is read elsewhere, too: copies remain. */
 static fov_value join_with_copies(fov_graph *g, fov_value x)
 {
     fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 4, .kernel = 1);
@@ -272,7 +272,7 @@ static fov_value join_with_copies(fov_graph *g, fov_value x)
     return fov_conv2d(g, fov_concat(g, (fov_value[]){a, b, a, c}, 4, 1), .filters = 5, .kernel = 1);
 }
 
-/* Along other axes nothing lies side by side. */
+/* Only along channels do the parts of a concatenation lie side by side in each pixel. */
 static fov_value join_of_rows(fov_graph *g, fov_value x)
 {
     fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 3, .kernel = 1);
@@ -281,8 +281,8 @@ static fov_value join_of_rows(fov_graph *g, fov_value x)
     return fov_concat(g, (fov_value[]){a, a}, 2, 0);
 }
 
-/* Parts that are read where they lie: by a product, a padded one, a depthwise one, poolings, and one that needs a
- * copy. */
+/* Parts of channels that are read in place: by a product, a padded convolution, a depthwise one, a pooling; and one
+ * whose reader needs a copy. */
 static fov_value parts_in_place(fov_graph *g, fov_value x)
 {
     int64_t   sizes[] = {9, 2, 6, 3, 5, 4};
@@ -309,7 +309,7 @@ static fov_value parts_of_parts(fov_graph *g, fov_value x)
     return fov_slice(g, fov_conv2d(g, b, .filters = 9, .kernel = 1), 1, 2, 5, 1);
 }
 
-/* Steps and other axes: not parts. */
+/* Slices with a step or along another axis are no parts that can be read in place. */
 static fov_value other_slices(fov_graph *g, fov_value x)
 {
     fov_value y = fov_conv2d(g, x, .filters = 8, .kernel = 1);
@@ -326,7 +326,7 @@ static fov_value by_parts_shuffle(fov_graph *g, fov_value x, int64_t channels, i
     return fov_reshape(g, fov_transpose(g, x, perm, 5), shape);
 }
 
-/* A unit of ShuffleNet: half of the channels passes, half is worked on, both are dealt out anew. */
+/* A unit of ShuffleNet: half of the channels passes, half is convolved, then all are shuffled. */
 static fov_value shuffle_unit(fov_graph *g, fov_value x)
 {
     x = fov_relu(g, fov_conv2d(g, x, .filters = 36, .kernel = 1));
@@ -407,7 +407,7 @@ struct opened {
     fov_value    x, y;
 };
 
-/* Scales, shifts and statistics of a trained network are not ones and zeros. */
+/* Random parameters: the scales, shifts and statistics of a trained network are not ones and zeros. */
 static void draw_parameters(fov_graph *g, uint64_t seed)
 {
     for (int i = 0; i < fov_parameter_count(g); i++) {
@@ -445,7 +445,8 @@ static void close_network(struct opened *n)
     fov_context_free(n->context);
 }
 
-/* Parts of something wider end inside of it, and no two storages that live at one time overlap. */
+/* Every tensor, also a part of wider pixels, ends inside its storage, and storages that live at the same time do not
+ * overlap. */
 static void check_places(const fov_plan *plan)
 {
     for (size_t t = 0; t < plan->tensor_count; t++) {
@@ -467,7 +468,7 @@ static void check_places(const fov_plan *plan)
         }
 }
 
-/* Runs the network once; the caller frees the result. */
+/* Runs the network once; the caller frees the result. steps: receives the operations of the steps that run; or NULL. */
 static float *run_once(struct opened *n, const fov_plan_options *options, size_t *count, char *steps, size_t room)
 {
     fov_plan *plan = fov_plan_create(n->graph, &n->y, 1, options);
@@ -554,7 +555,8 @@ static void passes_change_steps_and_not_numbers(void **state)
                 check(&networks[i], cpu_level_name((enum cpu_level)level));
 }
 
-/* What was folded into packed weights, or computed once, is made anew when a parameter changes. */
+/* Packed weights with a folded normalisation, and results of run-once steps, are recomputed when a parameter changes.
+ * */
 static void check_followed(network *build)
 {
     struct expected test = {"", FOV_SHAPE(2, 5, 9, 7), build, "", false};
@@ -591,7 +593,7 @@ static void changed_parameters_are_followed(void **state)
     check_followed(dense_block);
 }
 
-/* The graph keeps its parameters: what is saved or trained further is what was read. */
+/* Folding changes the plan's copy only: the graph keeps its parameters, for saving and further training. */
 static void folding_leaves_the_graph_alone(void **state)
 {
     struct expected test = {"", FOV_SHAPE(2, 5, 9, 7), conv_norm_relu, "", false};
@@ -635,7 +637,7 @@ static void the_residual_is_written_over(void **state)
     assert_true(in_place);
 }
 
-/* The gradients of sum y^2 of all parameters that learn, one after the other; the caller frees them. */
+/* The gradients of sum y^2 by all parameters that are not frozen, one after the other; the caller frees them. */
 static float *gradients_of(network *build, bool fused, int threads, size_t *total)
 {
     struct expected test = {"", FOV_SHAPE(3, 18, 6, 7), build, "", true};
@@ -672,7 +674,7 @@ static float *gradients_of(network *build, bool fused, int threads, size_t *tota
     return all;
 }
 
-/* In training too: the same gradients as without passes, and the same bits for any number of threads. */
+/* In training, too: the same gradients as without fusion, and the same bits for any number of threads. */
 static void gradients_stay(void **state)
 {
     network *const builders[] = {residual_block,   dense_block,    join_of_joins,
@@ -702,7 +704,7 @@ static void gradients_stay(void **state)
     }
 }
 
-/* Whichever allocation fails while such a plan is made, it is said so and nothing is left behind. */
+/* Whichever allocation fails while such a plan is made, the error says so and no memory is left behind. */
 static void every_failed_allocation_is_survived(void **state)
 {
     network *const builders[] = {residual_block, shuffle_unit, by_parts_hard_swish, parts_in_place};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What plans promise: the same numbers as the definitions, with and without fusion; no two living tensors at one
- * address; no allocation while running; the same bits for any number of threads; updates that are seen at once and once
- * only. */
+/* What plans promise: the same numbers as the definitions, with and without fusion; no overlap of tensors that live at
+ * the same time; no allocation while running; the same bits for any number of threads; each update is applied once, and
+ * every plan's next run sees it. */
 #include "graph/copy.h"
 #include "graph/plan.h"
 #include <fovea/operators.h>
@@ -20,8 +20,8 @@ static fov_context *open_context(int threads)
     return fov_context_create(&(fov_context_options){.threads = threads, .seed = 3});
 }
 
-/* A small network that has everything the passes care about: convolutions with activations to fuse, a branch that
- * joins, a pooling, a view, a value that is read twice. */
+/* A small network with everything that the passes look for: convolutions with activations to fuse, a branch that is
+ * added, a pooling, a concatenation, a view, a value that is read twice. */
 static fov_value build_network(fov_graph *g, fov_value x)
 {
     fov_value a = fov_relu(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .name = "c1"));
@@ -284,7 +284,7 @@ static void threads_do_not_change_bits(void **state)
 
 /* ---- updates ----------------------------------------------------------------------------------------------------- */
 
-/* w' = w + 1: applied once per run, only by plans that update, seen by plans that have packed w before. */
+/* w' = w + 1: applied once per run, only by plans that update; a plan that has packed w before sees the new value. */
 static void updates_are_seen(void **state)
 {
     fov_context *context = open_context(1);
@@ -328,7 +328,7 @@ static void the_first_error_is_kept(void **state)
     fov_value    y       = fov_conv2d(g, x, .filters = 3, .kernel = 5, .name = "c3"); /* does not fit */
 
     (void)state;
-    y = fov_dense(g, fov_flatten(g, fov_relu(g, y)), .units = 3); /* does nothing */
+    y = fov_dense(g, fov_flatten(g, fov_relu(g, y)), .units = 3); /* has no effect */
     assert_int_equal(y.id, 0);
     assert_int_equal(fov_error_status(context), FOV_E_SHAPE);
     assert_non_null(strstr(fov_error(context), "\"c3\""));
@@ -338,7 +338,8 @@ static void the_first_error_is_kept(void **state)
     fov_context_free(context);
 }
 
-/* A network that is put into a graph depends on a second input: the graph has failed, and says so in every later call. */
+/* The inserted network depends on a second input: the insertion fails, and every later call on the graph reports that.
+ * */
 static void a_failed_insertion_is_kept(void **state)
 {
     fov_context *context = open_context(1);
@@ -361,7 +362,7 @@ static void a_failed_insertion_is_kept(void **state)
     fov_context_free(context);
 }
 
-/* d/dx (dy/dx)^2 for y = sum x^3 by hand: dy/dx = 3 x^2, sum of squares 9 x^4, its gradient 36 x^3. */
+/* d/dx (dy/dx)^2 for y = sum x^3, by hand: dy/dx = 3 x^2, the sum of its squares 9 x^4, the gradient of that 36 x^3. */
 static void gradients_can_be_differentiated(void **state)
 {
     fov_context             *context = open_context(1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions that a plan pools at once, in inference and in training: which steps are left, that numbers are those of
- * the plan without fusion, that small batches and other poolings are left alone, and the same bits for any number of
- * threads. And large windows, which inference pools along rows first: the bits of the windows tap by tap. */
+/* Convolutions that a plan fuses with the max pooling behind them, in inference and in training: which steps remain;
+ * the numbers of the plan without fusion; small batches and dilated convolutions are not fused; the same bits for any
+ * number of threads. And large windows, which inference pools along rows first: the same bits as windows tap by tap. */
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-/* The one leaves registers partly empty, the other fills them all: then what is pooled at once is stored images
- * last. */
+/* Batch sizes. UNEVEN leaves the last register partly empty; WHOLE fills all: then the fused results are stored with
+ * the batch innermost ("images-last"). */
 enum { UNEVEN = 37, WHOLE = 48 };
 
 /* relu on either side of the pooling, an odd size, a stride of two and a pad. */
@@ -25,7 +25,7 @@ static fov_value network(fov_graph *g, fov_value x)
     return fov_dense(g, fov_flatten(g, x), .units = 4);
 }
 
-/* Enough channels and filters for Winograd's way with 5 x 5 taps and with 3 x 3. */
+/* Enough channels and filters for Winograd's convolutions with 5 x 5 and 3 x 3 taps. */
 static fov_value wide_network(fov_graph *g, fov_value x)
 {
     x = fov_max_pool2d(g, fov_relu(g, fov_conv2d(g, x, .filters = 12, .kernel = 3, .pad = 4)), .kernel = 2);
@@ -34,8 +34,8 @@ static fov_value wide_network(fov_graph *g, fov_value x)
     return fov_dense(g, fov_flatten(g, x), .units = 4);
 }
 
-/* Where registers are full, only what goes in and out of the convolutions changes its order: x, what is flattened and
- * its gradient. Between them, all is images last. */
+/* With full registers, only tensors that enter or leave the chain of convolutions are reordered: x, the flattened
+ * result and its gradient. Between them, all tensors have the batch innermost. */
 static void count_moves(const fov_plan *plan, int64_t batch, bool images_last)
 {
     int to = 0, from = 0;
@@ -54,7 +54,8 @@ static void count_moves(const fov_plan *plan, int64_t batch, bool images_last)
     }
 }
 
-/* Runs forward or a gradient of everything; returns all results one after the other. */
+/* Runs inference, or in training the gradients of all parameters, too; returns all results one after the other.
+ * *joined: steps in which a convolution and its pooling are fused. */
 static float *run(const char *isa, int threads, int64_t batch, bool training, bool fused, bool wide, size_t *count,
                   int *joined)
 {
@@ -125,8 +126,8 @@ static void check(const char *isa, int64_t images, bool training, bool wide, int
     free(plain);
 }
 
-/* relu on either side of a pooling makes no difference: both convolutions pool at once, both weight gradients and the
- * input gradient of the second (the first one's is not wanted) read what is pooled. */
+/* Whether relu is before or behind the pooling makes no difference: both convolutions are fused with their poolings,
+ * and so are both weight gradients and the input gradient of the second (the first one's is not asked for). */
 static void pooled_at_once(void **state)
 {
     (void)state;
@@ -151,7 +152,7 @@ static void few_images_are_left_alone(void **state)
     assert_int_equal(joined, 0);
 }
 
-/* The form that pools at once has no dilation: taken all the same, such a convolution would run as its definition. */
+/* The fused form has no dilation: if it were fused, a dilated convolution would run by its slow definition. */
 static void dilated_convolutions_are_left_alone(void **state)
 {
     enum { BATCH = 16 };
@@ -183,7 +184,7 @@ struct large {
     int channels, height, width, kernel[2], pad[2];
 };
 
-/* Few values, so that most windows have several of the greatest; zeros of both signs, and no numbers. */
+/* Few distinct values, so that the maximum occurs several times in most windows; zeros of both signs, and NaN. */
 static float few_values(size_t i)
 {
     static const float values[] = {-0.0F, 0.0F, -1, -0.0F, -2, 0.0F, -1, -3};
@@ -192,7 +193,7 @@ static float few_values(size_t i)
 
 enum { LARGE_MOST = 64 * 20 * 20, LARGE_ROWS = 16 };
 
-/* A picture [H, W, C] tap by tap: each line of the result by the kernel that sees all rows of its windows. */
+/* Pools a picture [H, W, C] tap by tap: the kernel computes each line of the result from all rows of its windows. */
 static void pool_by_taps(const fov_context *context, const struct large *form, const float *picture, float *result)
 {
     const struct kernel_window window = {.channels = (size_t)form->channels,
@@ -217,7 +218,7 @@ static void pool_by_taps(const fov_context *context, const struct large *form, c
     }
 }
 
-/* Two pictures, channels last, by a plan. */
+/* Pools two pictures, channels last, by a plan that takes rows first, then columns. */
 static void pool_by_axes(fov_context *context, const struct large *form, const float *pictures, float *result)
 {
     fov_graph *g = fov_graph_create(context);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recomputation by budget: under every limit that can be kept, a training step takes no more than it, and gives the
- * same bits as without one: losses, weights, the optimizer's state, running statistics. */
+/* Recomputation under a memory limit: a training step keeps every limit that can be kept, and gives the same bits as
+ * without a limit: losses, weights, the optimizer's state, running statistics. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -71,7 +71,7 @@ static void add_updates(struct network *n)
     assert_true(n->count < MOST);
     for (int i = 0; i < n->count; i++) {
         n->parameters[i] = fov_parameter_at(n->graph, i);
-        assert_non_null(graph_data(n->graph, n->parameters[i].id)); /* not the plan's need */
+        assert_non_null(graph_data(n->graph, n->parameters[i].id)); /* not to be counted as the plan's */
     }
 }
 

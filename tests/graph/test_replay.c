@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a number that is not finite began: the step, parameter or input that a replay of the run names, fused or not. */
+/* Where a number that is not finite came from: a replay of the run names the step, parameter or input, fused or not. */
 #include "graph/plan.h"
 
 #include <fovea/fovea.h>
@@ -13,7 +13,7 @@
 
 enum { COUNT = 2 * 3 * 8 * 8 };
 
-/* A convolution, a batch norm, exp, a global pooling and a dense layer, with a number of somebody's choice. */
+/* A convolution, a batch norm, exp, a global pooling and a dense layer. */
 struct net {
     fov_context *context;
     fov_graph   *graph;
@@ -54,7 +54,7 @@ static void set(struct net *net, const char *name, float value)
     free(data);
 }
 
-/* The sentence that a run with this pixel in the input ends with. */
+/* The sentence that a replay reports after a run whose input has this pixel. */
 static void sentence(struct net *net, float pixel, bool no_fusion, char out[FINDING_TEXT_SIZE])
 {
     fov_plan *plan = fov_plan_create(net->graph, &net->y, 1, &(fov_plan_options){.no_fusion = no_fusion});
@@ -103,7 +103,8 @@ static void names_what_was_first(void **state)
     }
 }
 
-/* A training step has renewed its running statistics with numbers that are not finite: they are a consequence. */
+/* A training step has updated its running statistics with numbers that are not finite: that is a consequence, so the
+ * replay does not name them. */
 static void running_statistics_are_not_the_cause(void **state)
 {
     struct plan_finding      finding;
@@ -134,8 +135,8 @@ static void running_statistics_are_not_the_cause(void **state)
     drop(&net);
 }
 
-/* In memory that other plans use, too, a run begins by computing constant results anew, also where the first step is a
- * view, so that there is nothing to run. */
+/* In a workspace that other plans share, a run first recomputes the results of run-once steps; also where the plan's
+ * first step is a view, which is skipped. */
 static void a_replay_begins_like_a_run(void **state)
 {
     enum { NUMBERS = 64 };

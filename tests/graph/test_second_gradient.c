@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Gradients of gradients: the penalty of WGAN-GP (Gulrajani et al. 2017, equation 3) on a small convolutional critic,
- * mean over samples of (|d critic / d x| - 1)^2, differentiated by every parameter and held against central differences
- * in double and against the plan. */
+ * here the sum over samples of (|d critic / d x| - 1)^2, differentiated by every parameter. By definition it equals
+ * central differences in double; the plan equals the definition. */
 #include "graph/graph.h"
 #include <fovea/operators.h>
 #include <fovea/plan.h>
@@ -16,7 +16,7 @@
 
 enum { SAMPLES = 3, PIXELS = 2 * 6 * 6 };
 
-/* Smooth everywhere, so that differences mean something: tanh and softplus rather than relu. */
+/* Smooth everywhere, so that central differences are accurate: tanh and softplus rather than relu. */
 static fov_value build_critic(fov_graph *g, fov_value x)
 {
     x = fov_tanh(g, fov_conv2d(g, x, .filters = 3, .kernel = 3, .pad = 1, .stride = 2, .name = "c1"));
@@ -24,7 +24,7 @@ static fov_value build_critic(fov_graph *g, fov_value x)
     return fov_dense(g, fov_flatten(g, x), .units = 1, .name = "score");
 }
 
-/* (|g_n| - 1)^2 averaged over the samples n, where g_n is the gradient of the scores by sample n. */
+/* (|g_n| - 1)^2 summed over the samples n, where g_n is the gradient of the scores by sample n. */
 static fov_value build_penalty(fov_graph *g, fov_value x)
 {
     const struct op_emitter *e    = fov_graph_emitter(g);
@@ -108,7 +108,7 @@ static void gradient_penalty(void **state)
         parameters[i] = fov_parameter_at(g, i);
     if (fov_gradient(g, penalty, parameters, count, gradients))
         fail_msg("%s", fov_error(context));
-    for (int i = 0; i < count; i++) /* the score's bias has no say in the slope */
+    for (int i = 0; i < count; i++) /* the slope does not depend on the score's bias, which has no gradient */
         if (gradients[i].id) {
             parameters[found] = parameters[i];
             known[found++]    = gradients[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole training step of a network with every kind of layer that has a training form of its own: the same bits for
- * any number of threads on every instruction set, gradients as without fusion, and what the plan took together. */
+ * any number of threads on every instruction set, the same gradients as without fusion, and which steps were fused. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 
@@ -22,8 +22,8 @@ struct network {
     int          count;
 };
 
-/* Convolutions large enough for each form of the weight gradient, strided, depthwise, pointwise and with few channels;
- * a branch that joins; pooling; dense layers. */
+/* Convolutions large enough for each form of the weight gradient: strided, depthwise, pointwise and with few channels;
+ * a branch that is added; pooling; dense layers. */
 static fov_value build(fov_graph *g, fov_value x)
 {
     fov_value a =
@@ -35,7 +35,7 @@ static fov_value build(fov_graph *g, fov_value x)
     c = fov_relu(g, fov_add(g, c, a));
     c = fov_max_pool2d(g, c, .kernel = 3, .stride = 2, .pad = 1);
     c = fov_leaky_relu(g, fov_batch_norm(g, fov_conv2d(g, c, .filters = 200, .kernel = 1)), 0.1F);
-    c = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, c, .filters = 130, .kernel = 1))); /* large enough for tiles */
+    c = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, c, .filters = 130, .kernel = 1))); /* large enough for AMX tiles */
     c = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, c, .filters = 24, .kernel = 3, .stride = 2, .pad = 1)));
     c = fov_relu(g, fov_dense(g, fov_flatten(g, c), .units = 50));
     return fov_dense(g, c, .units = 7);
@@ -177,7 +177,7 @@ static void threads_do_not_change_bits(void **state)
     }
 }
 
-/* Gradients of the plan with everything taken together, against those of every node by itself. */
+/* Gradients of the plan with fusion against those of the plan in which every node is a step of its own. */
 static void fusion_keeps_gradients(void **state)
 {
     struct network n;
@@ -187,8 +187,8 @@ static void fusion_keeps_gradients(void **state)
     network_open(&n, NULL, 2);
     fused = open_plan(&n, n.gradients, n.count, (fov_plan_options){0});
     plain = open_plan(&n, n.gradients, n.count, (fov_plan_options){.no_fusion = true});
-    /* What follows a normalisation at once goes with it, what a convolution's gradient reaches goes with that; behind
-     * the sum of a branch and a dense layer it stays. */
+    /* An activation's gradient is fused into that of the normalisation directly before it, or into a convolution's
+     * input gradient; one, behind the first dense layer, remains a step of its own. */
     assert_int_equal(steps_of(fused, "activation_gradient"), 1);
     assert_int_equal(steps_of(plain, "activation_gradient"), 7);
     assert_int_equal(steps_with(fused, "batch_norm_gradient", "behind relu"), 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier of plans (graph/verify.c): it accepts the plans of every network of the zoo, and finds each way in which
- * a finished one is broken here on purpose. */
+/* The verifier of plans (graph/verify.c): it accepts the plans of the zoo's networks, all but the longest, and detects
+ * each way in which this test breaks a finished plan on purpose. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -134,7 +134,7 @@ static int moved(int step, int from, int to)
     return step >= to && step < from ? step + 1 : step;
 }
 
-/* Puts a step somewhere else in the order; what refers to steps still means the same ones. */
+/* Moves a step to another place in the order, and renumbers all references to steps. */
 static void move_step(fov_plan *plan, int from, int to)
 {
     struct plan_step step = plan->steps[from];
@@ -158,7 +158,7 @@ static void move_step(fov_plan *plan, int from, int to)
 
 /* ---- ways to break a plan ---------------------------------------------------------------------------------------- */
 
-/* What is kept for the backward pass lies where something in between is written. */
+/* A step between the forward and the backward pass writes over a result that is kept for the backward pass. */
 static void lay_over_what_is_kept(fov_plan *plan)
 {
     int kept = plan->steps[find_step(plan, "conv", "product")].out[0];
@@ -174,7 +174,7 @@ static void read_before_written(fov_plan *plan)
     move_step(plan, step, step - 1);
 }
 
-/* The normalisation's bias is renewed when its gradient is there, and rows are still to be made with it. */
+/* The normalisation's bias is updated as soon as its gradient is computed, although deferred rows still need it. */
 static void renew_before_deferred_readers(fov_plan *plan)
 {
     int gradient = find_step(plan, "batch_norm_gradient", "behind clip"), step;
@@ -187,7 +187,7 @@ static void renew_before_deferred_readers(fov_plan *plan)
     move_step(plan, step, gradient + 1);
 }
 
-/* Depthwise sums are written before the residual is read. */
+/* The depthwise step writes its sums before it reads the residual, so it must not overwrite it. */
 static void lay_over_residual(fov_plan *plan)
 {
     struct plan_step *step = &plan->steps[find_step(plan, "conv + add", "depthwise")];
@@ -206,7 +206,7 @@ static void pack_once(fov_plan *plan)
 
     step->packed[1]   = -1;
     step->constant[1] = true;
-    for (size_t s = 0; s < plan->step_count; s++) /* room for it */
+    for (size_t s = 0; s < plan->step_count; s++) /* space for the packed form */
         plan->steps[s].state_offset = plan->steps[s].fold_offset = plan->steps[s].packed_offset = s << 24;
     for (size_t s = 0; s < plan->step_count; s++) {
         plan->steps[s].fold_offset += plan->steps[s].compile.state;
@@ -215,13 +215,13 @@ static void pack_once(fov_plan *plan)
     plan->kept_bytes = plan->step_count << 24;
 }
 
-/* The packed form lies where the workspace of another step within its life is. */
+/* The packed form gets the storage of another step's workspace, which is written while the form is needed. */
 static void lay_over_packed(fov_plan *plan)
 {
     int               producer = find_step(plan, "conv", "within the step that reads it");
     struct plan_step *step = &plan->steps[producer];
 
-    step->packed[1] = plan->steps[step->taker].scratch.workers; /* of a training plan it would be such a storage */
+    step->packed[1] = plan->steps[step->taker].scratch.workers; /* as in a training plan: a storage */
     step->constant[1] = false;
 }
 
@@ -237,11 +237,11 @@ static void shift_a_part(fov_plan *plan)
     struct plan_step *step = &plan->steps[find_step(plan, "concat", "")];
 
     assert_true(step->skip);
-    plan->tensors[step->in[0]].begin = plan->tensors[step->in[1]].begin; /* of as many channels: they change places */
+    plan->tensors[step->in[0]].begin = plan->tensors[step->in[1]].begin; /* of equal size: they swap places */
     plan->tensors[step->in[1]].begin = 0;
 }
 
-/* What a step that runs within another reads, under what that one writes. */
+/* A step that runs within another reads an input that the other one's result overwrites. */
 static void free_early_what_a_producer_reads(fov_plan *plan)
 {
     int producer = find_step(plan, "conv", "within the step that reads it");
@@ -283,7 +283,7 @@ static void lay_over_sums(fov_plan *plan)
                 between++;
             if (between >= (int)s)
                 continue;
-            /* both where nothing else is */
+            /* both at the same address, where nothing else lies */
             plan->storages[plan->steps[s].scratch.shared].offset = plan->arena_bytes;
             storage_of(plan, plan->steps[between].out[0])->offset = plan->arena_bytes;
             plan->arena_bytes *= 2;
@@ -357,7 +357,7 @@ static void each_way_to_break_a_plan_is_found(void **state)
     }
 }
 
-/* Of a value made twice to save memory, the first copy is read by who should read the second one. */
+/* A value is computed twice to save memory, and a reader of the second copy reads the first one. */
 static void the_first_of_two_copies_is_not_there(void **state)
 {
     struct network n;
@@ -402,8 +402,8 @@ static void the_first_of_two_copies_is_not_there(void **state)
     network_close(&n);
 }
 
-/* Every network of the zoo that is not long, predicting, and training where that does not take hundreds of megabytes. A
- * draft takes no memory for weights. */
+/* Every network of the zoo of up to LONG nodes, in inference; in training, too, if it is short and does not need
+ * hundreds of megabytes. Drafts of plans, which take no memory for weights. */
 static void honest_plans_are_accepted(void **state)
 {
     enum { LARGE = 30000000 /* parameters */, LONG = 250, LONG_TO_TRAIN = 150 /* nodes */ };
@@ -436,7 +436,7 @@ static void honest_plans_are_accepted(void **state)
                             .batch = batch, .training = trains, .updates = trains, .no_fusion = !fused},
                         NULL, true);
 
-                    if (batch == 1 && !plan && trains) { /* statistics of a single pixel */
+                    if (batch == 1 && !plan && trains) { /* one value per channel has no variance */
                         fov_error_clear(context);
                         continue;
                     }

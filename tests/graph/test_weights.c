@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that stay in their file: in memory once, the same bits as from memory, whatever is asked of them later; a
- * file that changes meanwhile, and allocations that fail, are reported and harm nothing. */
+/* Weights that stay in their file until a plan packs them: they are in memory once, give the same bits as weights in
+ * memory, and can still be read and set later; a file that changes meanwhile and allocations that fail are reported and
+ * do no harm. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -64,7 +65,7 @@ static int set_up(void **state)
     y     = fov_relu(g, fov_dense(g, x, .units = UNITS, .name = "wide"));
     y     = fov_dense(g, y, .units = CLASSES, .name = "head");
     check(fixture, !fov_model_set_input_output(model, x, y) && !fov_model_save(model, fixture->path));
-    assert_non_null(graph_value(g, fov_find(g, "wide.weight").id)->data); /* saving wanted it in memory */
+    assert_non_null(graph_value(g, fov_find(g, "wide.weight").id)->data); /* saving has brought it into memory */
     plan = plan_for(fixture, model, 3);
     check(fixture, plan != NULL);
     fov_plan_run(plan, 0);
@@ -100,7 +101,7 @@ static struct value *weight_of(fov_model *model)
     return graph_value(graph, fov_find(graph, "wide.weight").id);
 }
 
-/* ---- once -------------------------------------------------------------------------------------------------------- */
+/* ---- in memory once ---------------------------------------------------------------------------------------------- */
 
 static void weights_are_in_memory_once(void **state)
 {
@@ -131,7 +132,7 @@ static void another_plan_finds_them_again(void **state)
     fov_model_free(model);
 }
 
-/* A network that was built here and is only run: what is drawn goes straight into the plan, too. */
+/* A new network that is only run: its random weights are drawn straight into the plan's packed form, too. */
 static void drawn_weights_need_not_be_kept(void **state)
 {
     const struct fixture *fixture = *state;
@@ -158,7 +159,8 @@ static void drawn_weights_need_not_be_kept(void **state)
     free(kept);
 }
 
-/* The bits of one convolution, whose weight comes in parts first and is at hand later. */
+/* One convolution gives the same bits when its weight is drawn and packed in parts as when it is in memory as a whole.
+ * */
 static void convolve_twice(const struct fixture *fixture, int channels, int filters, int kernel)
 {
     fov_graph *g = fov_graph_create(fixture->context);
@@ -190,7 +192,7 @@ static void convolutions_are_packed_in_parts(void **state)
 
 /* ---- change ------------------------------------------------------------------------------------------------------ */
 
-/* Both plans have packed the weight from the file; both see its new values. */
+/* Both plans have packed the weight from its file; both use its new values after it is set. */
 static void plans_see_new_values(void **state)
 {
     const struct fixture *fixture = *state;
@@ -206,7 +208,7 @@ static void plans_see_new_values(void **state)
     other[0] += 1.0F;
     check(fixture, !fov_parameter_set(g, bias, other, sizeof other));
     requests = fov_context_memory(fixture->context).requests;
-    fov_plan_run(one, 0); /* packs everything again, out of memory: nothing is allocated */
+    fov_plan_run(one, 0); /* packs all weights again, from memory: allocates nothing */
     assert_int_equal(fov_context_memory(fixture->context).requests, requests);
     here = *(float *)fov_plan_data(one, fov_model_output(model));
     assert_float_equal(here, before + 1.0F, 1e-4F);
@@ -231,7 +233,7 @@ static void plans_see_new_values(void **state)
     free(weight);
 }
 
-/* Somebody writes into the file: plans that are there go on, new ones are refused with a sentence. */
+/* The file changes: existing plans still run, new ones are refused with a sentence. */
 static void a_changed_file_is_noticed(void **state)
 {
     const struct fixture *fixture = *state;
@@ -246,14 +248,14 @@ static void a_changed_file_is_noticed(void **state)
     assert_int_equal(fov_error_status(fixture->context), FOV_E_IO);
     assert_non_null(strstr(fov_error(fixture->context), "has changed since it was loaded"));
     fov_error_clear(fixture->context);
-    assert_int_equal(truncate(fixture->path, 1000), 0); /* no signal, either */
+    assert_int_equal(truncate(fixture->path, 1000), 0); /* reading beyond the end must not raise SIGBUS */
     assert_null(plan_for(fixture, model, 2));
     assert_int_equal(fov_error_status(fixture->context), FOV_E_IO);
     fov_error_clear(fixture->context);
     assert_int_not_equal(fov_parameter_set(fov_model_graph(model), fov_find(fov_model_graph(model), "head.bias"),
                                            fixture->expected, CLASSES * sizeof(float)), FOV_OK);
     fov_error_clear(fixture->context);
-    expect_result(fixture, plan, model, 1); /* the refused value changed nothing */
+    expect_result(fixture, plan, model, 1); /* the refused value has changed nothing */
     int refused = 0;
     for (int i = 0; i < fov_parameter_count(fov_model_graph(model)); i++) { /* by definition, too */
         struct evaluation result;
@@ -272,7 +274,7 @@ static void a_changed_file_is_noticed(void **state)
     fov_model_free(model);
 }
 
-/* A file that is gone by name is still open. */
+/* A file whose name has been removed is still open, and can be read. */
 static void a_removed_file_is_still_there(void **state)
 {
     const struct fixture *fixture = *state;
@@ -316,7 +318,8 @@ static void every_failed_allocation_is_survived(void **state)
     }
 }
 
-/* How a plan keeps 512 -> 1024 filters of 3x3 for a picture of that side, on AVX2 as a usual machine does. */
+/* The memory of a plan for 512 -> 1024 filters of 3x3 on a picture of that side, on AVX2; *small: it uses Winograd's
+ * F(2x2, 3x3). */
 static fov_plan_memory filters_kept(int side, bool *small)
 {
     fov_context    *context = fov_context_create(&(fov_context_options){.threads = 1, .isa = "avx2"});
@@ -337,8 +340,8 @@ static fov_plan_memory filters_kept(int side, bool *small)
     return use;
 }
 
-/* Winograd's larger form keeps four times the weights: where those are large and the smaller form is nearly as fast,
- * the smaller one is taken; where there is much to compute, it is not. */
+/* Winograd's larger form, F(4x4, 3x3), takes four times the memory of the weights. The plan uses the smaller form where
+ * the weights are large and it is nearly as fast; not where there is much to compute. */
 static void large_filters_are_kept_small(void **state)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .isa = "avx2"});
