@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A protobuf writer of a dozen lines, apart from the library's own, so that the two can disagree. */
+/* A small protobuf writer, independent of the library's own, so that an error in that one shows. */
 #include "io/onnx_file.h"
 #include <string.h>
 

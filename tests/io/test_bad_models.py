@@ -50,7 +50,7 @@ def constants(kind, *values, **attributes):
 
 
 # ---- the rows ------------------------------------------------------------------------------------------------------------------
-# Name, file, what the sentence must hold, and the exit code where it is not that of a bad input.
+# Name, file, a part of the expected sentence ("": any), and the exit code unless it is INPUT.
 
 GOOD = model([node("Relu", ["x"], ["y"])])
 
@@ -262,7 +262,7 @@ ROWS = [
     ("bomb: conv pads", conv(pads=[10**4, 10**4, 10**4, 10**4]), "limit", MEMORY),
 ]
 
-# External data: location, offset and length as texts, and what the sentence must hold.
+# External data: name, the entries of external_data, and a part of the expected sentence.
 EXTERNAL = [
     ("absolute", {"location": "/etc/passwd"}, "escapes"),
     ("..", {"location": "../w.bin"}, "escapes"),
@@ -390,7 +390,7 @@ def check_odd_weights(folder):
     return None if result == 0 and b"[N, 4, 5, 7]" in out else "--size was not written: %r" % out[:200]
 
 
-# Inputs and outputs that are no pictures and scores: nothing may be copied there.
+# Models whose inputs are no pictures or whose outputs are no scores: predict must refuse them.
 PREDICT = [
     ("an input of bytes", model([node("Flatten", ["x"], ["y"])], inputs=[port("x", ["N", 1, 8, 8], U8)]), "input is u8"),
     ("an input of bytes, scores of floats", model([node("Cast", ["x"], ["f"], to=F32), node("Flatten", ["f"], ["y"])],
@@ -431,7 +431,7 @@ def main():
         for name, path, wanted, code in cases(folder):
             if len(sys.argv) > 1 and sys.argv[1] not in name:
                 continue
-            if code is None:  # the system may be the one that refuses
+            if code is None:  # INPUT, or IO if the system refuses to open the file
                 problem = judge(path, wanted, INPUT)
                 problem = judge(path, wanted, IO) if problem and problem.startswith("exit code %d" % IO) else problem
             else:

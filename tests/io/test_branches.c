@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Graphs inside nodes: both branches of an If among the other nodes, one of them left out where the condition follows
- * from constants or shapes; names that several graphs have; what is refused, and why. And files whose floats have 16
- * bits: float32 once they are read. */
+/* Graphs inside nodes: an If becomes the nodes of both branches, or of one branch if its condition follows from
+ * constants or shapes; names used in several graphs; refused files, and the reasons. Also versions of domains, and
+ * files with 16-bit floats, which are converted to float32 when they are read. */
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/onnx_file.h"
@@ -154,7 +154,7 @@ static void close_graph(fov_graph *graph, struct onnx_imported *imported)
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */
 
-/* Both branches call what they make "r"; the second one reads a value of the graph around it. */
+/* Both branches name their result "r"; the second one reads a value of the enclosing graph. */
 static void test_data_decides(void **state)
 {
     struct fixture      *fixture = *state;
@@ -176,7 +176,7 @@ static void test_data_decides(void **state)
     close_graph(graph, &imported);
 }
 
-/* Not a number in the branch that is not taken stays there. */
+/* A NaN computed in the branch that is not taken does not reach the output. */
 static void test_untaken_nan(void **state)
 {
     struct fixture      *fixture = *state;
@@ -194,7 +194,7 @@ static void test_untaken_nan(void **state)
     close_graph(graph, &imported);
 }
 
-/* The size of x decides: the other branch is not even looked at. */
+/* The shape of x decides the condition: the other branch, with an unknown operator, is not read. */
 static void test_shape_decides(void **state)
 {
     struct fixture      *fixture = *state;
@@ -219,7 +219,7 @@ static void test_shape_decides(void **state)
     close_graph(graph, &imported);
 }
 
-/* The number of samples is open while a file is read: a question about it is answered by a run, not by a guess. */
+/* The batch size is unknown while a file is read: a condition on it is computed at each run, not decided at reading. */
 static void test_batch_decides(void **state)
 {
     struct fixture      *fixture = *state;
@@ -241,7 +241,7 @@ static void test_batch_decides(void **state)
     close_graph(graph, &imported);
 }
 
-/* The same for what was computed from the number of samples and no longer looks like it: a remainder, a minimum. */
+/* The same for conditions that depend on the batch size through a remainder or a minimum. */
 static void test_remainder_of_batch_decides(void **state)
 {
     static const struct {
@@ -274,7 +274,7 @@ static void test_remainder_of_batch_decides(void **state)
     fixture->graph = (struct text){.memory = fixture->context->memory};
 }
 
-/* An If in a branch; the inner branches hide the outer one's name. */
+/* An If in a branch: names of the inner branches hide those of the outer one. */
 static void test_nested(void **state)
 {
     struct fixture      *fixture = *state;
@@ -358,7 +358,8 @@ static void test_depth_is_limited(void **state)
 
 /* ---- versions and types ------------------------------------------------------------------------------------------ */
 
-/* As in ONNX Runtime: of several versions of one domain, under either of its names, the last counts. */
+/* If a file states several versions of the default domain (named "" or "ai.onnx"), the last one counts, as in ONNX
+ * Runtime. */
 static void test_domain_twice(void **state)
 {
     struct fixture *fixture = *state;
@@ -421,7 +422,7 @@ static void test_halves(void **state)
         put_ends(fixture);
         accept(fixture, &graph, &imported);
         assert_int_equal(imported.halves, 2);
-        assert_int_equal(graph->node_count, 3); /* the product, the sum, and the output's name */
+        assert_int_equal(graph->node_count, 3); /* the product, the sum, and a node that gives the output its name */
         double third = 3 * 0x1p-24 + 0x1p127;
         expect(fixture, graph, &imported, (double[]){4, 5, 3}, (double[]){5, -13, third});
         for (size_t id = 1; id < graph->value_count; id++) {

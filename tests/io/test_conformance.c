@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The ONNX project's own cases, where they lie beside the checkout: every one passes, or is skipped for a reason that
- * cannot be helped, or stands in the list below. And small cases written here, good and bad, that say what the runner
- * itself does: what it takes for equal, what it makes constant, how it tells a failure. */
+/* The ONNX project's own test cases, if they lie beside the checkout: each passes, or is skipped with a reason. And
+ * small cases written here, good and bad, that test the runner itself: which outputs count as equal, which inputs
+ * become constants, how failures are reported. */
 #include "base/file.h"
 #include "device/context.h"
 #include "io/onnx_file.h"
@@ -59,7 +59,7 @@ static void test_published_cases(void **state)
     fov_context_free(context);
 }
 
-/** The same models as fovea writes them: what is read back gives the same outputs. */
+/** The same models, saved by fovea and read back before they run: they must give the same outputs. */
 static void test_published_cases_rewritten(void **state)
 {
     const char     *shared = getenv("FOVEA_SHARED");
@@ -85,9 +85,9 @@ static void test_published_cases_rewritten(void **state)
     fov_context_free(context);
 }
 
-/* ---- cases that were wrong once ---------------------------------------------------------------------------------- */
+/* ---- cases that failed once -------------------------------------------------------------------------------------- */
 
-/** What is right and where: docs/numerics.md for sizes and coordinates, the standard's text for the rest. */
+/** Their right values: docs/numerics.md for sizes and coordinates, the standard's text for the rest. */
 static const char *const mended[] = {
     "07-resize-scales-floor",
     "08-resize-align-corners-scales/nearest-7-to-16",
@@ -105,7 +105,7 @@ static void keep_reason(void *user, const fov_case *result)
     snprintf(user, 1200, "%s", result->reason);
 }
 
-/** As they are, and as fovea writes them. */
+/** Each case as it is, and with its model saved by fovea. */
 static void test_mended_cases(void **state)
 {
     const char     *shared = getenv("FOVEA_SHARED");
@@ -129,7 +129,8 @@ static void test_mended_cases(void **state)
             fail_msg("%s%s: %s", mended[i / 2], i % 2 ? ", rewritten" : "", reason);
         }
     }
-    /* Corners aligned where an axis shrinks by a scale: the value that ONNX publishes, not the one in the folder. */
+    /* align_corners with an axis that a scale shrinks: fovea gives ONNX's published value, which differs from the
+     * folder's. */
     snprintf(path, sizeof path, "%s/faults/08-resize-align-corners-scales/linear-0.6",
              shared != NULL ? shared : "../shared");
     assert_int_equal(fov_conformance_run(context, path,
@@ -146,7 +147,7 @@ static void test_mended_cases(void **state)
 struct fixture {
     fov_context *context;
     char         folder[64];
-    fov_case     last; /* its texts are copied below */
+    fov_case     last; /* the last result; its texts are copied into the next two members */
     char         reason[1200], operators[200];
 };
 
@@ -228,7 +229,7 @@ static fov_case_outcome run_case(struct fixture *fixture)
     size_t                  before = fov_context_memory(fixture->context).bytes;
     assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, &options, &total), FOV_OK);
     assert_int_equal(total.passed + total.failed + total.skipped, 1);
-    assert_int_equal(fov_context_memory(fixture->context).bytes, before); /* nothing is left behind */
+    assert_int_equal(fov_context_memory(fixture->context).bytes, before); /* no memory is lost */
     assert_int_equal(fov_error_status(fixture->context), FOV_OK);
     return fixture->last.outcome;
 }
@@ -251,7 +252,7 @@ static void test_what_is_equal(void **state)
     assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
     assert_string_equal(fixture->operators, "Relu");
     assert_int_equal(fixture->last.constant_inputs, 0);
-    assert_true(fixture->last.steps > 0); /* it ran, it was not folded away */
+    assert_true(fixture->last.steps > 0); /* a step ran: the graph was not folded into a constant */
     /* within 1e-3 of the first, 1e-7 of the second */
     write_relu(fixture, (float[]){1, 1e-8f}, (float[]){1.0009f, 0}, 2);
     assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
@@ -278,7 +279,7 @@ static void test_shape_and_type_count(void **state)
     assert_non_null(strstr(fixture->reason, "is f32, expected f64"));
 }
 
-/** The shape of a Reshape is an input of the file: it becomes a constant, the data do not. */
+/** A Reshape's shape that is an input of the case becomes a constant; the data input does not. */
 static void test_deciding_inputs_are_constants(void **state)
 {
     struct fixture *fixture = *state;
@@ -309,10 +310,10 @@ static void test_failures_and_skips(void **state)
     put_typed(&graph, 12, "y", 1);
     write_model(fixture, &graph);
     write_tensor(fixture, "test_data_set_0/input_0.pb", 1, (float[]){1}, sizeof(float), 1);
-    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* there is no output to compare with */
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* the expected output is missing */
     assert_non_null(strstr(fixture->reason, "output_0.pb"));
     write_tensor(fixture, "test_data_set_0/output_0.pb", 1, (float[]){1}, sizeof(float), 1);
-    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* unsupported is no skip, and all of it is told */
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* unsupported is no skip; all operators are named */
     assert_non_null(strstr(fixture->reason, "Frobnicate (opset 17) at \"a\""));
     assert_non_null(strstr(fixture->reason, "Wobble (opset 17) at \"b\""));
     put_node(&graph, "Relu", "", "x", "y");
@@ -357,7 +358,7 @@ static void test_folders(void **state)
     assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, NULL, &total), FOV_E_INPUT); /* empty */
     fov_error_clear(fixture->context);
     write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
-    snprintf(path, sizeof path, "%s/inner", fixture->folder); /* a folder below that is a case, but has no data */
+    snprintf(path, sizeof path, "%s/inner", fixture->folder); /* a case in a subfolder, without test data */
     assert_int_equal(mkdir(path, 0777), 0);
     char command[256];
     snprintf(command, sizeof command, "cp '%s/model.onnx' '%s/inner/'", fixture->folder, fixture->folder);
@@ -367,8 +368,7 @@ static void test_folders(void **state)
     assert_int_equal(total.failed, 1);
 }
 
-/** Every allocation fails once: the case then fails with a sentence, or its folder cannot be read, and nothing is
- *  lost. */
+/** Every allocation fails once: the case then fails, or the run ends with FOV_E_MEMORY; no memory is lost. */
 static void test_every_allocation_fails(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Corners of the standard, one node each, with the values that its text gives: unusual constants, numbers that are not
- * finite, labels that do not count, the ends of integer types, reductions over nothing. Each case is written as a folder
- * of the published kind and run by the conformance runner. What is wrong once becomes a line here. */
+/* Corner cases of ONNX's standard, one node each, with the values that its text prescribes: unusual constants, numbers
+ * that are not finite, ignored labels, limits of integer types, reductions over empty axes. Each case is written as a
+ * folder in the format of ONNX's own cases and run by the conformance runner. A case that was once wrong becomes a line
+ * here. */
 #include "base/file.h"
 #include "device/context.h"
 #include "io/onnx_file.h"
@@ -22,13 +23,13 @@ enum { MOST = 16 };
 
 /** A tensor as a few numbers, which are stored as its type. */
 struct tensor {
-    int type, rank; /**< type 0: there is none */
+    int type, rank; /**< type 0: no tensor */
     int dim[4];
     double at[MOST];
 };
 
 struct attribute {
-    const char *name; /**< NULL: no more */
+    const char *name; /**< NULL ends the list */
     char kind;        /**< 'f' number, 'i' integer, 's' text, 'l' list of integers */
     double number;
     const char *text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Darknet's files: the published sizes of two detectors' weights, layers by hand, and what is refused. */
+/* Darknet's files: the published sizes of two detectors' weights, layers computed by hand, and refused files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +101,7 @@ static void weights_are_as_long_as_published(void **state)
 {
     static struct cfg cfg;
     static void (*const make[])(struct cfg *) = {yolov3_tiny, yolov4_tiny};
-    static const size_t bytes[] = {35434956, 24251276}; /* of yolov3-tiny.weights, yolov4-tiny.weights */
+    static const size_t bytes[] = {35434956, 24251276}; /* sizes of yolov3-tiny.weights and yolov4-tiny.weights */
     fov_context *context = *state;
     uint8_t *zeros = calloc(1, bytes[0] + 4);
     zeros[4] = 2; /* version 0.2 */
@@ -126,7 +126,7 @@ static void weights_are_as_long_as_published(void **state)
     free(zeros);
 }
 
-/* A file of weights: the header, then numbers. */
+/* Writes a file of weights, a header of 20 bytes and the numbers; returns its size in bytes. */
 static size_t put_weights(uint8_t *bytes, const float *numbers, size_t count)
 {
     memset(bytes, 0, 20);
@@ -213,7 +213,7 @@ static void what_is_refused(void **state)
     }
 }
 
-/* What Darknet does where an option is absent, and options that change nothing or matter in training only. */
+/* Darknet's defaults for absent options, and options that change nothing or matter in training only. */
 static void options_have_their_meaning(void **state)
 {
     static const struct {

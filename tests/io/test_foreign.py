@@ -14,7 +14,8 @@ from onnx_writer import F32, I8, I32, U8, field, model, node, port, tensor
 FOVEA = os.environ.get("FOVEA_BINARY", "build/release/fovea")
 MICROSOFT = "com.microsoft"
 
-# type, domain, opset, attributes, how many of the tensors are inputs; the tensors in order ("": left out); results.
+# Operator, domain, opset, attributes, number of inputs; the tensors in order, first the inputs, then initializers (a
+# tensor without a name is an omitted input); the expected outputs.
 CASES = [
     ("QLinearAdd", MICROSOFT, 13, {}, 1,
      [("a", U8, [2, 3], [99, 206, 239, 189, 230, 118]),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Walking through JSON (io/json_walk.h), against jansson: texts that were changed at random are JSON for both or for
- * neither, and both read the same from them. */
+/* The JSON reader io/json_walk.h against jansson: texts changed at random are valid JSON for both or for neither, and
+ * both read the same values from them. */
 #include "base/random.h"
 #include "io/json_walk.h"
 #include <jansson.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* Whether what the walk reads next is `json`. */
+/* Whether the next value of the walk equals `json`. */
 static bool same(struct json_walk *walk, const json_t *json)
 {
     enum walk_kind kind = walk_value(walk);
@@ -107,7 +107,7 @@ static void test_changed_at_random(void **state)
     memory_destroy(memory);
 }
 
-/* Deeper than anything in metadata: refused before the stack is. */
+/* 100,000 nested lists are refused before the stack overflows. */
 static void test_depth(void **state)
 {
     (void)state;

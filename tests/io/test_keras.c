@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Keras' files of weights, as tests/data/keras/make.py wrote them: every layout gives the same tensors, known networks
- * get our names, order and folded statistics to the last number, what leads out of a file or round in circles is
- * refused, no cut or changed file and no refused allocation does harm. */
+/* Keras' weight files, as tests/data/keras/make.py wrote them: every layout gives the same tensors; known networks get
+ * fovea's names, order of dimensions and folded statistics; links that leave the file or form a circle are refused; and
+ * cut or changed files and failing allocations do no harm. */
 #include "io/keras_file.h"
 #include "base/memory.h"
 #include <math.h>
@@ -44,7 +44,7 @@ static void end(struct opened *o)
     memory_destroy(o->memory);
 }
 
-/* Opens a file of the folder; `renamed`: with our names. */
+/* Opens a file of tests/data/keras; `renamed`: with fovea's names of tensors. Skips the test without libhdf5. */
 static int open_file(struct opened *o, const char *name, bool renamed)
 {
     read_bytes(o, name);
@@ -60,7 +60,7 @@ static void good(struct opened *o, const char *name, bool renamed)
     }
 }
 
-/* A tensor that is there with this shape (0: not that many dimensions); its numbers. */
+/* Asserts that a float32 tensor has this shape (0 ends it) and returns its numbers. */
 static const float *numbers(const struct opened *o, const char *name, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const struct safetensors_tensor *tensor = safetensors_find(&o->file, name);
@@ -95,7 +95,7 @@ static void test_names(void **state)
     numbers(&o, "third/bias", 3, 0, 0, 0);
     end(&o);
     good(&o, "small.weights.h5", false);
-    assert_int_equal(o.file.count, 8); /* neither the optimiser's number nor dropout's */
+    assert_int_equal(o.file.count, 8); /* the numbers of the optimiser and of dropout are left out */
     numbers(&o, "conv2d/kernel", 2, 2, 1, 2);
     numbers(&o, "batch_normalization/moving_mean", 2, 0, 0, 0);
     numbers(&o, "dense/kernel", 2, 3, 0, 0);
@@ -105,7 +105,7 @@ static void test_names(void **state)
     end(&o);
 }
 
-/* Each layout of the same weights; the numbers of make.py count through all tensors, in eighths. */
+/* All layouts of the same weights; make.py numbers the elements of all tensors consecutively, in eighths. */
 static void test_resnet(void **state)
 {
     static const char *const files[] = {"resnet.h5", "resnet_whole.h5", "resnet_keras1.h5", "resnet.weights.h5",
@@ -130,7 +130,7 @@ static void test_resnet(void **state)
         const float *variance = numbers(&o, "bn1.running_var", 3, 0, 0, 0);
         for (int i = 0; i < 3; i++) {
             assert_true(gamma[i] == (float)(15 + i) / 8 && beta[i] == (float)(18 + i) / 8);
-            assert_true(mean[i] == 9.0F / 8); /* less the convolution's bias */
+            assert_true(mean[i] == 9.0F / 8); /* the convolution's bias is subtracted */
             assert_true(variance[i] == (float)((24 + i) / 8.0 + (1.001e-5 - 1e-5)));
         }
         const float *shortcut = numbers(&o, "layer1.0.downsample.0.weight", 2, 3, 1, 1);
@@ -145,8 +145,8 @@ static void test_resnet(void **state)
     }
 }
 
-/* A tensor that is none of the network's and holds whole numbers (how many pictures a Normalization has seen) stays as it
- * is. */
+/* An integer tensor that is not part of the network (such as the count of samples that a Normalization layer has seen)
+ * stays as it is. */
 static void test_other_types(void **state)
 {
     struct opened o;
@@ -155,7 +155,7 @@ static void test_other_types(void **state)
     for (size_t i = 0; i < o.file.count; i++) {
         struct safetensors_tensor *tensor = &o.file.tensors[i];
         if (strcmp(tensor->name, "predictions/bias") == 0) {
-            tensor->name = "predictions/count"; /* in the same place of the order by name */
+            tensor->name = "predictions/count"; /* the order by name does not change */
             tensor->type = "I32";
             tensor->dtype = FOV_I32;
         }
@@ -172,7 +172,8 @@ static void test_other_types(void **state)
     end(&o);
 }
 
-/* The first dense layer reads a map: Keras flattens it with channels last. This file is packed, too. */
+/* The first dense layer reads a map, which Keras flattens channels-last: its columns are reordered. This file is also
+ * compressed. */
 static void test_vgg(void **state)
 {
     struct opened o;
@@ -229,7 +230,7 @@ static void test_cut(void **state)
         good(&o, files[f], false);
         safetensors_close(&o.file);
         for (size_t size = 8; size < o.size; size += 61) {
-            uint8_t *cut = malloc(size); /* of just this size, for tools that watch */
+            uint8_t *cut = malloc(size); /* exactly this size, so that ASan sees a read past the end */
             memcpy(cut, o.bytes, size);
             o.error = (struct error){.status = FOV_OK};
             bool begins = keras_begins(cut, size);
@@ -241,8 +242,8 @@ static void test_cut(void **state)
     }
 }
 
-/* Lengths in the heaps of texts that go beyond them, by which libhdf5 1.10.8 ends the process, or of 0, by which it never
- * ends: refused before it sees them, wherever in the heap they stand. */
+/* Lengths in HDF5's global heaps that reach beyond the heap, on which libhdf5 1.10.8 aborts, or that are 0, on which it
+ * loops forever: such files are refused before libhdf5 reads them, wherever in the heap the length stands. */
 static void test_texts_beyond_their_heap(void **state)
 {
     static const char *const names[] = {"resnet.weights.h5", "resnet_whole.h5", "small.weights.h5"};
@@ -269,7 +270,7 @@ static void test_texts_beyond_their_heap(void **state)
                                                         {0, 0x10, 0, 0, 0, 0, 0, 0},
                                                         {0}};
                     if (way == 3 && !is_room) {
-                        continue; /* a text of no bytes is one */
+                        continue; /* an object of 0 bytes is valid */
                     }
                     memcpy(length, wrong[way], sizeof kept);
                     int status = keras_parse(&o.file, "beyond", o.bytes, o.size, o.memory, &o.error);
@@ -288,8 +289,8 @@ static void test_texts_beyond_their_heap(void **state)
     assert_true(heaps >= 2);
 }
 
-/* Names that libhdf5 reads as paths: a link whose name has "/" is one object in its group and another by its path, so
- * that a dataset's size and its elements would come from two objects. */
+/* Link names that libhdf5 reads as paths: a link whose name holds "/" denotes one object in its group and another one
+ * as a path, so that a dataset's size and its elements would come from two objects. */
 static void test_names_that_are_paths(void **state)
 {
     static const char *const names[] = {"/x", "x/", ".", "..", ""};
@@ -313,8 +314,8 @@ static void test_names_that_are_paths(void **state)
     }
 }
 
-/* Heaps of texts within each other, behind the end of a file: to check all would take time that grows with the square of
- * their number. */
+/* Overlapping global heaps behind the end of a file are refused: checking each would take time quadratic in their
+ * number. */
 static void test_heaps_within_heaps(void **state)
 {
     enum { HEAPS = 200, EACH = 32 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Models through files: ours to ONNX and back gives the same weights to the bit, the same graph and the same file;
- * weights alone through safetensors; what stands beside the graph; and failing disks. */
+/* Models through files: a model saved as ONNX and loaded has the same weights to the bit, the same graph and, saved
+ * again, the same file; weights alone through safetensors; class names and preprocessing in the metadata; and failing
+ * disks. */
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/safetensors.h"
@@ -145,7 +146,7 @@ static void test_round_trip(void **state)
     }
     fov_preprocessing a = fov_model_preprocessing(model), b = fov_model_preprocessing(loaded);
     assert_memory_equal(&a, &b, sizeof a);
-    /* Which parameters learn is known again, too. */
+    /* A loaded model knows which parameters are frozen. */
     assert_int_equal(fov_parameter_count(fov_model_graph(model)), fov_parameter_count(fov_model_graph(loaded)));
     for (int i = 0; i < fov_parameter_count(fov_model_graph(model)); i++) {
         fov_value   here = fov_parameter_at(fov_model_graph(model), i);
@@ -175,7 +176,7 @@ static void test_networks_round_trip(void **state)
         assert_non_null(model);
         fov_summary summary;
         CHECK(fixture, fov_model_summary(model, NULL, &summary));
-        if (summary.parameter_bytes > 16 << 20) { /* the small ones of a family tell as much, and write less */
+        if (summary.parameter_bytes > 16 << 20) { /* a family's small networks test as much, and write less */
             fov_model_free(model);
             continue;
         }
@@ -218,7 +219,7 @@ static void test_weights(void **state)
     fov_model_free(other);
 }
 
-/** Whatever is wrong with a file of weights, the model is as it was. */
+/** A bad file of weights leaves the model unchanged. */
 static void test_weights_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -270,7 +271,7 @@ static void test_weights_refused(void **state)
     fov_model_free(model);
 }
 
-/** A parameter whose name is long is found in the file, and not listed among those that are missing. */
+/** A parameter with a long name is found in the file, not reported as missing. */
 static void test_long_names(void **state)
 {
     struct fixture *fixture = *state;
@@ -298,13 +299,13 @@ static void test_long_names(void **state)
     }
 }
 
-/* ---- beside the graph -------------------------------------------------------------------------------------------- */
+/* ---- metadata ---------------------------------------------------------------------------------------------------- */
 
 static void test_class_names(void **state)
 {
     struct fixture *fixture = *state;
     const struct {
-        const char *text, *second; /**< second NULL: left out */
+        const char *text, *second; /**< name of class 1; second NULL: the names are invalid */
     } rows[] = {{"[\"a\", \"b\", \"c\"]", "b"},
                 {"{\"0\": \"a\", \"2\": \"c\", \"1\": \"b\"}", "b"},
                 {"{0: 'a', 1: \"o'b\", 2: 'c'}", "o'b"},
@@ -378,7 +379,7 @@ static void test_load_refusals(void **state)
     assert_int_equal(fov_error_status(fixture->context), FOV_E_IO);
     fov_error_clear(fixture->context);
     fov_model *model = fov_model_create(fixture->context);
-    assert_int_equal(fov_model_save(model, fixture->onnx), FOV_E_USAGE); /* no ends yet */
+    assert_int_equal(fov_model_save(model, fixture->onnx), FOV_E_USAGE); /* input and output are not set yet */
     fov_model_free(model);
 }
 
@@ -451,7 +452,7 @@ static void test_full_disk(void **state)
     fov_model_free(model);
 }
 
-/* ---- what others wrote ------------------------------------------------------------------------------------------- */
+/* ---- files of other programs ------------------------------------------------------------------------------------- */
 
 static void test_squeezenet(void **state)
 {

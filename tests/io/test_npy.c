@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* .npy: what a good file gives in either order of dimensions and of bytes, what each bad one is told (RELIABILITY 3.3),
- * that no prefix and no flipped byte crashes, and that what is written is read back, by NumPy's own rules about its
+/* .npy files: good ones in both orders of dimensions and of bytes, the error sentence for each bad one (RELIABILITY
+ * 3.3), no crash for any prefix or flipped bit, and written files that are read back and keep NumPy's rules for the
  * header. */
 #include "io/npy.h"
 #include "base/memory.h"
@@ -12,7 +12,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/** A file, exactly sized on the heap so that ASan sees one byte too far. `length` < 0: the text's own. */
+/** A file in a heap block of exactly its size, so that ASan sees a read one byte too far. `length`: the stated header
+ *  length; below 0: the text's own. */
 static uint8_t *make_file(int major, long length, const char *text, size_t data_size, size_t *size)
 {
     size_t text_size = strlen(text), field = major == 1 ? 2 : 4;
@@ -80,7 +81,7 @@ static void test_good(void **state)
     }
 }
 
-/** Stored by columns and big-endian; read by rows and in this machine's order. */
+/** Stored column by column and big-endian; read row by row and in this machine's byte order. */
 static void test_order(void **state)
 {
     (void)state;
@@ -212,7 +213,7 @@ static void test_not_npy(void **state)
     }
 }
 
-/** No prefix is a file, and no flipped byte makes the reader look elsewhere. */
+/** Every prefix is refused; a flipped bit is refused or changes numbers only, never their position. */
 static void test_prefixes_and_flips(void **state)
 {
     (void)state;
@@ -240,7 +241,7 @@ static void test_prefixes_and_flips(void **state)
             whole[at] ^= (uint8_t)(1 << bit);
         }
     }
-    assert_true(accepted >= 24 * 8); /* every bit of the elements; of the header nearly none */
+    assert_true(accepted >= 24 * 8); /* flips in the elements are accepted, nearly none in the header */
     assert_true(accepted < 24 * 8 + 30);
     free(whole);
 }

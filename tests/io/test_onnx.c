@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading ONNX: what a good file becomes, what each bad one is told (RELIABILITY 3.1), and that no prefix, no flipped
- * byte and no failing allocation crashes, leaks, or loads by half. */
+/* Reading ONNX: the graphs of good files, the error sentence for each bad one (RELIABILITY 3.1), and that no prefix, no
+ * flipped byte and no failing allocation crashes, leaks, or loads half a model. */
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/onnx_file.h"
@@ -15,7 +15,7 @@
 
 struct fixture {
     fov_context *context;
-    struct text  graph, model; /**< being built */
+    struct text  graph, model; /**< GraphProto and ModelProto under construction */
 };
 
 static int set_up(void **state)
@@ -37,7 +37,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/** Imports bytes, exactly sized on the heap so that ASan sees one byte too far. */
+/** Imports bytes from a heap block of exactly their size, so that ASan sees a read one byte too far. */
 static int try_import(struct fixture *fixture, const void *bytes, size_t size, fov_graph **graph,
                       struct onnx_imported *imported)
 {
@@ -125,8 +125,8 @@ static void test_small(void **state)
     fov_graph_free(graph);
 }
 
-/** Unsorted nodes, an initializer that is also an input, nodes that nobody needs, names that are nodes and values at
- *  once. */
+/** Habits of other writers: unsorted nodes, an initializer that is also an input, unused nodes, one name for a node and
+ *  a value. */
 static void test_habits(void **state)
 {
     struct fixture      *fixture = *state;
@@ -150,7 +150,7 @@ static void test_habits(void **state)
     fov_graph_free(graph);
 }
 
-/** A fixed first dimension stays; a lone number is a constant, not a weight. */
+/** An initializer with a single element becomes a constant, not a weight. */
 static void test_scalars_are_constants(void **state)
 {
     struct fixture      *fixture = *state;
@@ -271,7 +271,7 @@ static void test_graph_refusals(void **state)
     put_port(graph, 12, "y", 4);
     refuse_graph(fixture, FOV_E_INPUT, "node \"r\" (Relu)");
 
-    put_node(graph, "Relu", "r", "x", "y,z"); /* an output that Relu does not have, and somebody uses */
+    put_node(graph, "Relu", "r", "x", "y,z"); /* a second output, which Relu does not have, is used */
     put_node(graph, "Add", "a", "y,z", "w");
     put_port(graph, 11, "x", 4);
     put_port(graph, 12, "w", 4);
@@ -368,7 +368,7 @@ static void test_tensor_refusals(void **state)
     refuse_tensor(fixture, &tensor, FOV_E_INPUT, "dims: too many (got 9, limit 8)");
 }
 
-/** Attributes nobody knows, of the wrong type, or by reference. */
+/** Unknown attributes, and attributes of the wrong type or by reference. */
 static void test_attribute_refusals(void **state)
 {
     struct fixture *fixture = *state;
@@ -400,7 +400,7 @@ static void test_attribute_refusals(void **state)
     }
 }
 
-/** External data: what a path leads to lies below the model's folder. */
+/** External data: the file that a location names must lie below the model's folder. */
 static void test_external(void **state)
 {
     struct fixture *fixture = *state;
@@ -481,8 +481,8 @@ static void test_external(void **state)
     rmdir(directory);
 }
 
-/** Large weights beside a model that is read from a file stay there, and are read when somebody asks: one copy at
- *  most. */
+/** Large external weights of a model file are not read at import, but when they are asked for: at most one copy is in
+ *  memory. */
 static void test_external_stays(void **state)
 {
     enum { COUNT = 1 << 19, HALF = COUNT / 2 };
@@ -551,7 +551,7 @@ static void test_external_stays(void **state)
     rmdir(directory);
 }
 
-/* ---- nothing gets through by accident ---------------------------------------------------------------------------- */
+/* ---- damaged files, failing allocations -------------------------------------------------------------------------- */
 
 static void test_prefixes_and_flips(void **state)
 {
@@ -614,7 +614,7 @@ static void test_every_allocation_fails(void **state)
     assert_int_equal(fov_context_memory(fixture->context).bytes, before);
 }
 
-/** Twenty thousand nodes in one chain, in reverse order: sorted without recursion, in linear time. */
+/** Twenty thousand nodes in one chain, in reverse order: they are sorted without recursion. */
 static void test_long_chain(void **state)
 {
     struct fixture *fixture = *state;

@@ -14,7 +14,7 @@ import tempfile
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 IO = 4
-READS = 12  # the first so many reads of a file are tried; a reader that makes fewer is done earlier
+READS = 12  # faults are tried in the first READS reads of a file, or in all if a reader makes fewer
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -139,7 +139,7 @@ def judge(kind, expected, done, happened):
             return "exit code %d, another output: %s" % (done.returncode, text[-300:])
         return None
     if done.returncode == 0 and kind in ("cut", "write"):
-        # The last byte had been read: what came is what was there.
+        # The change came after the last read: the output must be that of the unchanged file.
         return None if done.stdout == expected else "other results from a file that changed"
     lines = text.splitlines()
     if done.returncode != IO or len(lines) != 1 or not lines[0].startswith("fovea "):

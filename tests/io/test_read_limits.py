@@ -67,7 +67,7 @@ def test_cache_of_links():
     os.symlink("../../../blobs/b1", "hub/snapshots/abc/onnx/model.onnx")
     os.symlink("../../../blobs/b2", "hub/snapshots/abc/onnx/model.onnx_data")
     assert convert("hub/snapshots/abc/onnx/model.onnx") == ("", WEIGHT)
-    os.symlink("hub/snapshots/abc", "here")  # a folder on the way may be a link, too
+    os.symlink("hub/snapshots/abc", "here")  # a folder of the model's path may be a link, too
     assert convert("here/onnx/model.onnx") == ("", WEIGHT)
 
 
@@ -95,7 +95,7 @@ def test_a_link_that_leaves():
         assert "escapes" in convert("home/m.onnx")[0]
         assert convert("home/m.onnx", "--allow-external", "away") == ("", WEIGHT)
     os.makedirs("awayside")
-    write("awayside/w", bytes(16))  # a name that only begins like the folder's
+    write("awayside/w", bytes(16))  # the allowed folder's name is only a prefix of this one's
     write("home/m.onnx", scaled(location="../awayside/w"))
     assert "outside" in convert("home/m.onnx", "--allow-external", "away")[0]
 

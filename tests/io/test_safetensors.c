@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* safetensors: what a good file gives, what each bad one is told (RELIABILITY 3.2), that no prefix and no flipped byte
- * gets through or crashes, and that writing survives failing allocations and a failing disk. */
+/* safetensors: good files, the error sentence for each bad one (RELIABILITY 3.2), no crash and no wrong tensor for any
+ * prefix or flipped byte, and writing that survives failing allocations and a failing disk. */
 #include "base/file.h"
 #include "base/text.h"
 #include "io/safetensors.h"
@@ -39,7 +39,8 @@ static int tear_down(void **state)
     return held == 0 ? 0 : -1; /* a leak is a failure */
 }
 
-/** length(header), header, data_size bytes 0, 1, 2...; exactly sized on the heap so that ASan sees one byte too far. */
+/** The stated length, the header, data_size bytes 0, 1, 2...; in a heap block of exactly that size, so that ASan sees a
+ *  read one byte too far. */
 static uint8_t *make_file(uint64_t length, const char *header, size_t header_size, size_t data_size, size_t *size)
 {
     *size = 8 + header_size + data_size;
@@ -115,7 +116,7 @@ static const struct row bad_rows[] = {
     {"{" TENSOR("a", "F32", "[1]", "[4,8]") "}", 8, "a hole lies before it"},
     {"{" TENSOR("a", "F32", "[2]", "[0,8]") "," TENSOR("b", "F32", "[1]", "[4,8]") "}", 8, "overlaps"},
     {"{" TENSOR("a", "F32", "[2]", "[0,8]") "," TENSOR("b", "F32", "[2]", "[0,8]") "}", 8, "overlaps"},
-    /* an empty tensor inside another: the reference implementation lets it pass, we do not */
+    /* an empty tensor inside another: the reference implementation accepts it, fovea does not */
     {"{" TENSOR("a", "F32", "[2]", "[0,8]") "," TENSOR("b", "F32", "[0]", "[4,4]") "}", 8, "overlaps"},
     {"{" TENSOR("a", "F32", "[2]", "[0,8]") "}", 4, "truncated: tensor \"a\" needs 8 bytes"},
     {"{" TENSOR("a", "F32", "[1]", "[0,4]") "}", 9, "5 unexpected bytes after the last tensor"},
@@ -332,7 +333,7 @@ static void test_write_refusals(void **state)
     assert_false(file_exists(fixture->path));
 }
 
-/** A sealed file finds every flipped byte of its content; what it does not find changes nothing (padding, spaces). */
+/** A sealed file detects every flipped byte, in its header as in its data. */
 static void test_seal(void **state)
 {
     struct fixture    *fixture = *state;
@@ -366,7 +367,8 @@ static void test_seal(void **state)
     safetensors_close(&file);
 }
 
-/** Empty tensors lie at one offset: the seal does not depend on the order in which they were given. */
+/** Empty tensors share one offset, so a file may list them in another order than they were given: the seal must
+ * hold. */
 static void test_seal_of_empty_tensors(void **state)
 {
     struct fixture    *fixture = *state;
@@ -468,7 +470,7 @@ static void test_every_write_fails(void **state)
         failing = (struct failing){0, n};
         int status = write_good(fixture, true, &system);
         if (status == 0) {
-            assert_true(n > 20); /* each short write was one call */
+            assert_true(n > 20); /* short writes make many calls */
             break;
         }
         assert_int_equal(status, FOV_E_IO);

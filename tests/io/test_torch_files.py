@@ -93,7 +93,8 @@ class Harm:
         return os.system, ("touch harm",)
 
 
-# What scripts of torchvision, PyTorch Lightning and others keep beside the weights: none of it is needed, none is run.
+# Objects that scripts of torchvision, PyTorch Lightning and others save beside the weights: all are ignored, none is
+# run.
 def test_what_lies_beside():
     state = torch_file.state_dict(weights())
     few = torch_file.state_dict({"a": ones(3)}, "few")
@@ -107,7 +108,7 @@ def test_what_lies_beside():
             done = fovea("inspect", "a.pth", "--hash", "-q")
             assert done.returncode == 0 and done.stdout.strip() == want, (name, protocol, done.stderr)
     assert not os.path.exists("harm")
-    # an average of the weights counts more than the last ones; two of a kind that nobody can tell apart are refused
+    # averaged weights take precedence over the last ones; two candidates that cannot be told apart are refused
     write("a.pth", torch_file.whole({"params": few, "params_ema": state}))
     assert must("inspect", "a.pth", "--hash", "-q") == want
     other = torch_file.state_dict({"a": ones(3)}, "other")
