@@ -75,7 +75,7 @@ uint8_t *make_zip(const struct archived *files, size_t count, bool large, size_t
             add_number(to, large ? UINT32_MAX : packed.size, 4);
             add_number(to, large ? UINT32_MAX : whole, 4);
             add_number(to, name, 2);
-            add_number(to, part ? (large ? 28 : 0) : 8, 2); // the two have other extra fields
+            add_number(to, part ? (large ? 28 : 0) : 8, 2); // their extra fields differ in size
             if (part) {
                 add_number(to, 0, 6);
                 add_number(to, file->is_link ? 0120777U << 16 : 0, 4);

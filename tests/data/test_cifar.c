@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CIFAR-10's binary files: planes become channels, every wrong size, label and missing file gets its sentence. */
+/* CIFAR's binary files: planes become interleaved channels; every wrong size, label and missing file gets its
+ * sentence. */
 #include "data/support.h"
 #include "data/cifar.h"
 #include <unistd.h>
@@ -57,7 +58,7 @@ static void test_open(void **state)
     fov_context_free(context);
 }
 
-/* CIFAR-100's records carry two labels; which one counts is in the source's name. */
+/* CIFAR-100's records have two labels; the source's name says which one is used. */
 static void test_hundred(void **state)
 {
     uint8_t record[2 * (CIFAR_RECORD + 1)] = {0};
@@ -99,7 +100,7 @@ static void test_hundred(void **state)
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "coarse label 20 of sample 0 is beyond the 20 groups");
 }
 
-/* Pickles are not read, but known: the sentence says what to fetch. */
+/* Pickles and some archives are recognised, but not read: the sentence says what to fetch or unpack. */
 static void test_pickles(void **state)
 {
     put_file(path_in(state, "ten/data_batch_1"), "x", 1);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The generator: the same bits always and everywhere, every class, something drawn within the picture, and sources that
- * can be told apart. Whether a network can learn them is the training tests' business. */
+/* The generator of digits: the same bits always and everywhere, every class, digits within the picture, and different
+ * pictures for different seeds, splits and indices. Whether a network can learn them: the tests of training. */
 #include "data/support.h"
 #include "base/hash.h"
 #include "data/digits.h"
 
 enum { SIZE = DIGITS_SIDE * DIGITS_SIDE };
 
-/* Frozen: a change here changes everybody's results and belongs in the change log. */
+/* A new hash means that everybody's results on digits change: that belongs in the change log. */
 static const char digits_sha256[] = "96599b6701b1afe8a277fcc965a3aa597ab6096d6ce7b93c108ef742698ae248";
 
 static void test_frozen(void **state)
@@ -40,7 +40,7 @@ static void test_pictures(void **state)
             x += pixels[p] * (p % DIGITS_SIDE + 0.5);
             y += pixels[p] * (p / DIGITS_SIDE + 0.5);
             bool edge = p / DIGITS_SIDE == 0 || p / DIGITS_SIDE == DIGITS_SIDE - 1;
-            assert_true(!edge || pixels[p] < 255); // digits stay inside
+            assert_true(!edge || pixels[p] < 255); // no full ink in the first and the last row
         }
         // ink: MNIST's pictures have a mean of 33 of 255; centre of mass in the middle
         assert_true(sum / SIZE > 6.0 && sum / SIZE < 110.0);
@@ -51,7 +51,7 @@ static void test_pictures(void **state)
     }
 }
 
-/* A sample depends on its index alone: not on the thread, the others drawn, or the number of samples. */
+/* A sample depends on seed, split and index alone: not on threads, other samples, or the number of samples. */
 static void test_source(void **state)
 {
     (void)state;
@@ -103,7 +103,7 @@ static void test_arguments(void **state)
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
-    // a context that may hold ever more: every shortage is a sentence, none a leak or a crash
+    // contexts with growing memory limits: each shortage is an error, never a leak or a crash
     bool opened = false;
     for (size_t limit = 20000; !opened; limit += 2000) {
         fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = limit});

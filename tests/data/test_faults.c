@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files in which small things are odd: a mark in front, columns in another order, a count at its limit, a name in
- * another encoding. Each is read as its writer meant it, or refused with a sentence; none is misread silently. */
+/* Files with small oddities: a byte-order mark, columns in another order, a count at its limit, a name in another
+ * encoding. Each is read as its writer meant it, or refused with a sentence; none is misread silently. */
 #include "data/archives.h"
 #include "data/list.h"
 #include "device/context.h"
@@ -220,7 +220,8 @@ static void test_names_in_utf8(void **state)
 }
 #endif
 
-/* A zip counts entries in 16 bits: 65,535 is the most without another record; some archivers go on from 0. */
+/* A zip counts its entries in 16 bits: 65,535 is the most without zip64 records; some archivers let the count wrap to
+ * 0. */
 static void test_many_entries(void **state)
 {
     enum { MOST = 65539 };
@@ -326,7 +327,7 @@ static void test_few_held_back(void **state)
     fov_context_free(context);
 }
 
-/* A sample of which only the first path finds no memory leaves nothing behind. */
+/* If one of list_add's allocations fails, the paths that it has copied already are freed. */
 static void test_half_a_sample(void **state)
 {
     (void)state;

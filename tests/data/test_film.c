@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving pictures: what is written as GIF is read back, grey ones to the level, few colours exactly, many nearly; that
- * all frames are there; what is refused; no memory. */
+/* Animated GIFs: the first frame is read back, grey levels and few colours exactly, many colours nearly; all frames are
+ * written; wrong arguments are refused; every allocation may fail. */
 #include "base/memory.h"
 #include "device/context.h"
 #include <fovea/fovea.h>
@@ -41,7 +41,7 @@ static void close_bed(struct bed *bed)
     fov_context_free(bed->context);
 }
 
-/* The largest difference of the first frame as it is read back, enlarged by `zoom`. */
+/* The largest difference between the first frame, enlarged by `zoom`, and the file as it is read back. */
 static int worst(const struct bed *bed, int zoom)
 {
     fov_image image;
@@ -64,7 +64,7 @@ static int worst(const struct bed *bed, int zoom)
     return most;
 }
 
-/* Frames of a file, by the control block that stands in front of each, and its loop. */
+/* Counts a file's frames by the control block in front of each; asserts that the file has one loop block. */
 static int count_frames(const struct bed *bed, int hundredths)
 {
     uint8_t bytes[65536];
@@ -99,7 +99,7 @@ static void test_colours(void **state)
     struct bed bed;
     open_bed(&bed, 3);
     assert_int_equal(fov_pictures_save_gif(bed.context, bed.frames, FRAMES, 0, 0, bed.path), FOV_OK);
-    assert_in_range(worst(&bed, 1), 1, 32); /* 630 colours, of which 256 remain */
+    assert_in_range(worst(&bed, 1), 1, 32); /* the frames have 630 colours, the palette 256 */
     assert_int_equal(count_frames(&bed, 10), FRAMES);
     for (int f = 0; f < FRAMES; f++) {
         for (int i = 0; i < 3 * AREA; i++) { /* 125 colours, further apart than the cells of the palette */
@@ -108,7 +108,7 @@ static void test_colours(void **state)
     }
     assert_int_equal(fov_pictures_save_gif(bed.context, bed.frames, FRAMES, 0, 0, bed.path), FOV_OK);
     assert_int_equal(worst(&bed, 1), 0);
-    memset(bed.pixels, 200, sizeof bed.pixels); /* a single one */
+    memset(bed.pixels, 200, sizeof bed.pixels); /* a single colour */
     assert_int_equal(fov_pictures_save_gif(bed.context, bed.frames, 1, 0, 0, bed.path), FOV_OK);
     assert_int_equal(worst(&bed, 1), 0);
     close_bed(&bed);

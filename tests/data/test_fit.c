@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Ink found on its ground and put where MNIST has its digits: size, place, strength, whatever ground and ink were; what
- * is no ink, and pieces. */
+/* fit.h: ink is found on any background and fitted to MNIST's size, position and contrast; dirt, and pictures without
+ * ink; the largest crop of a given shape; alpha on white. */
 #include "data/support.h"
 #include "image/fit.h"
 #include <math.h>
 
 enum { HEIGHT = 150, WIDTH = 200, SIDE = 28 };
 
-/* An L of given levels, its corner at (top, left). */
+/* An L of level `level` on a background of level `ground`, in a box whose first corner is (top, left). */
 static void draw(uint8_t *pixels, int ground, int level, int top, int left, int tall, int wide, int stroke)
 {
     memset(pixels, ground, (size_t)HEIGHT * WIDTH);
@@ -52,7 +52,7 @@ static void places(void **state)
             if (g == 0 && place == 0) {
                 memcpy(first, out, sizeof out);
             }
-            for (size_t i = 0; i < sizeof out; i++) { /* the same picture, to the rounding of few levels */
+            for (size_t i = 0; i < sizeof out; i++) { /* the same picture, except for rounding of few levels */
                 assert_true(abs(out[i] - first[i]) <= 3);
             }
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class: names, splits, what is skipped and what is refused, and one bad picture among good ones. */
+/* A folder per class: names, splits, skipped files, refused layouts, and one bad picture among good ones. */
 #include "data/support.h"
 #include <limits.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ static void put_picture(void **state, const char *name, uint8_t value)
     fov_context_free(context);
 }
 
-/* Samples of a split, which must open. */
+/* The number of samples of a split, which must open. */
 static int64_t count_of(const char *directory, fov_split split)
 {
     fov_context *context = make_context(1);
@@ -105,7 +105,7 @@ static void test_refused(void **state)
     put_picture(state, "test/cat/a.png", 10);
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "class \"cat\" is in");
     put_picture(state, "train/cat/a.png", 10);
-    assert_int_equal(count_of(*state, FOV_TEST), 1); /* a class that is not tested is no mistake */
+    assert_int_equal(count_of(*state, FOV_TEST), 1); /* a class without test samples is allowed */
     put_file(path_in(state, "test/dog/a.tiff"), "x", 1);
     refuse(*state, FOV_TEST, FOV_E_INPUT, "class \"dog\" holds no picture (but 1 other file)");
     assert_int_equal(unlink(path_in(state, "test/dog/a.tiff")), 0);
@@ -127,7 +127,7 @@ static void test_refused(void **state)
     fov_context_free(context);
 }
 
-/* Splits by their usual names, in any case; training checks itself with val, an evaluation takes test. */
+/* Splits by their usual names, in upper or lower case: FOV_VALIDATION is val's pictures, FOV_TEST is test's. */
 static void test_split_names(void **state)
 {
     static const char *const names[][3] = {
@@ -146,7 +146,7 @@ static void test_split_names(void **state)
         }
         snprintf(name, sizeof name, "%zu", i);
         const char *root = path_in(state, name);
-        if (i + 1 == sizeof names / sizeof *names) { /* "tests" is no split: it lies beside them */
+        if (i + 1 == sizeof names / sizeof *names) { /* "tests" is no split's name: FOV_TEST falls back to val */
             assert_int_equal(count_of(root, FOV_TEST), 4);
             continue;
         }
@@ -156,7 +156,7 @@ static void test_split_names(void **state)
     }
 }
 
-/* One of val and test stands for both; pictures that nobody has sorted are not used. */
+/* If only one of val and test has classes, it serves as both; pictures outside class folders are not used. */
 static void test_one_of_two(void **state)
 {
     for (int i = 0; i < 20; i++) {
@@ -168,7 +168,7 @@ static void test_one_of_two(void **state)
     assert_int_equal(count_of(*state, FOV_TRAIN), 18); /* a tenth of each class is held back */
     assert_int_equal(count_of(*state, FOV_TEST), 2);
     assert_int_equal(unlink(path_in(state, "test/1.png")), 0);
-    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no folder \"test\" or \"val\""); /* an empty one is none */
+    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no folder \"test\" or \"val\""); /* an empty folder is no split */
     put_picture(state, "test/1.png", 1);
     put_picture(state, "val/cat/1.png", 1);
     put_picture(state, "val/dog/1.png", 1);
@@ -200,7 +200,7 @@ static void test_levels(void **state)
     put_file(path_in(state, "b/__MACOSX/pets/._1.png"), "x", 1);
     put_file(path_in(state, "b/archive/.DS_Store"), "x", 1);
     assert_int_equal(count_of(path_in(state, "b"), FOV_TRAIN), 2);
-    /* A class may be named like a split: trains, among cars. */
+    /* A class may be named like a split: trains among cars. */
     for (int i = 0; i < 4; i++) {
         char name[60];
         snprintf(name, sizeof name, "c/%s/%d.png", i % 2 ? "car" : "train", i);
@@ -211,7 +211,7 @@ static void test_levels(void **state)
     put_picture(state, "d/test/1.png", 1);
     put_picture(state, "d/test/2.png", 1);
     put_picture(state, "d/beside.png", 1);
-    assert_int_equal(count_of(path_in(state, "d"), FOV_TRAIN), 1); /* pictures alone, by splits */
+    assert_int_equal(count_of(path_in(state, "d"), FOV_TRAIN), 1); /* no classes, but splits */
     assert_int_equal(count_of(path_in(state, "d"), FOV_TEST), 2);
     for (int i = 0; i < 20; i++) {
         char name[60];
@@ -219,7 +219,7 @@ static void test_levels(void **state)
         put_picture(state, name, (uint8_t)i);
     }
     put_file(path_in(state, "e/readme.txt"), "x", 1);
-    assert_int_equal(count_of(path_in(state, "e"), FOV_TRAIN), 18); /* pictures alone: a tenth held back */
+    assert_int_equal(count_of(path_in(state, "e"), FOV_TRAIN), 18); /* no classes, no splits: a tenth held back */
     assert_int_equal(count_of(path_in(state, "e"), FOV_TEST), 2);
     put_file(path_in(state, "f/readme.txt"), "x", 1);
     put_file(path_in(state, "f/test/readme.txt"), "x", 1);
@@ -245,7 +245,7 @@ static void test_levels(void **state)
     refuse(path_in(state, "f"), FOV_TRAIN, FOV_E_INPUT, "look like the training split");
 }
 
-/* What pictures have in common is that of all of them, not of the first. */
+/* Common size and channels are those of all pictures, not of the first one. */
 static void test_in_common(void **state)
 {
     uint8_t pixels[9 * 7 * 3] = {200, 10, 10};
@@ -260,7 +260,7 @@ static void test_in_common(void **state)
     assert_true(info.channels == 1 && info.same_size && info.height == 9 && info.width == 7);
     fov_dataset_free(dataset);
     assert_int_equal(fov_image_save_png(context, path_in(state, "b/9.png"), 9, 7, 3, pixels), FOV_OK);
-    for (int split = 0; split < 2; split++) { /* also the split that does not have it */
+    for (int split = 0; split < 2; split++) { /* also for the split without the colour picture */
         dataset = fov_dataset_open(context, *state, (fov_split)split);
         info = fov_dataset_describe(dataset);
         assert_true(info.channels == 3 && info.same_size);
@@ -280,7 +280,7 @@ static const fov_finding *find(const fov_check *check, const char *kind, const c
     return NULL;
 }
 
-/* A check goes through everything and lists it all. */
+/* A check reads every file and lists all findings, errors first. */
 static void test_check(void **state)
 {
     char name[40];
@@ -329,7 +329,7 @@ static void test_check(void **state)
     }
     fov_check_free(&check);
 
-    /* A folder that cannot be opened is a finding, and so is all else in it. */
+    /* If a dataset cannot be opened, that is a finding, and its files are checked all the same. */
     put_picture(state, "test/bird/1.png", 1);
     put_picture(state, "test/cow/1.png", 1);
     assert_int_equal(fov_dataset_check(context, *state, NULL, &check), FOV_OK);
@@ -338,7 +338,7 @@ static void test_check(void **state)
     assert_int_equal(check.samples, 0);
     fov_check_free(&check);
 
-    /* One split alone is no dataset to train on, but all of it is looked at. */
+    /* One split alone cannot be opened, but all of it is checked. */
     put_picture(state, "alone/train/cat/1.png", 1);
     put_file(path_in(state, "alone/train/cat/2.png"), "\x89PNG\r\n\x1a\n", 8);
     put_file(path_in(state, "alone/train/cat/3.png"), "x", 1);
@@ -352,7 +352,7 @@ static void test_check(void **state)
     fov_context_free(context);
 }
 
-/* An allocator that gives out a number of blocks and then no more. */
+/* An allocator that gives out `left` blocks, then none. */
 struct scarce {
     long left, held;
 };

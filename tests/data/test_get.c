@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fetching: mirrors in turn, wrong content refused, right files kept, wrong ones replaced, stopping, and the sentence
- * when nobody answers. Mirrors are folders (file://) and a server of the test's own; the network is never used. */
+/* Downloads: mirrors in turn, wrong content refused, right files kept, wrong ones replaced, interruption, and the
+ * error when no mirror has the file. Mirrors are folders (file://) and a server of the test's own; the network is
+ * never used. */
 #include "data/support.h"
 #include "data/get.h"
 #include <arpa/inet.h>
@@ -69,7 +70,7 @@ static void test_mirrors(void **state)
     put_file(path_in(state, "wrong/two.gz"), "ax", 2);
     put_file(path_in(state, "right/one.gz"), one, sizeof one - 1);
 
-    // the second file is nowhere: the first arrives, and the sentence lists every mirror
+    // no mirror has the second file: the first one arrives, and the sentence lists every mirror
     assert_int_equal(fetch(all, directory, NULL, &error), FOV_E_IO);
     assert_non_null(strstr(error.text, "cannot fetch two"));
     assert_non_null(strstr(error.text, "http://127.0.0.1:9/two.gz"));
@@ -82,7 +83,7 @@ static void test_mirrors(void **state)
     assert_int_equal(fetch(all, directory, NULL, &error), FOV_OK);
     expect_file(path_in(state, "new/place/data/two.gz"), two);
 
-    // all there: nobody is asked; a wrong file is replaced under its own name
+    // with all files in place no mirror is asked; a wrong file is replaced under its own name
     const char *const nobody[] = {NULL};
     assert_int_equal(fetch(nobody, directory, NULL, &error), FOV_OK);
     put_file(path_in(state, "new/place/data/one"), "damaged", 7);

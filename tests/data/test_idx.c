@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* One malformed file and what must be said of it. */
+/* One malformed file, and a part of the expected sentence. */
 struct idx_row {
     const char *what;
     int rank;
@@ -41,7 +41,7 @@ static const struct idx_row idx_rows[] = {
     {"one byte more", 3, {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9}, 18, FOV_E_INPUT, "1 unexpected bytes"},
 };
 
-/* gzip of bytes; returns the packed size. */
+/* Writes the gzip of `bytes` to out; returns its size. */
 static size_t pack(const uint8_t *bytes, size_t size, uint8_t *out, size_t room)
 {
     z_stream stream = {0};
@@ -56,7 +56,7 @@ static size_t pack(const uint8_t *bytes, size_t size, uint8_t *out, size_t room)
     return made;
 }
 
-/* From an exact heap block, so that the sanitizer sees one byte too many. */
+/* Parses a heap block of exactly the file's size, so that ASan sees a read one byte too far. */
 static int parse(const uint8_t *bytes, size_t size, int rank, struct error *error)
 {
     struct memory *memory = memory_create(NULL, 0);
@@ -85,7 +85,7 @@ static void test_malformed(void **state)
         assert_int_equal(status, row->status);
         assert_non_null(strstr(error.text, row->says));
 
-        // the same, gzipped; sizes are then known only roughly, but never believed
+        // gzipped: refused, too, by a sentence that may differ, as the size is not known in advance
         uint8_t packed[256];
         size_t size = pack(row->bytes, row->size, packed, sizeof packed);
         assert_int_not_equal(parse(packed, size, row->rank, &error), FOV_OK);
@@ -110,13 +110,13 @@ static void test_prefixes_and_flips(void **state)
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(parse(packed, cut, 3, &error), FOV_E_INPUT);
     }
-    // any damage to the packed form is noticed (CRC), but for the header's time, flags and system
+    // any flipped bit behind the gzip header's 10 bytes is noticed (by the CRC)
     for (size_t i = 10; i < size; i++) {
         packed[i] ^= 0x10;
         assert_int_not_equal(parse(packed, size, 3, &error), FOV_OK);
         packed[i] ^= 0x10;
     }
-    // two members make one file; rubbish after the end does not
+    // two gzip members make one file; trailing bytes are refused
     size_t first = pack(plain, 100, packed, sizeof packed);
     size_t both = first + pack(plain + 100, sizeof plain - 100, packed + first, sizeof packed - first);
     assert_int_equal(parse(packed, both, 3, &error), FOV_OK);
@@ -177,7 +177,8 @@ static void test_open(void **state)
     fov_context_free(context);
 }
 
-/* As Kaggle packs it: files with a dot beside folders with the names that the files should have, or those alone. */
+/* MNIST as Kaggle packs it: files with a dot in their name beside folders with MNIST's own file names; and files inside
+ * those folders. */
 static void test_kaggle_layout(void **state)
 {
     put_mnist(state, 4);
@@ -240,7 +241,7 @@ static void test_where_it_looks(void **state)
     refuse("mnist", FOV_TRAIN, FOV_E_IO, "MNIST/raw");
     refuse("mnist:/nowhere/at/all", FOV_TRAIN, FOV_E_IO, "cannot open \"/nowhere/at/all\": No such file");
 
-    // the same files in each of the places in turn
+    // the same files, moved to each of the places in turn
     static const char *const places[] = {"data", "data/mnist", "data/MNIST/raw", "data/fovea/mnist"};
     static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
     const char *before = "";
@@ -275,7 +276,7 @@ static void test_names(void **state)
     refuse(path_in(state, "file"), FOV_TRAIN, FOV_E_INPUT, "is a file");
 }
 
-/* The real thing, where it is there. */
+/* The real MNIST, if the machine has it. */
 static void test_mnist(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures: pixels equal Pillow's (pictures.inc, made by make_pictures.py); every prefix and random damage of every
- * file is refused or survived; sizes that only bombs have are refused before anything is allocated. */
+/* Decoding: pixels equal Pillow's (pictures.inc, made by make_pictures.py); every prefix of every file is refused,
+ * random damage does no harm; sizes that only decompression bombs have are refused before anything is allocated. */
 #include "data/support.h"
 #include "base/hash.h"
 #include "base/random.h"
@@ -19,7 +19,7 @@
 
 enum { PICTURES = sizeof picture_cases / sizeof *picture_cases, RESIZES = sizeof resize_cases / sizeof *resize_cases };
 
-/* The cases that this build can read. */
+/* Whether this build can read the format of a case. */
 static bool is_built(const char *name)
 {
     const char *suffix = strrchr(name, '.');
@@ -90,7 +90,8 @@ static void test_pixels(void **state)
     memory_destroy(memory);
 }
 
-/* Decodes an exact heap block; whatever it says, nothing may be lost or read beyond. */
+/* Decodes from a heap block of exactly the file's size; whatever the result, nothing may leak or be read out of
+ * bounds. */
 static int survive(struct memory *memory, const uint8_t *bytes, size_t size, struct error *error)
 {
     struct picture picture = {.memory = memory};
@@ -190,11 +191,11 @@ static void test_refused(void **state)
     memory_destroy(memory);
 }
 
-/* A file that announces more pixels than anybody has: refused by the header alone. */
+/* Files whose headers state too many pixels are refused by the header alone. */
 static void test_bombs(void **state)
 {
     (void)state;
-    struct memory *memory = memory_create(NULL, 1 << 20); // a decoder that allocates first fails for memory instead
+    struct memory *memory = memory_create(NULL, 1 << 20); // allocating first would end in FOV_E_MEMORY
     struct error error;
     size_t size;
     uint8_t *jpeg = load("rgb.jpg", &size);
@@ -237,7 +238,7 @@ static void test_bombs(void **state)
             uint8_t *bytes = load(rows[i].name, &size);
             memcpy(bytes + rows[i].at, rows[i].sides, rows[i].length);
             assert_int_equal(survive(memory, bytes, size, &error), FOV_E_INPUT);
-            if (i != 1) { // libwebp refuses such a canvas before we do
+            if (i != 1) { // libwebp itself refuses such a canvas, with another sentence
                 assert_non_null(strstr(error.text, "beyond the limits"));
             }
             free(bytes);
@@ -247,7 +248,7 @@ static void test_bombs(void **state)
 }
 
 #ifdef FOVEA_HAVE_JPEG
-/* A progressive JPEG whose coefficients come one by one: 1 + 3 x `last` scans. */
+/* A progressive JPEG with one scan per coefficient: 1 + 3 x `last` scans. */
 static unsigned char *make_scans(int last, unsigned long *size)
 {
     struct jpeg_compress_struct jpeg;
@@ -289,7 +290,7 @@ static void test_scans(void **state)
     struct memory *memory = memory_create(NULL, 0);
     struct error error;
     unsigned long size = 0;
-    unsigned char *bytes = make_scans(33, &size); // 100 scans are enough for anybody
+    unsigned char *bytes = make_scans(33, &size); // 100 scans: the limit
     assert_int_equal(survive(memory, bytes, size, &error), FOV_OK);
     free(bytes);
     size = 0;
@@ -301,14 +302,14 @@ static void test_scans(void **state)
 }
 #endif
 
-/* What libraries take for themselves counts: a decoder under half of the memory that it needs is refused for memory, by
- * a sentence with numbers, and whatever was held is given back. */
+/* The memory limit counts what decoding libraries allocate: with one byte less than its peak a decoder fails with
+ * FOV_E_MEMORY and a sentence with numbers, and frees everything. */
 static void test_memory_is_counted(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
-        size_t own; /* bytes beside the pixels, at least */
+        size_t own; /* least bytes that decoding takes at its peak */
     } rows[] = {{"rgb.png", 40000},
                 {"rgb.gif", 40000},
                 {"lossless.webp", 21 * 14 * 4},
@@ -335,7 +336,7 @@ static void test_memory_is_counted(void **state)
 }
 
 #ifdef FOVEA_HAVE_JPEG
-/* A progressive JPEG keeps every coefficient, two bytes each, before the first pixel comes. */
+/* Decoding a progressive JPEG holds every coefficient, of two bytes each, before the first pixel is ready. */
 static void test_coefficients_are_counted(void **state)
 {
     (void)state;
@@ -400,7 +401,7 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
-/* The formula of make_pictures.py. */
+/* The test pattern, by the formula of make_pictures.py. */
 static void draw_pattern(uint8_t *out, int height, int width, int channels)
 {
     for (int y = 0; y < height; y++) {
@@ -442,7 +443,7 @@ static void test_resize(void **state)
 }
 
 #ifdef FOVEA_HAVE_JPEG
-/* Decoded, turned, resized, cut and normalised, as one: within a grey level of Pillow's. */
+/* Decoding, orientation, resizing, cropping and normalising together: within one grey level of Pillow's result. */
 static void test_prepared(void **state)
 {
     (void)state;
@@ -485,7 +486,7 @@ static void test_luma(void **state)
     free(pixels);
 }
 
-/* What is written comes back, through the public functions. */
+/* PNGs written by the public function are read back by the other one. */
 static void test_save(void **state)
 {
     fov_context *context = make_context(1);
@@ -529,7 +530,7 @@ static void test_exif(void **state)
     }
     exif[18] = 4; // a LONG
     assert_int_equal(exif_orientation(exif, size), 6);
-    assert_int_equal(exif_orientation(exif + 6, size - 6), 6); // as PNG has it
+    assert_int_equal(exif_orientation(exif + 6, size - 6), 6); // without the prefix, as in PNG
     exif[26] = 1; // 65542
     assert_int_equal(exif_orientation(exif, size), 1);
     exif[26] = 0;
@@ -543,7 +544,7 @@ static void test_exif(void **state)
     assert_int_equal(exif_orientation(exif, size), 1);
 }
 
-/* Files as cameras and editors wrote them: 56 x 40 pixels, to be turned. */
+/* Files from cameras and editors: 56 x 40 pixels, with an orientation that swaps the sides. */
 static void test_orientation_of_others(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The loader against a plain computation: normalising, padding, both orders, resizing, channels; the same for any
- * number of threads; no allocation per batch; the first bad sample is the one reported. */
+/* The loader against a plain computation: normalising, padding, both memory orders, resizing, channels; the same bits
+ * for any number of threads; no allocation per batch; of several bad samples the first in the batch is reported. */
 #include "data/support.h"
 #include "data/loader.h"
 #include "data/views.h"
@@ -10,7 +10,7 @@
 
 enum { COUNT = 37 };
 
-/* What one sample should become: resized, converted, padded and normalised in double precision. */
+/* The expected values of one sample: converted, resized, padded, and normalised in double precision. */
 static void expect_sample(struct memory *memory, const struct picture *picture, const struct prepare_options *o,
                           double *out)
 {
@@ -95,7 +95,7 @@ static void test_against_plain(void **state)
                     assert_true(fabs(got - expected[v]) <= 1e-6 * fmax(1.0, fabs(expected[v])) * 4.0);
                 }
 
-                // and the single picture of a prediction is the same, to the bit
+                // a single picture, as prediction prepares it, has the same bits
                 fov_image image = {picture.height, picture.width, picture.channels,
                                    (uint8_t *)(uintptr_t)picture.pixels, NULL};
                 float *alone = malloc(values * sizeof(float));
@@ -114,7 +114,7 @@ static void test_against_plain(void **state)
     }
 }
 
-/* Mirrored, moved by a pixel with the picture reflected at its edge, both; weights add up to 1. */
+/* Views: mirrored, shifted by a pixel with reflection at the edge, and both; their weights add up to 1. */
 static void test_views(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches ahead of time hold what batches on demand hold: for any number of threads, with a cache, from any step on, and
- * after being called off. What cannot be read is replaced, named and counted. */
+/* Prefetched batches equal batches made on demand: for any number of threads, with a cache, from any sample on, and
+ * after an epoch was cancelled. Unreadable samples are replaced, named and counted. */
 #include "data/support.h"
 #include "data/prefetch.h"
 #include <stdio.h>
@@ -18,7 +18,7 @@ static int write_label(const void *user, const struct prepared *prepared, size_t
     return FOV_OK;
 }
 
-/* Two epochs' batches. */
+/* The batches of two epochs. */
 struct epochs {
     float   pixels[2][COUNT][VALUES];
     int32_t labels[2][COUNT];
@@ -54,7 +54,7 @@ static int run(const char *source, int threads, size_t cache, enum loader_bad ba
         order_of(order[epoch], epoch);
         struct prefetch_epoch comes = {
             .epoch = epoch, .order = order[epoch], .count = COUNT, .batch = BATCH, .first = 0};
-        prefetch_begin(prefetch, &comes); /* called off at once, or a little later */
+        prefetch_begin(prefetch, &comes); /* cancelled at once, or after one batch */
         if (epoch == 1 && first > 0) {
             status = prefetch_next(prefetch, BATCH, epochs->pixels[1][0], epochs->labels[1], &error);
         }
@@ -138,7 +138,7 @@ static void bad_files(void **state)
     assert_int_equal(run(*state, 3, 1 << 20, LOADER_REPLACES, 0, &got, &bad), FOV_OK);
     assert_int_equal(bad, 2);
     assert_memory_equal(&got, &expected, sizeof got);
-    /* Sample 3 stands where 1 and 2 stood; all others are where they were. */
+    /* Sample 3 replaces samples 1 and 2; all others are in their places. */
     uint32_t order[COUNT];
     order_of(order, 0);
     for (int i = 0; i < COUNT; i++) {

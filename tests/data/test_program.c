@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datasets that a program makes: from a function on any thread, from arrays; and what a function may get wrong. */
+/* Datasets that a program provides: through a callback on any thread, or as arrays; and wrong samples and arguments. */
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/support.h"
@@ -7,10 +7,10 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-/* What the function below does, and what became of it. */
+/* How the callback make() behaves, and counts of its calls. */
 struct maker {
     fov_target target;
-    int wrong; /* 0: all is right */
+    int wrong; /* the mistake that make() makes, 1 to 9; 0: none */
     atomic_int given, taken;
     int released;
 };
@@ -118,7 +118,7 @@ static void test_wrong(void **state)
         program.channels = 1;
         fov_dataset *data = fov_dataset_create(context, &program);
         fov_sample sample;
-        if (wrong == 4) { // classes are asked for when the dataset is made
+        if (wrong == 4) { // labels are read when the dataset is created
             assert_null(data);
         } else {
             assert_non_null(data);
@@ -208,7 +208,7 @@ static void test_arrays(void **state)
     fov_context_free(context);
 }
 
-/* A function whose samples are what `sample` says. */
+/* A callback whose sample is a copy of *user. */
 static int hand_over(void *user, int64_t index, fov_sample *sample)
 {
     (void)index;
@@ -216,7 +216,7 @@ static int hand_over(void *user, int64_t index, fov_sample *sample)
     return FOV_OK;
 }
 
-/* What one sample is, beside what the dataset states: each difference is refused, with the sample and the numbers. */
+/* A sample that differs from what the dataset states is refused, by a sentence with the sample and the numbers. */
 static void test_what_is_stated(void **state)
 {
     (void)state;
@@ -293,7 +293,7 @@ static void test_what_is_stated(void **state)
         fov_dataset_free(data);
         fov_context_free(context);
     }
-    /* What is not stated is as the first sample has it, and may differ. */
+    /* A size that is not stated is taken from the first sample, and other samples may differ. */
     struct maker maker = {.target = FOV_TARGET_NONE};
     fov_context *context = make_context(1);
     fov_dataset *data =
@@ -303,7 +303,7 @@ static void test_what_is_stated(void **state)
     fov_context_free(context);
 }
 
-/* A function's class: the one of .labels, or the one that it said first. */
+/* A callback's class must be that of .labels or, without them, the one that it gave at first. */
 static void test_known_labels(void **state)
 {
     (void)state;
@@ -312,7 +312,7 @@ static void test_known_labels(void **state)
     fov_sample sample = {.height = 4, .width = 6, .channels = 1, .pixels = pixels}, read;
     fov_context *context = make_context(1);
     fov_dataset_program program = {.count = 2, .classes = 3, .labels = labels, .read = hand_over, .user = &sample};
-    fov_dataset *data = fov_dataset_create(context, &program); /* without .target: labels say what it is */
+    fov_dataset *data = fov_dataset_create(context, &program); /* without .target: .labels implies FOV_TARGET_CLASS */
     assert_string_equal(fov_error(context), "");
     assert_true(fov_dataset_describe(data).target == FOV_TARGET_CLASS);
     assert_true(fov_dataset_read(data, 0, &read) == FOV_OK && read.label == 2);
@@ -332,7 +332,7 @@ static void test_known_labels(void **state)
     fov_context_free(context);
 }
 
-/* Arrays of every kind of target, which say themselves what it is; and what is not right about them. */
+/* Arrays of every kind of target: the array that is given implies .target; and wrong combinations. */
 static void test_arrays_of_targets(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masks, pairs, tables and boxes, each in the layouts that people have, and in those that must be refused. Every picture
- * is grey with a value of its own, so that samples are told apart. */
+/* Masks, pairs, tables, boxes and shards, in layouts that are common and in some that must be refused. Each picture is
+ * a uniform grey of its own, which identifies the sample. */
 #include "data/archives.h"
 #include "data/dataset.h"
 #include "device/context.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <unistd.h>
 
-/* A mask of 4 x 5 whose pixels run through the values. */
+/* Writes a mask of 4 x 5 pixels, which repeat the values in turn. */
 static void put_mask(void **state, const char *name, int depth, bool indexed, const uint16_t *values, int count)
 {
     uint16_t pixels[20];
@@ -33,7 +33,7 @@ static fov_dataset *open_data(fov_context *context, const char *path, fov_split 
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
 
-/* Three pictures of 4 x 5 with masks under `folder`; the masks of all are expected to become `classes`. */
+/* Writes three pictures of 4 x 5 with masks under `folder`; asserts that mask value values[i] is read as classes[i]. */
 static void expect_masks(void **state, const char *folder, int depth, bool indexed, const uint16_t *values, int count,
                          const uint8_t *classes, int class_count)
 {
@@ -77,7 +77,7 @@ static void test_mask_values(void **state)
     expect_masks(state, "named", 8, false, (const uint16_t[]){0, 1, 255}, 3, (const uint8_t[]){0, 1, 255}, 3);
 }
 
-/* A mask that others do not prepare for is named when it is met. */
+/* Masks of a wrong size, damaged, missing or without a picture are findings; one with too high a class is refused. */
 static void test_bad_masks(void **state)
 {
     char name[80];
@@ -104,7 +104,7 @@ static void test_bad_masks(void **state)
     refuse(path_in(state, "m"), FOV_TRAIN, FOV_E_INPUT, "masks hold class 2, but only 2 are named");
 }
 
-/* Where masks may lie. */
+/* Names and places of folders of masks. */
 static void test_mask_places(void **state)
 {
     static const struct {
@@ -134,7 +134,7 @@ static void test_mask_places(void **state)
             fov_dataset_free(data);
         }
     }
-    for (int i = 0; i < 6; i++) { /* folders for splits, outside and inside */
+    for (int i = 0; i < 6; i++) { /* folders of splits, around and inside the folders of pictures and masks */
         char name[100];
         const char *split = i < 3 ? "train" : i < 5 ? "val" : "test";
         for (int outside = 0; outside < 2; outside++) {
@@ -165,7 +165,7 @@ static void test_pairs(void **state)
         put_picture(state, name, 4, 5, (uint8_t)i);
         snprintf(name, sizeof name, "p/hr/%d.png", i);
         put_picture(state, name, 8, 10, (uint8_t)(100 + i));
-        snprintf(name, sizeof name, "letters/a/%d.png", i); /* classes that are called like pairs */
+        snprintf(name, sizeof name, "letters/a/%d.png", i); /* classes whose names are also used for pairs */
         put_picture(state, name, 4, 5, (uint8_t)i);
         snprintf(name, sizeof name, "letters/b/%d.png", i + 10);
         put_picture(state, name, 4, 5, (uint8_t)i);
@@ -220,9 +220,9 @@ static void test_table_of_classes(void **state)
     fov_dataset_free(data);
     data = open_data(context, path_in(state, "bare.csv"), FOV_TRAIN);
     assert_int_equal(fov_dataset_describe(data).classes, 2);
-    assert_string_equal(fov_dataset_class(data, 0), "9"); /* numbers in their order */
+    assert_string_equal(fov_dataset_class(data, 0), "9"); /* numbers are sorted as numbers */
     fov_dataset_free(data);
-    data = open_data(context, path_in(state, "ids.csv"), FOV_TRAIN); /* names without suffix, in a usual folder */
+    data = open_data(context, path_in(state, "ids.csv"), FOV_TRAIN); /* names without suffix; folder img */
     assert_int_equal(fov_dataset_describe(data).count, 2);
     fov_dataset_free(data);
     fov_context_free(context);
@@ -478,7 +478,7 @@ static void test_shards(void **state)
 
 /* ---- held back --------------------------------------------------------------------------------------------------- */
 
-/* Which of the pictures 0 .. 29 a split has. */
+/* has[i]: whether a split holds picture i, 0 to 29. */
 static void read_values(const char *path, fov_split split, const fov_dataset_options *options, bool has[30])
 {
     fov_context *context = make_context(1);
@@ -550,7 +550,7 @@ static void test_held_back(void **state)
     fov_dataset *whole = fov_dataset_open(context, "digits:600", FOV_TRAIN);
     assert_int_equal(fov_dataset_describe(data[1]).count, 100);
     assert_int_equal(fov_dataset_describe(data[0]).count + fov_dataset_describe(data[2]).count, 600);
-    for (int64_t i = 0, a = 0, b = 0; i < 600; i++) { /* each sample of the whole is the next of one of the two */
+    for (int64_t i = 0, a = 0, b = 0; i < 600; i++) { /* each sample of the whole is the next one of either part */
         fov_sample one, other;
         assert_int_equal(fov_dataset_read(whole, i, &one), FOV_OK);
         bool found = false;
@@ -637,7 +637,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* ---- the real things, where they are ----------------------------------------------------------------------------- */
+/* ---- real data, if the machine has them -------------------------------------------------------------------------- */
 
 static void test_membrane(void **state)
 {
@@ -678,7 +678,8 @@ static void test_bccd(void **state)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-/* Every source has one turn, none before a smaller one; whoever takes any pictures is asked last. */
+/* data_source_behind() visits every source once, by turn and then by name; "folder", which accepts any pictures, is
+ * last. */
 static void test_turns(void **state)
 {
     (void)state;

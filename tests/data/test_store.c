@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files in archives: read where they lie, from any thread, by the same names as in a folder; and archives that nobody
- * should trust. */
+/* Files in archives: read without unpacking the archive, by the same names as in a folder; and hostile or damaged
+ * archives. */
 #include "data/archives.h"
 #include <fovea/memory.h>
 #include "data/dataset.h"
@@ -8,7 +8,7 @@
 
 static const uint8_t text[] = "a text that can be packed packed packed packed packed packed packed packed";
 
-/* Reads a file of a store and compares it; how many bytes of the store's memory are held then does not matter. */
+/* Asserts that a file of a store is found and has this content, read whole, in part, and with too low a limit. */
 static void expect_content(const struct store *store, const char *root, const char *name, const void *bytes,
                            size_t size)
 {
@@ -87,7 +87,7 @@ static void test_tree(void **state)
     bytes = make_zip(files, 5, true, &size);
     put_file(path_in(state, "large.zip"), bytes, size);
     expect_tree(path_in(state, "large.zip"));
-    uint8_t *behind = calloc(size + 100, 1); /* a program that unpacks itself: everything lies 100 bytes further on */
+    uint8_t *behind = calloc(size + 100, 1); /* a self-extracting program: the archive begins at byte 100 */
     free(bytes);
     bytes = make_zip(files, 5, false, &size);
     memcpy(behind, "PK\3\4", 4);
@@ -104,7 +104,7 @@ static void test_tree(void **state)
 #endif
 }
 
-/* Opens an archive that holds "good.txt" and something that is left out for the reason given. */
+/* Opens an archive with "good.txt" and one entry that is left out; `what` is a part of the finding's sentence. */
 static void expect_skipped(const char *path, const char *what)
 {
     struct memory *memory = memory_create(NULL, 0);
@@ -157,7 +157,7 @@ static void test_left_out(void **state)
         }
 #endif
     }
-    /* of two with one name the later; of a file and a folder the folder */
+    /* of two files with one name the later one is kept; of a file and a folder the folder */
     const struct archived twice[] = {{.name = "good.txt", .bytes = text + 1, .size = 9}, good};
     put_zip(path_in(state, "twice.zip"), twice, 2);
     expect_skipped(path_in(state, "twice.zip"), "a later file");
@@ -169,7 +169,7 @@ static void test_left_out(void **state)
     expect_skipped(path_in(state, "both.zip"), "a folder has the same name");
 }
 
-/* What is wrong inside of a file is found when it is read. */
+/* Damaged content of an entry is found when that entry is read. */
 static void test_damaged_content(void **state)
 {
     const struct archived files[] = {
@@ -199,7 +199,7 @@ static void test_damaged_content(void **state)
     memory_destroy(memory);
 }
 
-/* Whatever byte of a zip's records is another, and wherever it is cut off: an error, or fewer files, never harm. */
+/* A zip with any byte inverted, or cut off anywhere: an error, or fewer files, but no leak or crash. */
 static void test_any_byte(void **state)
 {
     const struct archived files[] = {{.name = "a/x", .bytes = text, .size = 20},
@@ -241,7 +241,7 @@ static void test_any_byte(void **state)
     }
 }
 
-/* Without memory at any point: an error, nothing held. */
+/* Any allocation may fail: an error, and no memory is held. */
 static void test_no_memory(void **state)
 {
     const struct archived files[] = {{.name = "a/x", .bytes = text, .size = 20},
@@ -278,7 +278,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* A folder per class, in archives of two splits beside each other, each laid out in its own way. */
+/* A folder per class, in an archive for each of two splits, with and without a folder named like the split. */
 static void test_classes(void **state)
 {
     for (int with_split = 0; with_split < 2; with_split++) {
@@ -323,10 +323,10 @@ static void test_classes(void **state)
     }
 }
 
-/* What an archive in memory showed: names in their order, sizes; "!" before one that cannot be read. */
+/* The entries of an archive in memory that were shown: names and sizes in order; "!" before an unreadable one. */
 struct shown {
     char names[400];
-    int ends_after; /* files; 0: never */
+    int ends_after; /* show() stops after this many files; 0: never */
     int count;
 };
 
@@ -391,7 +391,7 @@ static void test_in_memory(void **state)
     expect_shown(bytes, size, 0, FOV_OK, "z.txt=9 folder/a.txt=5 !much=0 b.txt=0 ");
     expect_shown(bytes, 600, 0, FOV_E_INPUT, "");
     free(bytes);
-    put_tar(path_in(state, "packed.tar.gz"), files, 6); /* what it would become is not known before */
+    put_tar(path_in(state, "packed.tar.gz"), files, 6); /* refused: the unpacked size is not known in advance */
     bytes = bytes_of(path_in(state, "packed.tar.gz"), &size);
     expect_shown(bytes, size, 0, FOV_E_INPUT, "");
     free(bytes);
@@ -401,7 +401,7 @@ static void test_in_memory(void **state)
 #endif
 }
 
-/* The real thing, where it is: ten classes from two archives beside each other. */
+/* The real CIFAR-10, if the machine has it: ten classes from two archives beside each other. */
 static void test_cifar(void **state)
 {
     (void)state;
