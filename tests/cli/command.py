@@ -37,7 +37,7 @@ class Result:
 
 
 def environment(**extra):
-    # What somebody tuned on this machine is none of these tests' business.
+    # A rates file that somebody tuned on this machine must not influence the tests.
     env = dict(os.environ, LC_ALL="C.UTF-8", XDG_CONFIG_HOME=os.getcwd() + "/config")
     env.pop("FOVEA_DATA", None)
     env.update(extra)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns of texts on a terminal and where their lines may break, compiled in from cli/. What tables and sentences make
- * of it is seen in tests/learn/test_course.py and where classes have Chinese names. */
+/* cli/columns.c, compiled in: the number of terminal columns that a text takes, and where its lines may break. Tables
+ * and wrapped sentences with Chinese text: tests/learn/test_course.py, tests/cli/test_data.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_fit(void **state)
     assert_int_equal(text_fit("abc", 9), 3);
     assert_int_equal(text_fit("卷积", 3), strlen("卷"));
     assert_int_equal(text_fit("卷积", 1), 0);
-    assert_int_equal(text_fit("e\xcc\x81x", 1), 3); /* a mark stays with its letter */
+    assert_int_equal(text_fit("e\xcc\x81x", 1), 3); /* a combining mark stays with its letter */
 }
 
 static void breaks(const char *text, const char *const *pieces)

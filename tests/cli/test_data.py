@@ -102,7 +102,7 @@ def test_classes_renamed():
     expect_failure(fovea("predict", model(), "--data", "renamed"), INPUT, *lists)
     expect_failure(fovea("train", "--model", model(), "--data", "renamed", "--out", "never"), INPUT, *lists, "--classes 3")
     assert not os.path.exists("never")
-    # By position red stands for rot: both are sorted last.
+    # By position the model's red is the data's rot: both come last in their sorted lists.
     about = fovea("eval", model(), "--data", "renamed", "--classes-by-position", "--json").json()
     assert about["accuracy"] == 1.0
     line = fovea("predict", model(), "--data", "renamed", "--index", 5, "--classes-by-position", "--json").json()
@@ -170,7 +170,7 @@ def test_classes_additional():
     said = '1 of its 4 is unknown to the model ("yellow")'
     expect_failure(fovea("eval", model(), "--data", "additional"), INPUT, said)
     expect_failure(fovea("train", "--model", model(), "--data", "additional", "--out", "never"), INPUT, said, "--classes 4")
-    # Other classes altogether, and another number of them: the file is a beginning for something else.
+    # Entirely different classes, and another number of them: training starts from the file with a new head.
     make_colours("others", {"ruby": "red", "lime": "green"})
     done = fovea("train", "--model", model(), "--data", "others", "--epochs", 1, "--out", "others-run")
     assert done.code == OK and "a new head for 2 classes instead of 3" in done.err, done.err

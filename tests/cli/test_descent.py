@@ -58,7 +58,7 @@ def test_a_file_is_a_command_line():
     assert "cannot read" in fovea("train", "-c", "none.ini", code=4).stderr
 
 
-# What a recipe says of its own network's parameters, or of its own kind of data, said otherwise for the small one.
+# Replacements for a recipe's options that fit only its own network or data, so that the small network can use it.
 OTHER_MODEL = {"whiten": ("--whiten", "none", "--lr", "0.1", "--weight-decay", "0.001"), "task": ("--task", "classify"),
                "train_size": ("--train-size", "28"), "multi_scale": ("--multi-scale", "none")}
 
@@ -69,7 +69,7 @@ def test_recipes_are_sets_of_options():
     assert {"mnist-fast", "finetune"} <= {r["name"] for r in recipes}
     for recipe in recipes:
         assert recipe["name"] in listed
-        # Each is read to its end: what is wrong would be said before the data is looked for.
+        # Training with a recipe reads all of its settings: a wrong one would be refused.
         keys = [line.split(" = ")[0] for line in recipe["settings"].strip().split("\n")]
         other = [word for key in keys for word in OTHER_MODEL.get(key, ())]
         small = (*SMALL, "--epochs", 1, "--augment", "none", "--batch", 100)

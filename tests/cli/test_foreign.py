@@ -32,7 +32,7 @@ def test_keys_of_training():
     assert done.err.count("\n") == 1, done.err
     kept = config("proj/exp")
     assert (kept["lr"], kept["batch"], kept["patience"]) == (0.02, 16, 5)
-    # the same as options; quiet says nothing; a run that is there is kept, or replaced where exist_ok says so
+    # the same keys as options; -q prints no notes; an existing run is kept, or replaced with --exist-ok
     words = ("--model", "mlp", "--data", "digits:200", "--epochs", 1, "--imgsz", 28, "--lr0", 0.03, "--batch-size", 8,
              "--device", "auto", "--project", "proj", "--name", "exp", "-q")
     expect_failure(fovea("train", *words), USAGE, "holds a run already")
@@ -60,7 +60,7 @@ def test_keys_of_other_verbs():
     assert fovea("inspect", f"model={best}", "-q", "--json").json()["parameters"] > 0
     assert fovea("inspect", "resnet18", "imgsz=64", "--json").json()["input"][2:] == [64, 64]
     assert fovea("export", best, "w.safetensors").code == OK
-    # what fovea means by a word of its own counts
+    # an option that fovea has under the same name keeps fovea's meaning
     assert fovea("convert", "w.safetensors", "w.onnx", "--model", "mlp").code == OK
     assert fovea("predict", "w.safetensors", "seen/a.png", "--model", "mlp", "-q").code == OK
 
@@ -75,14 +75,14 @@ def test_values_of_other_tools():
     assert kept["optimizer"].startswith("adamw") and kept["seed"] == 3, kept
     assert fovea("train", *SMALL, "optimizer=auto", "-q", "--out", "auto").code == OK
     assert config("auto")["optimizer"].startswith("sgd")
-    # a run goes on by its folder, wherever the word for it stands
+    # a run is resumed by its folder, which either key may name
     for words in (["resume=True", "model=auto/weights/last.pt"], ["model=auto/last.pt", "resume=true"],
                   ["resume=auto/weights/last.pt"]):
         assert fovea("train", *words, "epochs=2", "-q").code == OK, words
     expect_failure(fovea("train", "resume=True"), USAGE, "--resume runs/train")
     expect_failure(fovea("train", *SMALL, "mode=val"), USAGE, "fovea eval")
     expect_failure(fovea("train", *SMALL, "amp=True"), USAGE, "float32")
-    # what is exported has a suffix; what is not asked for is not made
+    # an export's format is given by a suffix; an option that is False writes nothing
     best = f"{trained()}/best.onnx"
     expect_failure(fovea("convert", f"model={best}", "format=onnx"), USAGE, ".onnx already")
     expect_failure(fovea("convert", f"model={best}", "format=engine"), USAGE, ".safetensors")
@@ -100,7 +100,7 @@ def test_values_of_other_tools():
     assert "detect:least=0.25:overlap=0.5" in done.err or "conf is --task detect:least=X here" in done.err, done.err
 
 
-# A line of another tool, and the same line here: all of it but what has no form here, which is named.
+# Command lines of other tools, and fovea's forms of them; keys without a form here are left out, and named.
 LINES = (
     ("detect train data=x.yaml model=yolox-nano imgsz=320 epochs=3",
      "train --data x.yaml --model yolox-nano --input 320 --epochs 3 --task detect"),

@@ -89,7 +89,7 @@ def test_checkpoint_and_best_outlive_bad_numbers():
     run = os.path.abspath("outlive")
     assert train(run, "--model", "lenet5", "--lr", "0.01").code == OK
     before = tree(run)
-    # The same run, and then the weights of its checkpoint are made to explode at the next step.
+    # A second run, which starts from the first one's weights, explodes: the first one's folder stays as it is.
     result = fovea("train", "--model", f"{run}/best.onnx", "--data", "digits:600", "--epochs", 2, "--lr", "1e6",
                    "--out", "outlive-2")
     assert result.code == NUMERIC, result.err
@@ -263,7 +263,7 @@ def test_homes_that_cannot_be_read():
         result = train("home-run", "--model", "mlp", "--overwrite", data="digits:60", env=env)
         assert result.code == OK, f"{home}: {result.err}"
         expect_failure(fovea("train", "--data", "mnist", "--out", "home-mnist", "--quiet", env=env), IO, "mnist")
-    # A file that was asked for has to be there.
+    # A rates file that the command line names must be readable.
     result = fovea("bench", "lenet5", "--time", "0.01", "--rates", f"{here}/fifo-home/fovea/rates.json")
     assert result.code == IO, f"exit {result.code} {result.err}"
 

@@ -35,7 +35,7 @@ def test_a_run_is_never_written_into():
     before = tree("kept")
     expect_failure(train("kept"), USAGE, "kept", "--overwrite")
     assert tree("kept") == before
-    for left in ("history.csv", "last.onnx"):  # of a run that lost the rest
+    for left in ("history.csv", "last.onnx"):  # a run of which one file is left
         os.makedirs(f"part-{left}", exist_ok=True)
         shutil.copy(f"kept/{left}", f"part-{left}")
         expect_failure(train(f"part-{left}"), USAGE, left)
@@ -48,7 +48,7 @@ def test_what_moves_a_bit_is_kept():
     with open("exact/config.json", encoding="utf-8") as file:
         kept = json.load(file)
     assert kept["exact_conv"] is True and len(kept["rates"]) == 4 and kept["isa"] and kept["fovea"]
-    assert fovea("train", "--resume", "exact", "--epochs", 2).code == OK  # takes it up by itself
+    assert fovea("train", "--resume", "exact", "--epochs", 2).code == OK  # the run's own setting is used
     expect_failure(fovea("train", "--resume", "exact", "--epochs", 3, "--exact-conv=no"), USAGE, "exact_conv")
     assert train("plain").code == OK
     expect_failure(fovea("train", "--resume", "plain", "--epochs", 2, "--exact-conv"), USAGE, "exact_conv")
@@ -173,7 +173,7 @@ def test_help_fits():
             page = fovea(verb, "--help", env=environment(COLUMNS=str(columns))).out
             wide = [line for line in page.splitlines() if width_of(line) > columns]
             assert not wide, (columns, verb, wide[:2])
-            shown = re.sub(r" \\\n +", " ", page.split("Examples\n")[1])  # as a shell reads it
+            shown = re.sub(r" \\\n +", " ", page.split("Examples\n")[1])  # broken lines joined, as a shell does
             assert shown == re.sub(r" \\\n +", " ", whole), (columns, verb)
 
 
@@ -198,18 +198,18 @@ def test_words_are_whole():
     assert train("long-run", "--model", "mlp", data="long").code == OK
     picture = f"long/{names[0]}/0.png"
     quiet = fovea("predict", "long-run", picture, "-q").out
-    assert any(f"  {name}  " in quiet for name in names), quiet  # what a script reads is whole
+    assert any(f"  {name}  " in quiet for name in names), quiet  # with -q nothing is cut, for scripts
     wide = fovea("predict", "long-run", picture, env=environment(COLUMNS="300")).out
     assert all(f"  {name}  " in wide or f" {name} " in wide for name in names), wide
     table = fovea("predict", "long-run", picture, env=environment(COLUMNS="80")).out.split("\n")[1:]  # below the picture's name
-    assert sum(names[0][:15] in line and "…" in line for line in table) == 2, table  # what is cut is marked
+    assert sum(names[0][:15] in line and "…" in line for line in table) == 2, table  # a cut name is marked
     assert all(width_of(line) <= 80 for line in table), table
     about = fovea("predict", "long-run", "--data", "long", "--index", 0).out
     assert f"it is {names[0]}" in about, about
 
     deep = "/".join(["a folder with a name that takes its room"] * 14)
     made = fovea("new", "lenet5", "--out", f"{deep}/model.onnx")
-    if made.code == IO:  # nobody made the folder
+    if made.code == IO:  # the folder does not exist
         os.makedirs(deep)
         made = fovea("new", "lenet5", "--out", f"{deep}/model.onnx")
     assert f"{deep}/model.onnx" in made.out, made
@@ -226,12 +226,12 @@ def test_pixels_are_measured():
     carried = "0..1, then (x - 0.470588) / 0.392157"
     assert carried in fovea("inspect", "shades-run").out
     assert fovea("train", "--resume", "shades-run", "--epochs", 2).code == OK
-    assert carried in fovea("inspect", "shades-run/last.onnx").out  # a run goes on with what it began with
+    assert carried in fovea("inspect", "shades-run/last.onnx").out  # a resumed run keeps its preprocessing
     one = train("shades-one", "--model", "mlp", "--mean", "data", "--std", "0.25", data="shades")
     assert "mean 0.4706 (measured), deviation 0.25" in one.err, one.err
     again = fovea("train", "-c", "shades-one/config.json", "--out", "shades-again")
     assert again.code == OK, again.err
-    assert digest("shades-again/best.onnx") == digest("shades-one/best.onnx")  # pixels are as they were, too
+    assert digest("shades-again/best.onnx") == digest("shades-one/best.onnx")  # with the same preprocessing, too
     assert "0..1, then (x - 0.470588) / 0.25" in fovea("inspect", "shades-again").out
     expect_failure(fovea("predict", "shades-run", "shades/dark/0.png", "--mean", "data"), USAGE, "--mean data", "train")
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading command lines: every spelling that is accepted, every slip and the sentence it gets. The parser is compiled
- * in from cli/, with a verb of its own. What the built command does with it is in test_command.py. */
+/* Parsing of command lines: every accepted spelling, and the error sentence for each kind of mistake. The parser is
+ * compiled in from cli/, with a verb made for this test. The built command itself: test_command.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,7 +112,7 @@ static void negative_numbers_are_values(void **state)
     (void)state;
     assert_int_equal(PARSE("--offset", "-3"), EXIT_OK);
     assert_int_equal(option_integer(&cli, "offset"), -3);
-    assert_int_equal(PARSE("-7", "-1.5e3"), EXIT_OK); /* and arguments */
+    assert_int_equal(PARSE("-7", "-1.5e3"), EXIT_OK); /* negative numbers as arguments, too */
     assert_int_equal(cli.argument_count, 2);
     assert_int_equal(PARSE("--lr", "-1"), EXIT_USAGE);
     assert_problem("--lr is -1; it goes from 1e-09 to 10");
@@ -124,7 +124,7 @@ static void arguments_and_their_end(void **state)
     assert_int_equal(PARSE("a.onnx", "--epochs", "2", "./b=c.png"), EXIT_OK);
     assert_int_equal(cli.argument_count, 2);
     assert_string_equal(cli.arguments[1], "./b=c.png"); /* no key has a slash */
-    assert_int_equal(PARSE("a.onnx", "b=c.png"), EXIT_USAGE); /* neither an option nor a file that is there */
+    assert_int_equal(PARSE("a.onnx", "b=c.png"), EXIT_USAGE); /* neither an option nor an existing file */
     assert_int_equal(PARSE("--", "--epochs", "epochs=3"), EXIT_OK);
     assert_string_equal(cli.arguments[0], "--epochs");
     assert_string_equal(cli.arguments[1], "epochs=3");
@@ -255,7 +255,7 @@ static void distances(void **state)
 {
     (void)state;
     assert_int_equal(nearest_distance("train", "train"), 0);
-    assert_int_equal(nearest_distance("trian", "train"), 1); /* neighbours swapped */
+    assert_int_equal(nearest_distance("trian", "train"), 1); /* two neighbouring letters swapped */
     assert_int_equal(nearest_distance("", "abc"), 3);
     assert_int_equal(nearest_distance("kitten", "sitting"), 3);
     assert_int_equal(nearest_distance("label_smoothing", "label-smoothing"), 0);

@@ -38,9 +38,9 @@ LINES = {
     ("predict", "draw"): ("predict best.onnx {in} --draw {out}",),
     ("predict", "out"): ("predict best.onnx {in} -o {out}", "predict {in} a.png -o {out}",
                          "predict best.onnx a.png --names {in} -o {out}", "predict best.onnx @{in} -o {out}"),
-    ("predict", "save-txt"): (),  # files of a kind of their own, into any folder: test_drawings
+    ("predict", "save-txt"): (),  # writes .txt files into a folder: no line here
     ("report", "out"): ("report run -o {out}", "report run --data {in} -o {out}"),
-    ("serve", "keep"): (),  # the same
+    ("serve", "keep"): (),  # writes files of its own into a folder: no line here
     ("style", "out"): ("style {in} a.png -o {out}", "style a.png {in} -o {out}", "style a.png b.png --network {in} -o {out}"),
     ("train", "out"): ("train --model mlp --data {in} --epochs 1 --out {out}",),
 }
@@ -110,7 +110,7 @@ def test_verbs_that_write():
             before = content(source)
             for name in names_of(source):
                 if name == "hard" and line in OF_A_RUN:
-                    continue  # another name in another folder: writing there leaves what is read
+                    continue  # a hard link elsewhere: replacing it leaves the input as it is
                 done = fovea(*line.format(**{"in": source, "out": name}).split())
                 assert content(source) == before, (line, name)
                 expect_failure(done, USAGE, "would be written over what is read")
@@ -127,7 +127,7 @@ def test_what_a_folder_holds():
         done = fovea(*line.split())
         assert done.code == USAGE and "would be written over" in done.err, (line, done.err)
     assert content("photos/a/0.png") == before
-    # what a verb made there before is made again
+    # a verb may replace its own earlier output
     for line in ("report run -o run/report.html", "inspect run --svg run/network.svg",
                  "features best.onnx --data photos -o photos/all.npy"):
         for _ in range(2):

@@ -21,7 +21,7 @@ from command import INPUT, IO, OK, USAGE, fovea, png, trained
 
 SOURCES = os.path.dirname(os.path.abspath(__file__)) + "/../../cli"
 
-# What kinds of input there are, and the code for each thing that can stand in their place.
+# The kinds of input, and the exit code for each wrong path in their place.
 NOWHERE = {"nowhere.onnx": IO, "no/where.onnx": IO, "loop.onnx": IO, "file.txt/inside.onnx": IO}
 KINDS = {
     "model": {**NOWHERE, "empty": INPUT, "garbage.onnx": INPUT, "empty.onnx": INPUT, "garbage.safetensors": INPUT,
@@ -39,7 +39,7 @@ KINDS = {
     "run": {"no/where": IO, "nowhere": IO, "file.txt": IO, "loop": IO, "empty": INPUT},
     "json": {"nowhere.json": IO, "no/where.json": IO, "loop.json": IO, "empty": IO, "garbage.json": INPUT,
              "empty.json": INPUT},
-    # what stands in such a file is as if it were typed
+    # a wrong setting in a file is a usage error, as on the command line
     "settings": {"nowhere.json": IO, "no/where.json": IO, "loop.json": IO, "empty": IO, "garbage.json": USAGE},
     "list": {"nowhere.txt": IO, "no/where.txt": IO, "loop.txt": IO, "empty": IO},
     "names": {"nowhere.txt": IO, "loop.txt": IO, "empty": IO, "garbage.json": INPUT},
@@ -48,7 +48,7 @@ KINDS = {
     "darknet": {"nowhere.cfg": IO, "loop.cfg": IO, "garbage.cfg": INPUT},
 }
 
-# Every argument and option that reads, by verb. {}: the thing.
+# Every argument and option that reads a file, with its kind. {}: the wrong path.
 LINES = (
     ("model", "bench {} --time 0.01"), ("json", "bench mlp --time 0.01 --compare {}"),
     ("model", "colorize {} a.png"), ("picture", "colorize colour.onnx {}"),
@@ -153,7 +153,7 @@ def test_paths():
         for thing, code in KINDS[kind].items():
             done = answer(line.format(thing, thing).split())
             lines = [part for part in done.err.strip().split("\n") if part]
-            is_listed = line.startswith("data check") and code == INPUT  # what it found is its result
+            is_listed = line.startswith("data check") and code == INPUT  # its findings are printed as its result
             fine = done.code == code and lines and lines[-1].startswith("fovea") and (done.out == "" or is_listed)
             if not fine:
                 wrong.append(f"{line.format(thing, thing)}: exit {done.code}, not {code}: {done.err.strip()[-200:]}")

@@ -79,7 +79,7 @@ def test_a_seven_is_a_seven():
     assert [row["file"] for row in rows] == sorted(f"drawn/{name}" for name in os.listdir("drawn"))
     wrong = [row for row in rows if row["class"] != "7"]
     assert not wrong, wrong
-    # the file says how, and the command line says otherwise
+    # options on the command line replace the preprocessing that the model file states
     squeezed = answers("drawn/black-on-white.png", "--fit", "stretch", "--invert", "no")[0]
     assert float(squeezed["probability"]) != float(rows[0]["probability"])
     about = fovea("inspect", model()).out
@@ -116,7 +116,7 @@ def test_fits():
             assert done.code == OK, done.err
             with open("seen/seven.png", "rb") as file:
                 seen.add(file.read())
-    # of black on white "auto" is "yes"; with "no" there is no ink, and the picture is squeezed as it is
+    # for black on white "auto" equals "yes"; with "no" there is no ink, and "ink" equals "stretch"
     assert len(seen) == 7, len(seen)
     kept = fovea("convert", "mlp.onnx", "kept.onnx", "--fit", "pad", "--invert", "auto")
     about = fovea("inspect", "kept.onnx").out
@@ -126,7 +126,7 @@ def test_fits():
 
 
 def test_samples_of_the_data_stay_as_they_are():
-    # not moved, not turned: as evaluation has them
+    # samples of a dataset are neither fitted nor inverted, as in an evaluation
     rows = answers("--data", "digits:6000", "--index", "0,1,2,3,4")
     plain = answers("--data", "digits:6000", "--index", "0,1,2,3,4", "--fit", "stretch", "--invert", "no")
     assert rows == plain and [row["label"] for row in rows] != []

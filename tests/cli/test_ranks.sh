@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# fovea train under mpirun: any number of ranks leaves the same files, says what it needs in one sentence, and goes on
-# after one was killed. Skipped where this build has no MPI, or nothing starts it.
+# fovea train under mpirun: any number of ranks writes the same weights, too many ranks are refused with a sentence, and
+# a run can be resumed after one of its ranks was killed. Skipped if the build has no MPI or mpirun is missing.
 set -eu
 command -v mpirun >/dev/null && [ -e "$(dirname "$FOVEA_BINARY")/fovea_mpi.so" ] || { echo "no MPI: skipped"; exit 77; }
 folder=$(mktemp -d)

@@ -65,7 +65,7 @@ def test_train_from_a_file_for_other_classes():
     assert "4 parameters stay as they are" in result.err, result.err
     about = fovea("eval", "more/best.onnx", "--data", "digits:600", "--json").json()
     assert about["count"] == 100, about
-    # What was asked for is kept for the day the run goes on.
+    # A resume uses the run's own options, such as --freeze, again.
     result = fovea("train", "--resume", "more", "--epochs", 2)
     assert result.code == OK, result.err
     assert "4 parameters stay as they are" in result.err and "random numbers" not in result.err, result.err
