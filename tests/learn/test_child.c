@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs of learners that misbehave: each ends with a verdict and a sentence, within its time, and leaves no process
- * and no folder behind. Skipped where there is no C compiler. */
+/* Learners' programs that misbehave: each check ends in time with a verdict and a sentence, and leaves no process and
+ * no folder behind. Skipped without a C compiler. */
 #include "learn/check.h"
 #include "learn/child.h"
 
@@ -57,7 +57,7 @@ static void says(enum verdict_kind kind, const char *part)
     }
 }
 
-/* Does this system let a process take its network away? Without, the limits are what they are. */
+/* Whether the system allows user and network name spaces; without them the library cannot isolate a program. */
 static bool name_spaces_are_there(void)
 {
     const char *const words[] = {"unshare", "-Un", "true", NULL};
@@ -106,7 +106,7 @@ static void test_memory(void **state)
 {
     (void)state;
     check("for (;;) { volatile char *p = malloc(1 << 24); if (!p) return 7; *p = 1; }", 10);
-    assert_int_equal(verdict.kind, VERDICT_NOT_YET); /* 1 GiB, then malloc says no */
+    assert_int_equal(verdict.kind, VERDICT_NOT_YET); /* at 1 GiB malloc returns NULL */
     assert_true(verdict.got == 7);
     check("for (;;) { volatile char *p = malloc(1 << 24); *p = 1; }", 10);
     says(VERDICT_NOT_YET, "1 GiB");
@@ -115,7 +115,7 @@ static void test_memory(void **state)
 static void test_prints_without_end(void **state)
 {
     (void)state;
-    check("for (;;) printf(\"%01000000d\\n\", 0);", 10); /* few writes: a busy machine gets there, too */
+    check("for (;;) printf(\"%01000000d\\n\", 0);", 10); /* long lines: fast on a busy machine, too */
     says(VERDICT_NOT_YET, "printed too much");
 }
 
@@ -128,7 +128,7 @@ static void test_wrong_places(void **state)
     assert_int_equal(verdict.kind, VERDICT_COULD_NOT_RUN);
 }
 
-/* What a program starts dies with it: the file is there only if a grandchild lived for another second. */
+/* Processes that a program starts end with it: a grandchild that lived for another second would write the file. */
 static void test_processes(void **state)
 {
     char statements[1024], path[256];
@@ -145,7 +145,7 @@ static void test_processes(void **state)
     }
 }
 
-/* Forks until it is refused: at once, for the superuser, too. */
+/* The first fork() already fails, for the superuser, too: the program would exit if one succeeded. */
 static void test_no_fork_bomb(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every lesson: the stub is NOT YET, the solution PASSes with numbers of several seeds, each catalogued mistake is made in
- * the solution and recognised by name, texts fit on their screens in both languages, and the engine agrees. Then the
- * numbers that the texts print. */
+/* Every lesson: the stub gets NOT YET; the solution PASSes with numbers of several seeds; each mistake of the
+ * catalogue, put into the solution, is recognised by name; texts fit on their screens in both languages; and the
+ * library computes what the solution does. Then numbers that the texts state. */
 #include "learn/cases.h"
 #include "learn/check.h"
 #include "learn/child.h"
@@ -96,7 +96,8 @@ static void test_solutions_pass(void **state)
     fov_context_free(context);
 }
 
-/* Does a text have an English word that no formula and no command has? Then it was not translated, or in part. */
+/* Returns an English word of a text that no formula or command contains, or NULL: a text with one is not fully
+ * translated. */
 static const char *english_in(const char *text)
 {
     static const char *const words[] = {"the",  "of",   "you",  "your",  "is",   "its",  "it",   "that",
@@ -144,7 +145,7 @@ static void test_mistakes_are_named(void **state)
     }
 }
 
-/* Wrong files that nearly pass: what the cases must hold so that they do not. */
+/* Wrong answers that nearly pass: each of them needs a particular test case to be caught. */
 static void test_near_misses_do_not_pass(void **state)
 {
     (void)state;
@@ -172,7 +173,7 @@ static void test_near_misses_do_not_pass(void **state)
     }
 }
 
-/* Right files that are written another way. */
+/* Right answers that are written in another way. */
 static void test_other_solutions_pass(void **state)
 {
     (void)state;
@@ -194,8 +195,8 @@ static void test_other_solutions_pass(void **state)
     free(code);
 }
 
-/* The numbers that are drawn tell the mistakes apart: from the right answer and from those before them in the list, for
- * many seeds. (This needs no compiler and is quick.) */
+/* For many seeds, each mistake's answers to the drawn numbers differ from the right ones and from those of all mistakes
+ * before it in the list. (Needs no compiler.) */
 static bool same_answers(const struct cases *cases, int a, int b)
 {
     static double left[LESSON_NUMBERS], right[LESSON_NUMBERS];
@@ -235,7 +236,7 @@ static void test_cases_tell_mistakes_apart(void **state)
 
 /* ---- texts -------------------------------------------------------------------------------------------------------- */
 
-/* Columns of a line on a terminal: what is outside of Latin, Greek and the like takes two. */
+/* Terminal columns of a line: characters from U+3000 on take two. */
 static int columns_of(const char *line, size_t length)
 {
     int columns = 0;
@@ -330,8 +331,8 @@ static char *texts_drawn(const struct lesson *lesson, enum language language)
     return out;
 }
 
-/* A drawing has the same texts in both languages, and of English words in Chinese no more than names of the lesson's
- * own code and formulas. */
+/* A drawing has the same number of texts in both languages; English words in the Chinese one occur in the lesson's text
+ * or code. */
 static void test_drawings_are_translated(void **state)
 {
     (void)state;
@@ -399,7 +400,8 @@ static void test_perceptron_stays_within_novikoffs_bound(void **state)
     assert_true(learn_gate((const int[]){0, 1, 1, 0}, w) >= 100);  /* XOR: never right */
 }
 
-/* ---- the text form ------------------------------------------------------------------------------------------------ */
+/* ---- expressions
+ * -------------------------------------------------------------------------------------------------- */
 
 static void test_expressions(void **state)
 {
@@ -445,7 +447,7 @@ static void test_expressions(void **state)
     memset(deep, '(', sizeof deep);
     memcpy(deep, "y = ", 4);
     deep[sizeof deep - 1] = '\0';
-    for (size_t length = 400; length < sizeof deep; length += 300) { /* deep, and too long for a line */
+    for (size_t length = 400; length < sizeof deep; length += 300) { /* nested too deeply; too long for a line */
         struct variables v = {.count = 0};
         assert_false(expressions_run(&deep[sizeof deep - length], &v, ENGLISH, problem, sizeof problem));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Classes of a model against those of a dataset: what is the same, what is mapped, what is refused, and which names the
- * sentence says. */
+/* Matching a model's classes with a dataset's: equal, reordered, fewer, renamed or by position; which pairs are
+ * refused, and which names the sentence lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct expected {
     const char *const *names;
     bool by_position;
     fov_class_relation relation;
-    const char *said; /* "": nothing is */
+    const char *said; /* a part of the expected sentence; "": no sentence */
     int first;        /* the model's number of class "0" */
 };
 
@@ -105,7 +105,7 @@ static void relations(void **state)
     }
 }
 
-/* Of an output that holds no scores it is said what it holds, not that it has 0 outputs. */
+/* If an output holds no scores, the sentence says what it holds instead of "0 outputs". */
 static void values(void **state)
 {
     (void)state;
@@ -121,8 +121,8 @@ static void values(void **state)
     fov_context_free(context);
 }
 
-/* Trained with the names in another order, the model is the same but for the order of its outputs: the data's labels go
-   to the outputs of their names, in training, in validation and afterwards. */
+/* A model whose class names are in another order than the data's: labels are mapped by name, in training, in validation
+   and afterwards. */
 static void training(void **state)
 {
     (void)state;

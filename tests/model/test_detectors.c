@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Boxes from outputs of other tools' detectors: networks made here, whose every number is known, in the forms that are
- * told by name or found by shape, and the boxes that these numbers mean. */
+/* Boxes from the outputs of other tools' detectors: models with constant outputs, in forms given by name or recognised
+ * by shape, and the boxes that these numbers must give. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 
 enum { SIDE = 320, SSD_BOXES = 3234 };
 
-/* A model that answers the same numbers for any picture: constants, and a zero that depends on the picture. */
+/* A model whose outputs are the same for any picture: constants plus a zero that is computed from the picture. */
 struct made {
     fov_model *model;
     fov_graph *graph;
@@ -51,7 +51,8 @@ static void end(struct made *made, const fov_value *outputs, int count)
     assert_int_equal(fov_model_set_inputs_outputs(made->model, &made->in, 1, outputs, count), FOV_OK);
 }
 
-/* The boxes of one grey picture, twice as wide and high as the input. */
+/* Reads the outputs' form, which must be described as `wanted`, and answers one black picture of twice the input's
+ * height and width. Frees the model. */
 static fov_answer ask(struct made *made, const char *detector, const char *task, const char *wanted)
 {
     static uint8_t pixels[2 * SIDE * 2 * SIDE * 3];
@@ -83,7 +84,7 @@ static void expect(const fov_answer_box *box, int index, double score, double x1
     }
 }
 
-/* Two outputs, in pixels; scores that end in a softmax have "nothing" in front. */
+/* Corners in pixels, and scores after a softmax, whose first class is "nothing". */
 static void corners_and_softmax(void **state)
 {
     static const float boxes[] = {10, 20, 30, 60, 100, 100, 140, 120, 101, 100, 141, 120};
@@ -103,7 +104,7 @@ static void corners_and_softmax(void **state)
 static void parts_and_sigmoids(void **state)
 {
     static const float boxes[] = {0.25F, 0.5F, 0.5F, 1, 0, 0, 0.125F, 0.125F}, logits[] = {1, -9, -9, 2};
-    struct made made = begin(*state, 100); /* no multiple of 32 */
+    struct made made = begin(*state, 100); /* not a multiple of 32 */
     const fov_value outputs[] = {give(&made, logits, 2, 2), give(&made, boxes, 2, 4)};
     end(&made, outputs, 2);
     fov_answer answer = ask(&made, "raw", "detect", "sigmoid of 2 classes");
@@ -113,7 +114,7 @@ static void parts_and_sigmoids(void **state)
     fov_answer_free(&answer);
 }
 
-/* Boxes that a suppression has left: others that overlap stay, too. */
+/* Boxes after the network's own suppression: overlapping ones are kept. */
 static void kept_boxes(void **state)
 {
     static const float boxes[] = {10, 10, 50, 50, 11, 10, 51, 50}, scores[] = {0.75F, 0.5F}, labels[] = {7, 7};
@@ -140,8 +141,8 @@ static void kept_rows(void **state)
     fov_answer_free(&answer);
 }
 
-/* SSDLite's offsets: the last place's default boxes are as large as the picture; the first place of its first map has
- * boxes of a fifth. */
+/* SSDLite's offsets: the default boxes of the last place have 0.95 of the picture's sides; those of the first place of
+ * the first map a fifth. */
 static void offsets_of_ssd(void **state)
 {
     static float offsets[SSD_BOXES * 4], scores[SSD_BOXES * 3];
@@ -160,7 +161,7 @@ static void offsets_of_ssd(void **state)
     fov_answer answer = ask(&made, "ssd", "detect", "\"nothing\"");
     double e = exp(1);
     assert_int_equal(answer.box_count, 2);
-    /* middle 8 + 0.1 x 64 and 8 - 6.4, sides 128 and 32, doubled for the picture and cut at its edges */
+    /* centre 8 + 0.1 x 64 and 8 - 6.4, sides 128 and 32; doubled for the picture and clipped at its edges */
     expect(&answer.boxes[0], 1, e * e / (e * e + 2), 0, 0, 2 * (14.4 + 64), 2 * (1.6 + 16));
     double side = 0.95 * SIDE;
     expect(&answer.boxes[1], 0, e / (e + 2), SIDE - side, SIDE - side, SIDE + side, SIDE + side);
@@ -194,7 +195,7 @@ static void rows_by_shape(void **state)
     fov_answer_free(&answer);
 }
 
-/* Rows of suppressed boxes do not tell how many classes there are: the names do. */
+/* Rows after suppression hold class numbers only: the number of classes comes from the names. */
 static void names_of_kept_boxes(void **state)
 {
     enum { NAMES = 120 };
@@ -214,7 +215,7 @@ static void names_of_kept_boxes(void **state)
     assert_non_null(copy);
     assert_int_equal(fov_model_classes(copy), NAMES);
     fov_model_free(copy);
-    /* The form is that of one output: it does not go to another, and is there again with its own. */
+    /* The form belongs to one output: another chosen output has none, and choosing the first one again restores it. */
     const char *name[2];
     for (int i = 0; i < 2; i++) {
         name[i] = fov_value_name(made.graph, fov_model_output_at(made.model, i));
@@ -230,7 +231,7 @@ static void names_of_kept_boxes(void **state)
     fov_answer_free(&answer);
 }
 
-/* Counting stops at a number that is NaN and at a box that is infinite. */
+/* A tally stops at a NaN score and at an infinite box. */
 static void boxes_that_are_not_finite(void **state)
 {
     enum { PLACES = 64 + 16 + 4, NUMBERS = 7 };
@@ -250,7 +251,7 @@ static void boxes_that_are_not_finite(void **state)
     use.task->tally_reset(&tally);
     void *targets = calloc(2, task_target_bytes(&use));
     assert_int_equal(use.task->tally_add(&tally, rows, targets, 1), 1);
-    rows[NUMBERS + 6] = NAN; /* the last score of a row, which is no better than the one before */
+    rows[NUMBERS + 6] = NAN; /* a row's last score, where a comparison with the best score so far would pass over it */
     assert_int_equal(use.task->tally_add(&tally, rows, targets, 1), 0);
     rows[NUMBERS + 6] = 0;
     rows[2] = INFINITY;
@@ -262,7 +263,7 @@ static void boxes_that_are_not_finite(void **state)
     fov_model_free(made.model);
 }
 
-/* A session that finds boxes leaves the context's error as it was: several threads may do so at once. */
+/* A session that finds boxes leaves the context's error alone, because several threads may use sessions at once. */
 static void the_context_is_left_alone(void **state)
 {
     static const float rows[] = {10, 10, 50, 50, 0.5F, 3};
@@ -283,7 +284,7 @@ static void the_context_is_left_alone(void **state)
     fov_model_free(made.model);
 }
 
-/* Inputs keep their data and their choice when two outputs become one. */
+/* When two outputs are joined into one, inputs keep their data, and the chosen input stays chosen. */
 static void inputs_stay(void **state)
 {
     static const float boxes[] = {10, 20, 30, 60, 0, 0, 5, 5}, logits[] = {0, 2, -9, -9}, shift[] = {1, 1, 1, 1};
@@ -323,7 +324,7 @@ static void what_is_none(void **state)
     fov_model_free(made.model);
 }
 
-/* Boxes of a picture that has twice the input's size. */
+/* The boxes of a black picture of twice the input's sides. */
 static fov_answer look(fov_model *model, const char *task)
 {
     static uint8_t pixels[128 * 128 * 3];
@@ -346,7 +347,8 @@ static void expect_same(const fov_answer *a, const fov_answer *b)
     }
 }
 
-/* Suppression in the graph gives the boxes that were found without; so does the file, which is read up to it. */
+/* Suppression added to the graph gives the boxes that the task finds; so does the saved file, which is read up to its
+ * suppression. */
 static void suppression_in_the_file(void **state)
 {
     enum { ROWS = 64 + 16 + 4, NUMBERS = 5 + 3 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Architectures as drawings: every layer with parameters is in a block of every network, blocks that are alike are one,
- * branches lie side by side, and the page is written. */
+/* Drawings of architectures: for every network of the zoo the blocks hold all parameters and no boxes overlap; equal
+ * blocks are drawn once, with a count; and an SVG is written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ static void every_network_is_drawn_whole(void **state)
             parameters += d.blocks[k].parameters * d.blocks[k].times;
             multiply_adds += d.blocks[k].multiply_adds * d.blocks[k].times;
         }
-        /* multiply-adds of auxiliary heads are drawn, and not in the summary's sum */
+        /* the drawing includes the multiply-adds of auxiliary heads, the summary's sum does not */
         if (parameters != d.summary.parameters || multiply_adds < d.summary.multiply_adds) {
             fail_msg("%s: %lld of %lld parameters are drawn", name, (long long)parameters,
                      (long long)d.summary.parameters);

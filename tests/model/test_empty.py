@@ -16,7 +16,7 @@ INPUT, SIDE = 3, 8
 PIXELS = [(i * 37 + i // 24 * 11) & 255 for i in range(SIDE * SIDE * 3)]
 NUMBERS = [integers("a", 0), integers("b", 0), integers("c", 1), integers("ax", 1, 2, 3), integers("k", 1),
            tensor("w", F32, [2, 0, 3, 3], []), tensor("s", F32, [0], []), tensor("d", F32, [4], [0, 0, 0.5, 0.5])]
-LAYERS = {  # what the empty part goes through
+LAYERS = {  # layers that read the empty tensor
     "max_pool": node("MaxPool", ["e"], ["f"], kernel_shape=[2, 2], strides=[2, 2]),
     "avg_pool": node("AveragePool", ["e"], ["f"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     "lp_pool": node("LpPool", ["e"], ["f"], kernel_shape=[2, 2]),

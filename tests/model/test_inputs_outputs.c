@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's inputs and outputs in a program's hands: stated, named, chosen, told what they mean, saved, loaded, given
- * another head. What outputs of files mean is tried in test_outputs.py. */
+/* A model's inputs and outputs through the library's functions: set, named, chosen, given a meaning, saved, loaded,
+ * with a new head. Meanings of the outputs of files: test_outputs.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static fov_context *make_context(void)
     return fov_context_create(&(fov_context_options){.seed = 5, .threads = 1});
 }
 
-/* Two inputs, of which the first is no picture and is not read by the first output; a map as the third output. */
+/* Two inputs, the first of which is no picture and does not reach the first output; a map as the third output. */
 static fov_model *build(fov_context *context)
 {
     fov_model *model = fov_model_create(context);
@@ -61,7 +61,7 @@ static void test_names_and_choice(void **state)
     assert_int_equal(fov_model_input_named(model, NULL).id, 0);
     assert_int_equal(fov_model_output_at(model, 3).id, 0);
     assert_int_equal(fov_model_output_at(model, -1).id, 0);
-    /* The chosen ones: the input that reads pictures, the first output. */
+    /* By default the input for pictures and the first output are chosen. */
     assert_int_equal(fov_model_input(model).id, fov_model_input_at(model, 1).id);
     assert_int_equal(fov_model_output(model).id, fov_model_output_at(model, 0).id);
     assert_int_equal(fov_predict(model, pixels, 1, scores, CLASSES), FOV_OK);
@@ -76,7 +76,7 @@ static void test_names_and_choice(void **state)
     fov_context_free(context);
 }
 
-/* Data of an input do not cover the pictures once that input is the chosen one. */
+/* If the input that was filled with data is chosen for pictures, the other input needs data instead. */
 static void test_a_filled_input_is_chosen(void **state)
 {
     (void)state;
@@ -99,7 +99,7 @@ static void test_a_filled_input_is_chosen(void **state)
     fov_context_free(context);
 }
 
-/* A map whose channels come last has another head, too. */
+/* The head of a map with channels last can be replaced, too. */
 static void test_another_head_of_channels_last(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void test_another_head_of_channels_last(void **state)
     fov_context_free(context);
 }
 
-/* Two names in a file make a single number a logit; a meaning that is stated afterwards stays in a copy. */
+/* Two class names make an output of a single number a logit; a meaning that is set afterwards is kept in a copy. */
 static void test_two_names_in_a_file(void **state)
 {
     (void)state;
@@ -168,13 +168,13 @@ static void test_what_cannot_be_stated(void **state)
     says(context, fov_model_set_meaning(model, map, FOV_MEANING_LOGITS), FOV_E_SHAPE, "not a row of scores");
     says(context, fov_model_set_meaning(model, map, FOV_MEANING_SOFTMAX), FOV_E_SHAPE, "not a row of scores");
     says(context, fov_model_set_meaning(model, map, FOV_MEANING_SIGMOID), FOV_E_SHAPE, "not a row of scores");
-    assert_int_equal(fov_model_output_count(model), 3); /* as it was */
+    assert_int_equal(fov_model_output_count(model), 3); /* unchanged */
     assert_string_equal(fov_value_name(g, fov_model_output(model)), "logits");
     fov_model_free(model);
     fov_context_free(context);
 }
 
-/* Numbers that are said to be probabilities and are none reach nobody. */
+/* If an output is declared to hold probabilities and does not, prediction fails and writes no scores. */
 static void test_probabilities_that_are_none(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void test_files_state_them(void **state)
     assert_int_equal(fov_model_classes(loaded), 0);
     assert_int_equal(fov_model_scores(loaded), CLASSES);
     fov_model_free(loaded);
-    /* Memory that gives out anywhere on the way leaves an error, and nothing behind. */
+    /* If any allocation fails, loading returns NULL with an error. */
     int status = FOV_E_MEMORY;
     for (uint64_t n = 1; status == FOV_E_MEMORY; n++) {
         memory_fail_at(context->memory, n, false);
@@ -250,7 +250,8 @@ static void test_files_state_them(void **state)
     unlink(path);
 }
 
-/* One head renewed: the others' names, order and meaning stay; what read the old head has the new size. */
+/* One head is replaced: names, order and meanings of the outputs stay; values computed from the old head get the new
+ * size. */
 static void test_another_head(void **state)
 {
     (void)state;
@@ -315,7 +316,7 @@ static void test_ranges(void **state)
     check_range(g, fov_mul(g, number(g, 0), x), 0, 0);
     check_range(g, fov_div(g, p, x), -infinite, infinite);
     check_range(g, fov_concat(g, (fov_value[]){p, fov_tanh(g, x)}, 2, 1), -1, 1);
-    /* A value that is joined with itself again and again has 60^6 ways to it. */
+    /* Repeated concatenation of a value with itself gives 60^6 paths to it: the search gives up. */
     for (int i = 0; i < 6; i++) {
         fov_value again[60];
         for (int k = 0; k < 60; k++) {

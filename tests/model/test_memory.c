@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models, weights and pictures as bytes: what a buffer holds is what a file would, to the byte; damage is an error; a
- * buffer may go as soon as it was read; and what comes through a pipe is read to its end. */
+/* Models, weights and pictures in memory: a buffer holds the bytes that a file would; damage is an error; a buffer may
+ * be freed as soon as it was read; and a pipe is read to its end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,7 +81,7 @@ static void models_and_weights(void **state)
     fov_model_free(other);
     fov_context_free(other_context);
 
-    /* Nothing of nothing. */
+    /* NULL and empty arguments. */
     assert_int_equal(fov_model_save_memory(NULL, 0, &buffer), FOV_E_USAGE);
     assert_int_equal(fov_model_save_memory(model, 0, NULL), FOV_E_USAGE);
     assert_null(fov_model_load_memory(NULL, "", 0));
@@ -99,7 +99,7 @@ static void models_and_weights(void **state)
     unlink(path);
 }
 
-/* Every request for memory is refused in turn: a failure leaves an empty buffer and a sentence. */
+/* Single allocations fail in turn: a failure leaves an empty buffer and an error sentence. */
 static void memory_may_run_out(void **state)
 {
     (void)state;
@@ -152,7 +152,7 @@ static void pictures(void **state)
     fov_context_free(context);
 }
 
-/* A pipe by the name that shells give it. */
+/* A pipe under its name in /dev/fd, as shells pass it. */
 static void pipes(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void pipes(void **state)
     fov_model *model = fov_model_network(context, "course-cnn-8490", NULL);
     fov_buffer buffer;
     assert_fine(context, fov_model_save_memory(model, 0, &buffer) == FOV_OK);
-    assert_true(buffer.size < 60000); /* what a pipe takes at once */
+    assert_true(buffer.size < 60000); /* fits into a pipe without a reader */
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], buffer.bytes, buffer.size), buffer.size);
     close(ends[1]);
@@ -170,7 +170,7 @@ static void pipes(void **state)
     fov_model *loaded = fov_model_load(context, path);
     assert_fine(context, loaded != NULL);
     fov_model_free(loaded);
-    assert_null(fov_model_load(context, path)); /* nothing is left in it */
+    assert_null(fov_model_load(context, path)); /* the pipe is empty now */
     close(ends[0]);
     fov_error_clear(context);
     assert_null(fov_model_load(context, "/dev/fd/98765"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks by name: parameter and multiply-add counts to the last digit, shapes and receptive fields, and sentences for
- * what cannot be built. The expected numbers are worked out in the comments. */
+/* Networks by name: exact counts of parameters and multiply-adds, shapes and receptive fields, and errors for networks
+ * that cannot be built. The comments work out the expected numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,7 +113,7 @@ static void layers(void **state)
     assert_int_equal(c3->receptive_field[0], 14);
     assert_int_equal(s4->receptive_field[1], 16);
     assert_int_equal(c5->receptive_field[0], 0); /* dense: all of the image */
-    /* Another picture: another network could not read it, this one says where it breaks. */
+    /* A picture of a size that the network cannot take: the sentence names the first layer that fails. */
     fov_shape larger = {3, {1, 64, 64}};
     assert_int_not_equal(fov_model_summary(model, &larger, &summary), FOV_OK);
     assert_non_null(strstr(fov_error(context), "c5"));
@@ -136,7 +136,7 @@ static void layers(void **state)
 static void branches(void **state)
 {
     (void)state;
-    /* Two paths of unlike width: the wider one is what the sum has seen. Dilation stretches: 1 + 2 * 3 = 7. */
+    /* Two paths with different receptive fields: the sum has the wider one. Dilation widens it: 1 + 2 * 3 = 7. */
     fov_context *context = context_create();
     fov_model *model = fov_model_create(context);
     fov_graph *g = fov_model_graph(model);
@@ -215,7 +215,7 @@ static void predictions(void **state)
         }
         assert_true(fabsf(sum - 1.0f) < 1e-5f);
     }
-    /* Weights set since are seen: with all zeros every class is as likely. */
+    /* A prediction uses weights set since the last one: with all zeros every class has the same probability. */
     fov_graph *graph = fov_model_graph(model);
     static const float zeros[500];
     assert_int_equal(fov_parameter_set(graph, fov_find(graph, "fc.1.weight"), zeros, 500 * sizeof(float)), FOV_OK);
@@ -224,7 +224,7 @@ static void predictions(void **state)
     for (int c = 0; c < 10; c++) {
         assert_true(fabsf(one[c] - 0.1f) < 1e-6f);
     }
-    /* The kept plan asks for nothing more. */
+    /* The kept plan allocates nothing more. */
     uint64_t requests = fov_context_memory(context).requests;
     assert_int_equal(fov_predict(model, pictures[1], 1, one, 10), FOV_OK);
     assert_int_equal(fov_context_memory(context).requests, requests);

@@ -23,7 +23,7 @@ from output_models import PICTURES, picture_file
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 FAULTS = os.path.join(os.environ.get("FOVEA_SHARED", os.path.join(HERE, "..", "..", "..", "shared")), "faults")
 INPUT = 3
-WITHIN = 2e-6  # of a prediction, a loss, a parameter: a few roundings of float32
+WITHIN = 2e-6  # relative tolerance of predictions, losses and parameters: a few roundings of float32
 
 with open(os.path.join(HERE, "..", "fixtures", "outputs.json"), encoding="utf-8") as file:
     RIGHT = json.load(file)
@@ -70,7 +70,8 @@ def sigmoid(z):
     return [1 / (1 + math.exp(-x)) for x in z]
 
 
-# Name: what its output means; what is right of it (in outputs.json); z to what a prediction gives; options that say what it is.
+# Name: meaning of the output; its entry in outputs.json; function from logits z to the predicted numbers; options that
+# state the meaning or the output.
 CASES = {
     "softmax_cast": ("softmax", "softmax", softmax, ()),
     "softmax_reshape": ("softmax", "softmax", softmax, ()),
@@ -93,11 +94,11 @@ CASES = {
     "constants": ("softmax", "softmax", softmax, ()),
     "halves": ("softmax", "softmax", softmax, ()),
 }
-# Ends of which it is enough to know what they mean.
+# Outputs of which only the meaning is checked.
 MEANINGS = {"temperature": "logits", "log_of_softmax": "logits", "log_of_sigmoid": "values", "two_largest": "values",
             "over_samples": "values", "always_one": "values", "per_cent": "values", "mean_of_two": "sigmoid",
             "map_of_pixels": "map", "map_of_classes": "map", "map_channels_last": "map", "map_in_a_row": "values", "unit_length": "values"}
-UNTRAINED = ("one_logit", "tanh", "largest")  # whose values are no scores
+UNTRAINED = ("one_logit", "tanh", "largest")  # their values are no scores of classes
 
 
 def predicted(path, pictures, options):
@@ -151,7 +152,7 @@ def check_training(folder, path, right, classes, options):
     after = parameters(weights)
     for name, wanted in right["after"].items():
         same("parameter %s after a step" % name, after.get(name, after.get("h" + name, [])), wanted)
-    # What was said is in the file now: --output and --scores are not needed again.
+    # The saved model states its output and meaning: --output and --scores are not needed again.
     report = json.loads(fovea("eval", os.path.join(run, "last.onnx"), "--data", data, "--json"))
     same("the loss after a step", [report["loss"]], [right["loss_after"]])
     equal("outputs after training", [o["name"] for o in about(os.path.join(run, "last.onnx"))["outputs"]],

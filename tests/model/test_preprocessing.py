@@ -15,7 +15,7 @@ from onnx_writer import F32, field, model, node, png, port, tensor  # noqa: E402
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared")))
 W, H, SIDE = 13, 9, 4
-LOOKED_AT = (0, 5, 15, 16, 29, 47)  # of [3, 4, 4]
+LOOKED_AT = (0, 5, 15, 16, 29, 47)  # flat indices into the input [3, 4, 4]
 
 # Pillow's bilinear resize and crop as torchvision computes them, then numpy in double; values at LOOKED_AT; one grey level.
 EXPECTED = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model for pictures of another size: what comes out is what the same network built for that size computes; what
- * cannot take it stays as it was. */
+/* Resizing a model's input: it then computes what the same network built for that size computes; a model that cannot
+ * take the size stays as it was. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static void test_takes_another_size(void **state)
     float small[CLASSES], resized[CLASSES], again[CLASSES], wanted[CLASSES];
     fov_context *context = fov_context_create(&(fov_context_options){.seed = 5});
     fov_model *model = build(context, 8, 6), *other = build(context, 12, 10);
-    predict(model, 8, 6, small); /* so that a plan for the old size is there */
+    predict(model, 8, 6, small); /* creates a plan for the old size */
     assert_int_equal(fov_model_resize(model, 12, 10), FOV_OK);
     fov_shape shape = fov_value_shape(fov_model_graph(model), fov_model_input(model));
     assert_int_equal(shape.dim[0], FOV_BATCH);

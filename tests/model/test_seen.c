@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a network saw, out of the prediction itself: the same scores, and the same pictures as fov_model_see makes of
- * them, whatever preprocessing lies between. */
+/* fov_predict_images_seen: the same scores as fov_predict_images, and the same pictures of the network's input as
+ * fov_model_see, for any preprocessing. Also notes on blank pages, and the warning about assumed preprocessing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 enum { PICTURES = 3, SIDE = 9, CLASSES = 4, MOST = 20 };
 
-/* channels_last: what the input's shape says. */
+/* One dense layer on pictures of SIDE x (SIDE + 1); channels_last: the layout of the input. */
 static fov_model *make(fov_context *context, int channels, bool channels_last)
 {
     fov_model *model = fov_model_create(context);
@@ -71,7 +71,7 @@ static void as_fov_model_see_has_it(void **state)
     }
 }
 
-/* Pixels that need no change are seen as they are. */
+/* Pixels that need no resizing are seen with their own levels: normalisation and BGR are undone. */
 static void levels_are_those_of_the_picture(void **state)
 {
     (void)state;
@@ -90,7 +90,7 @@ static void levels_are_those_of_the_picture(void **state)
     assert_memory_equal(seen.pixels, bytes, sizeof bytes);
     fov_image_free(&seen);
 
-    /* Failures leave nothing to free. */
+    /* After a failure there is nothing to free. */
     seen.pixels = bytes;
     assert_int_equal(fov_predict_images_seen(model, &picture, 1, scores, CLASSES + 1, &seen), FOV_E_USAGE);
     assert_null(seen.pixels);
@@ -101,7 +101,7 @@ static void levels_are_those_of_the_picture(void **state)
     fov_context_free(context);
 }
 
-/* A page without ink is answered like any other, and said to be empty; only where ink is looked for. */
+/* With preprocessing that looks for ink, a blank page is answered with a note that nothing is drawn on it. */
 static void a_blank_page_is_noted(void **state)
 {
     (void)state;
@@ -139,7 +139,8 @@ static void count_assumptions(void *user, fov_log_level level, const char *messa
     }
 }
 
-/* A model whose file says nothing of pixels says so when pictures come, once, whoever prepares them. */
+/* A model whose file states no preprocessing logs one warning when it first prepares pictures, through whichever
+ * function. */
 static void what_is_assumed_is_logged_once(void **state)
 {
     (void)state;

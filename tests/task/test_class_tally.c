@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics against numbers worked out by hand. */
+/* Precision, recall, F1 and counts of classes against numbers worked out by hand. */
 #include "train/helpers.h"
 #include "task/class_tally.h"
 #include <math.h>
@@ -14,8 +14,8 @@ static void close_to(double a, double b)
 static void classes_by_hand(void **state)
 {
     (void)state;
-    /* Rows are true classes. Class 0: 5 of 6 found, of 7 said. Class 1: 3 of 5, of 4. Class 2: never there, never
-     * said: 0 / 0. Class 3: there twice, never said. */
+    /* Rows are true classes, columns predictions. Class 0: 5 of 6 found, 9 predicted. Class 1: 3 of 5 found, 4
+     * predicted. Class 2: no sample, not predicted: 0 / 0. Class 3: two samples, not predicted. */
     static const int64_t confusion[16] = {5, 1, 0, 0, /**/ 2, 3, 0, 0, /**/ 0, 0, 0, 0, /**/ 2, 0, 0, 0};
     struct class_metrics m = class_metrics_of(confusion, 4, 0);
     close_to(m.precision, 5.0 / 9.0);
@@ -38,7 +38,7 @@ static void counting(void **state)
 {
     (void)state;
     /* Seven classes, so that top-5 can be missed. */
-    static const float logits[4][7] = {{0, 0, 0, 0, 0, 0, 0},       /* all equal: class 0 is said */
+    static const float logits[4][7] = {{0, 0, 0, 0, 0, 0, 0},       /* all equal: class 0 is predicted */
                                        {7, 6, 5, 4, 3, 2, 1},       /* the label, 5, is sixth */
                                        {7, 6, 5, 4, 3, 2, 1},       /* the label, 4, is fifth */
                                        {-900, 900, 0, 0, 0, 0, 0}}; /* exp(900) has no double */
@@ -66,7 +66,7 @@ static void counting(void **state)
     assert_int_equal(tally.count, 0);
     assert_int_equal(tally.confusion[1 * 7 + 1], 0);
     class_tally_free(&tally, memory);
-    /* Figures alone need no matrix, which 100,000 classes would have no memory for. */
+    /* Without a report there is no confusion matrix, which would not fit memory for 100,000 classes. */
     static float row[100000] = {[7] = 1};
     const struct model_scores many = {.count = 100000, .classes = 100000};
     assert_int_equal(class_tally_create(&tally, &many, false, memory, &error), FOV_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the task image makes pictures worse where the network reads other channels than it makes. */
+/* The task "image": degraded pictures get the input's number of channels, also if the output has another one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lab as scikit-image computes it, and back to the same bytes. */
+/* Lab colours as scikit-image computes them, and their conversion back to the same bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

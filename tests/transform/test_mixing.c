@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples made of several: pixels, masks, boxes and shares tell the same, whatever stands before and behind; a partner is
- * what its own place in the epoch makes of it; and what cannot be is said. */
+/* Mixing several samples into one: pixels, mask, boxes and shares agree, whatever transforms come before and after; a
+ * partner is transformed as in its own place of the epoch; and wrong lists are refused. */
 #include "transform/mixing.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ static void paint(struct painted *painted, uint64_t k)
     painted->box = (struct pipeline_box){.at = {(float)at[0], (float)at[1], (float)at[2], (float)at[3]}, .label = (int)k};
 }
 
-/* What was read while a sample was made. */
+/* Gives samples, and records which ones were read. */
 struct source {
     struct painted now;
     uint64_t read[MOST_READ];
@@ -78,7 +78,7 @@ static int read_partner(void *user, uint64_t sample, int part, struct pipeline_j
     return FOV_OK;
 }
 
-/* One sample through a list. Boxes are copied to `boxes`. */
+/* The result of one sample through a list of transforms, with copies of its boxes. */
 struct made {
     uint8_t out[AREA], mask[AREA];
     struct mixed mixed;
@@ -118,7 +118,7 @@ static void stretch(double to[4], const double from[4])
     }
 }
 
-/* Whether the pixels around are of the same class: at edges values are mixtures. */
+/* Whether the four neighbours have the same class; at edges values are mixtures. */
 static bool is_inner(const uint8_t *mask, int i)
 {
     int x = i % SIDE, y = i / SIDE;
@@ -126,7 +126,7 @@ static bool is_inner(const uint8_t *mask, int i)
            mask[i - SIDE] == mask[i] && mask[i + SIDE] == mask[i];
 }
 
-/* Of each class: what the mask says of pixels, and the boxes of its edges. */
+/* For each class, the mask agrees with the pixels, and the boxes with the mask's edges. */
 static void picture_mask_and_boxes_agree(void **state)
 {
     static const char *const lists[] = {"cutmix",
@@ -148,7 +148,7 @@ static void picture_mask_and_boxes_agree(void **state)
                 bool pure = made.out[i] == 0 || made.out[i] > 200;
                 wrong += pure && is_inner(made.mask, i) && made.mask[i] != 255 && made.out[i] != value;
             }
-            /* Twice resampled, a corner may look like what is beside it. */
+            /* After resampling twice, a corner may take its neighbour's value. */
             if (wrong > (strstr(lists[k], "rotate") != NULL ? 20 : 0)) {
                 fail_msg("%s, sample %d: %d pixels of picture and mask differ", lists[k], (int)sample, wrong);
             }
@@ -167,7 +167,7 @@ static void picture_mask_and_boxes_agree(void **state)
                 }
                 seen += should[2] > 0;
                 for (int side = 0; side < 4 && should[2] > 0; side++) {
-                    /* A rotated box is around the whole, the mosaic then cuts it: as much as a corner. */
+                    /* A rotated box encloses the whole rectangle, of which the mosaic then cuts a part off. */
                     double slack = strstr(lists[k], "rotate") != NULL ? 7 : 1.6;
                     if (fabs(is[side] - should[side]) > slack) {
                         fail_msg("%s, sample %d, label %d: side %d of the boxes is %g, of the mask %g", lists[k],
@@ -176,11 +176,11 @@ static void picture_mask_and_boxes_agree(void **state)
                 }
             }
         }
-        assert_true(seen > SAMPLES); /* partners are there at all */
+        assert_true(seen > SAMPLES); /* partners were mixed in */
     }
 }
 
-/* Pictures of one value each: what is seen of whom can be counted. */
+/* Each picture has one value, so that the share of each picture in the result can be counted. */
 static void shares_are_what_is_seen(void **state)
 {
     static const char *const lists[] = {"cutmix", "cutmix:0.3, cutmix", "mosaic:fill=0"};
@@ -202,7 +202,8 @@ static void shares_are_what_is_seen(void **state)
             }
             assert_true(fabs(total - 1) < 1e-12);
             for (int i = 0; i < SAMPLES; i++) {
-                /* A mosaic is halved: its seams are mixtures. Of two mixes only the shares of each are known. */
+                /* A mosaic is scaled by a half, so its seams are mixtures. After two mixes the shares are only
+                 * estimates. */
                 double slack = k == 0 ? 1e-12 : k == 1 ? 0.25 : 0.05;
                 if (fabs(seen[i] / all - told[i]) > slack) {
                     fail_msg("%s, sample %d: %g of %d is seen, %g told", lists[k], (int)sample, seen[i] / all, i, told[i]);
@@ -212,7 +213,7 @@ static void shares_are_what_is_seen(void **state)
     }
 }
 
-/* lambda a + (1 - lambda) b, with the lambda that the shares tell; small alphas leave most alone. */
+/* lambda a + (1 - lambda) b, where lambda is the first share; with p=0 nothing is mixed. */
 static void mixup_is_a_weighted_mean(void **state)
 {
     double least = 1, most = 0, sum = 0;
@@ -257,7 +258,8 @@ static void beta_has_its_variance(void **state)
     }
 }
 
-/* The same key gives the same bits; and the piece of a partner is what its own sample of that epoch shows there. */
+/* The same key gives the same bits; and a partner's patch equals that part of the partner's own sample in that
+ * epoch. */
 static void partners_are_what_they_are_alone(void **state)
 {
     int pieces = 0;

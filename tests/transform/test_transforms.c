@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every transform by its descriptor: the same draw gives the same bits, others differ, lists read back as they were
- * written; picture, mask and boxes agree after any geometry; and single transforms against values worked out by hand. */
+/* Every transform of the table: the same key gives the same bits, other keys differ, lists read back as they were
+ * written; picture, mask and boxes agree after any geometric transform; and single transforms against values worked out
+ * by hand. */
 #include "transform/magnitude.h"
 #include "transform/pipeline.h"
 
@@ -57,7 +58,7 @@ static void paint(uint8_t *pixels)
 
 static void each_is_a_function_of_its_key(void **state)
 {
-    enum { SMALLER = SIDE - 8 }; /* cut moves in what is left */
+    enum { SMALLER = SIDE - 8 }; /* so that cut has several places to take */
     uint8_t pixels[MOST], first[MOST] = {0}, again[MOST] = {0}, other[MOST] = {0};
 
     (void)state;
@@ -89,7 +90,7 @@ static void each_is_a_function_of_its_key(void **state)
     }
 }
 
-/* Of two epochs one sees the sample as it is, the other its mirror image, and neither order is everybody's. */
+/* Every second epoch mirrors a sample; some samples begin mirrored, others not. */
 static void alternating_flips_alternate(void **state)
 {
     struct pipeline *pipeline = open_list("alternating-flip");
@@ -141,7 +142,8 @@ static void lists_read_back(void **state)
     struct pipeline *typed = open_list(" crop:6:border=edge , vertical_flip:0.25,");
     assert_string_equal(pipeline_text(typed), "crop:padding=6:border=edge, vertical-flip:p=0.25");
     pipeline_free(typed);
-    /* as many as there may be, each with options of many digits: the text is whole, and reads back */
+    /* the most transforms that a list may have, each with options of many digits: the text is not cut, and reads
+     * back */
     char list[8192] = "";
     for (int i = 0; i < 32; i++) {
         snprintf(list + strlen(list), sizeof list - strlen(list), "%srandom-resized-crop:0.123456789012345%02d:"
@@ -181,7 +183,7 @@ static void slips_are_said(void **state)
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
-/* A white rectangle on black, the same as a mask of class 1, and its box: all three go through the transform. */
+/* A white rectangle on black, a mask of class 1 with the same pixels, and its box: all are transformed alike. */
 static void picture_mask_and_box_agree(void **state)
 {
     static const char *const lists[] = {"flip:1",  "vertical-flip:1",  "crop:6",     "random-resized-crop:0.5",
@@ -230,7 +232,7 @@ static void picture_mask_and_box_agree(void **state)
     }
 }
 
-/* A piece as it is, from anywhere; of a smaller picture all, anywhere. */
+/* cut copies a piece at a random place; of a picture smaller than the output it keeps all, at a random place. */
 static void cut_takes_a_piece(void **state)
 {
     enum { PIECE = 24, LARGER = 50 };
@@ -268,7 +270,7 @@ static void cut_takes_a_piece(void **state)
     assert_true(places > 4);
 }
 
-/* Whole pixels are copies. */
+/* Shifts by whole pixels and mirroring copy pixels unchanged. */
 static void crop_and_flip_copy(void **state)
 {
     uint8_t pixels[MOST], out[MOST];
@@ -335,12 +337,12 @@ static void warps_by_hand(void **state)
     assert_memory_equal(out, ((uint8_t[]){30, 10, 40, 20}), 4);
     image_warp(&half, out);
     assert_memory_equal(out, ((uint8_t[]){5, 15, 25}), 3);
-    image_warp(&shrink, out); /* points at 1/4 and 3/4 of two pixels: their mean, near enough */
+    image_warp(&shrink, out); /* sampled at 1/4 and 3/4 of two pixels: near their mean */
     assert_in_range(out[0], 4, 7);
     assert_in_range(out[1], 24, 27);
 }
 
-/* The part that is cut is resized as a prediction would resize it. */
+/* random-resized-crop resizes its crop with image_resize(), as prediction does. */
 static void resized_crops_are_resized(void **state)
 {
     uint8_t pixels[MOST], out[20 * 20 * 3];
@@ -405,7 +407,7 @@ static void colours_by_hand(void **state)
     }
 }
 
-/* A third of a turn takes red to green or blue. */
+/* The hue turns by up to a third: red may become green or blue; saturation and value stay. */
 static void hue_turns(void **state)
 {
     struct colours colours = {(uint8_t[]){255, 0, 0, 255, 255, 0}, 1, 2, 3, NULL};
@@ -432,7 +434,7 @@ static void hue_turns(void **state)
     assert_true(other);
 }
 
-/* Policies say how strong an operation is; only its direction is drawn. */
+/* Policies fix an operation's strength; only its sign is drawn. */
 static void magnitudes_are_exact(void **state)
 {
     int less = 0, more = 0, left = 0, right = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters and multiply-adds of every network to the last digit. Those that torchvision, timm or pytorchcv have were
- * counted there, on the same input: parameters() of the module, and outputs times weights of each convolution and dense
- * layer in inference. Of the others the numbers follow from the papers' layers; the first lines of zoo/lenet_paper.c,
- * tiny.c and fast_cifar.c have the sums. No weights are drawn here. */
+/* Exact counts of parameters and multiply-adds of every network. Counts of networks in torchvision, timm or pytorchcv
+ * were taken there, on the same input: parameters() of the module, and outputs times weights of each convolution and
+ * dense layer in inference. The others follow from the layers in the papers; the head comments of zoo/lenet_paper.c,
+ * tiny.c and fast_cifar.c have the sums. No weights are drawn in this test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

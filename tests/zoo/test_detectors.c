@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Detectors: names and layout of YOLOX's own ONNX files, its published GFLOPs, and parameters of other backbones, blocks
- * and necks (counted by hand from the layers of both parts: what stands here may not change unnoticed). */
+/* Detectors: names and layout of YOLOX's own ONNX files, its published GFLOPs, and counts of parameters with other
+ * backbones, blocks and necks (counted by hand from the layers of both parts, so that no change goes unnoticed). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 static const struct {
     const char *name;
-    double      gflops; /* as published: normalisations count four for each number */
+    double      gflops; /* as published: batch norm counts four operations per number */
 } published[] = {{"yolox-nano", 1.08}, {"yolox-tiny", 6.45}, {"yolox-s", 26.8},
                  {"yolox-m", 73.8},    {"yolox-l", 155.6},   {"yolox-x", 281.9}};
 
@@ -76,7 +76,8 @@ static void backbones_blocks_and_necks(void **state)
     }
 }
 
-/* A file's stages are where the zoo marks those of the same network; they come with the file's weights and pixels. */
+/* A model file as backbone: its stages are found where the zoo marks those of the same network, and the detector takes
+ * its preprocessing. */
 static void files_are_stood_on(void **state)
 {
     static const char *const names[] = {"resnet18", "mobilenet_v2", "squeezenet1_1", "mobilenet_v3_large", "convnext_tiny"};
@@ -109,7 +110,7 @@ static void files_are_stood_on(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
-/* A detector at another size is the one that is made for it: no layer holds the size that it was made for. */
+/* A detector resized to another input size equals one built for that size: no layer keeps the old size. */
 static void detectors_take_other_sizes(void **state)
 {
     static const char *const names[] = {"yolox-nano", "yolox-nano:neck=bifpn", "yolox-nano:neck=fpn", "yolox-darknet53",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A function for each family of networks: each member is the network of that name, and no family is without one. */
+/* The functions of fovea/networks.h, one per family: each returns the network of the right name, and no family lacks
+ * one. */
 #include <fovea/fovea.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 
 static const fov_network_options small = {.classes = 4};
 
-/* Families of fov_network_at that a test below asks. */
+/* Families whose function a test below calls. */
 static const char *const asked[] = {"AlexNet",   "ConvNeXt",  "DeepLab",  "DenseNet",   "EfficientNet", "FCN",
                                     "GAN",       "Inception", "LeNet",    "MLP",        "MLPerf Tiny",  "MNASNet",
                                     "MobileNet", "NIN",       "ResNet",   "ShuffleNet", "SqueezeNet",   "U-Net",
@@ -81,7 +82,7 @@ static void is_refused(fov_context *context, fov_model *model, const char *says)
     fov_error_clear(context);
 }
 
-/* Large ones are told apart by what is refused about them, without being made: an option that they have not. */
+/* Large networks are not built here: an unknown option is refused, by a sentence that holds the network's name. */
 static void test_names(void **state)
 {
     (void)state;

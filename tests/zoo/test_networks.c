@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every network of the zoo does: it can be told its options and refuses others, its stages have their strides, and
- * the small ones compute and learn. Counts are in test_counts.c. */
+/* Networks of the zoo: they accept their options and refuse others, stages have their strides, and the small networks
+ * compute and learn. Counts: test_counts.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +118,7 @@ static void all_take_attention_and_other_convolutions(void **state)
         fov_network_info info = fov_network_at(i);
         for (size_t o = 0; info.backbone && o < sizeof options / sizeof *options; o++) {
             char name[128];
-            /* The longest ones are made of the same blocks as their short relatives. */
+            /* The deepest networks have the same blocks as the shallower ones of their family. */
             if (strstr(info.name, "100") != NULL || strstr(info.name, "120") != NULL) {
                 continue;
             }
@@ -145,7 +145,7 @@ static void neurons_are_counted(void **state)
 
 /* ---- stages ------------------------------------------------------------------------------------------------------ */
 
-/* Windows without padding, as Inception's, lose some pixels at each stage. */
+/* size * stride is the picture's size, less some pixels if windows have no padding, as in Inception. */
 static bool is_about(int64_t size, int64_t picture, int stride)
 {
     return size * stride <= picture + stride && size * stride >= picture - 4 * stride;
@@ -158,7 +158,7 @@ static void stages_have_their_strides(void **state)
     for (size_t i = 0; i < zoo_table_count; i++) {
         const struct zoo_network *n = zoo_table[i];
         struct zoo_build b;
-        if (n->features == NULL || strcmp(n->name, "ds_cnn") == 0) { /* of sounds */
+        if (n->features == NULL || strcmp(n->name, "ds_cnn") == 0) { /* ds_cnn reads sounds */
             continue;
         }
         assert_int_equal(zoo_parse(&b, n->name, &context->error), FOV_OK);
@@ -179,7 +179,7 @@ static void stages_have_their_strides(void **state)
                          (long long)shape.dim[2], b.input.height);
             }
         }
-        /* Detectors stand on strides 8, 16 and 32; SqueezeNet ends at 16. */
+        /* Detectors need stages of strides 8, 16 and 32; SqueezeNet ends at 16. */
         bool large = b.input.height >= 200 && strncmp(n->name, "squeezenet", 10) != 0;
         if (large ? b.stage[2].id == 0 || b.stage[3].id == 0 || b.stage[4].id == 0 : found == 0) {
             fail_msg("%s: stages are missing", n->name);
@@ -212,7 +212,7 @@ static void dilation_keeps_maps_large(void **state)
 
 enum { SAMPLES = 4, CLASSES = 5, STEPS = 3 };
 
-/* Numbers that look like normalised pixels. */
+/* Random numbers in -1 .. 1, like normalised pixels. */
 static void fill(float *data, size_t count)
 {
     uint32_t random = 12345;
@@ -222,7 +222,7 @@ static void fill(float *data, size_t count)
     }
 }
 
-/* Three steps of plain descent on one batch: the loss is finite and falls. */
+/* Three steps of gradient descent on one batch: the loss falls. */
 static void train(fov_context *context, fov_model *model, double rate)
 {
     fov_graph *g = fov_model_graph(model);
@@ -253,7 +253,7 @@ static void train(fov_context *context, fov_model *model, double rate)
     memcpy(fov_plan_data(plan, labels), (const int32_t[SAMPLES]){0, 1, 2, 3}, SAMPLES * sizeof(int32_t));
     float losses[STEPS];
     for (int i = 0; i < STEPS; i++) {
-        fov_plan_run(plan, 1); /* the same step: the same elements are dropped */
+        fov_plan_run(plan, 1); /* always step 1, so that dropout drops the same elements */
         losses[i] = *(const float *)fov_plan_data(plan, loss);
     }
     if (!(losses[STEPS - 1] < losses[0])) {
@@ -317,7 +317,7 @@ static void small_networks_compute_and_learn(void **state)
     fov_context_free(context);
 }
 
-/* A share of an auxiliary head's loss is added in training, and the share is saved with the model. */
+/* A share of an auxiliary head's loss is added in training; the share is saved with the model. */
 static void auxiliary_heads_learn(void **state)
 {
     (void)state;
