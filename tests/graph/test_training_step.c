@@ -188,7 +188,7 @@ static void fusion_keeps_gradients(void **state)
     fused = open_plan(&n, n.gradients, n.count, (fov_plan_options){0});
     plain = open_plan(&n, n.gradients, n.count, (fov_plan_options){.no_fusion = true});
     /* An activation's gradient is fused into that of the normalisation directly before it, or into a convolution's
-     * input gradient; one, behind the first dense layer, remains a step of its own. */
+     * input gradient. Of the two others, behind the sum and behind the dense layer, one remains a step of its own. */
     assert_int_equal(steps_of(fused, "activation_gradient"), 1);
     assert_int_equal(steps_of(plain, "activation_gradient"), 7);
     assert_int_equal(steps_with(fused, "batch_norm_gradient", "behind relu"), 3);

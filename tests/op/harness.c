@@ -30,7 +30,7 @@ fov_dtype case_dtype(const struct op_case *test, int input)
     return (fov_dtype)test->in_dtype[input];
 }
 
-/* A draw per element: normal, positive, whole numbers, or what the case says. */
+/* Draws one element: normal, positive or a whole number, as the case and its type want it. */
 static double draw(const struct harness *harness, int input, size_t index, enum harness_values values)
 {
     const struct op_case *test = harness->test;
@@ -48,7 +48,7 @@ static double draw(const struct harness *harness, int input, size_t index, enum 
     return (double)(float)random_normal(key, index);
 }
 
-/* Where the values decide shapes they must be known: a constant in place of the input. */
+/* An input whose values decide shapes must be known in advance: makes it a constant. */
 static void make_constant(struct harness *harness, int i)
 {
     fov_dtype dtype = case_dtype(harness->test, i);
@@ -61,8 +61,8 @@ static void make_constant(struct harness *harness, int i)
     free(data);
 }
 
-/* For small tiles weights cost some of what products do, so that the fewer weights of F(2x2) outweigh its more numerous
- * products, and yet are fewer products than direct ones. */
+/* For HARNESS_WINOGRAD_SMALL, reading weights costs some time, too: so much that F(2x2, 3x3), with fewer weights and
+ * more products, is chosen over F(4x4, 3x3), but not so much that direct sums are chosen. */
 static fov_rates rates_for(const struct op_case *test, enum harness_sums sums)
 {
     fov_rates rates = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
@@ -78,7 +78,7 @@ void harness_open(struct harness *harness, const struct op *op, const struct op_
     harness_open_sums(harness, op, test, isa, values, seed, HARNESS_DIRECT);
 }
 
-/* A graph of the operator alone. A failure stays in the context. */
+/* Builds a graph of the operator alone. A failure is left in the context. */
 static void build(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed, enum harness_sums sums)
 {
@@ -156,7 +156,7 @@ void harness_fill(const struct harness *harness, fov_plan *plan)
     for (int i = 0; i < harness->in_count; i++) {
         void *data = harness->in[i].id && !harness->known[i] ? fov_plan_data(plan, harness->in[i]) : NULL;
 
-        if (data) /* an input that only lends its shape may have no place in the plan */
+        if (data) /* an input that is read for its shape only may have no memory in the plan */
             convert_from_double(case_dtype(harness->test, i), harness->data[i], data, harness->count[i]);
     }
 }
@@ -178,7 +178,7 @@ fov_value harness_loss(struct harness *harness)
         float            *direction;
         fov_value         part;
 
-        /* Optional outputs (saved statistics, indices) are notes for the gradient: nothing flows back through them. */
+        /* Optional outputs (saved statistics, indices) are saved for the gradient; none is propagated through them. */
         if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 ||
             op_port_at(harness->op->out, harness->port[i])->updates ||
             op_port_at(harness->op->out, harness->port[i])->optional)

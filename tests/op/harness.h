@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One case of one operator as a graph of one node, with inputs drawn for it: what the generated tests share. */
+/* One case of one operator as a graph of one node, with random inputs. All generated tests are built on this. */
 #ifndef TESTS_OP_HARNESS_H
 #define TESTS_OP_HARNESS_H
 
@@ -13,11 +13,11 @@ enum harness_values {
     HARNESS_INTEGERS /**< small whole numbers: sums of products are exact in single precision */
 };
 
-/** Sums of products have one bound where they are direct, another where a plan may transform them
+/** How the plan computes sums of products. Direct sums have one error bound, transformed ones another
  *  (docs/numerics.md). */
 enum harness_sums {
     HARNESS_DIRECT,
-    HARNESS_WINOGRAD,      /**< the form with the fewest products, wherever there is one */
+    HARNESS_WINOGRAD,      /**< Winograd's form with the fewest products, wherever there is one */
     HARNESS_WINOGRAD_SMALL /**< small tiles: F(2x2, 3x3) rather than F(4x4, 3x3) */
 };
 
@@ -27,11 +27,11 @@ struct harness {
     const struct op *op;
     const struct op_case *test;
     fov_value    in[10], out[8];
-    double      *data[10]; /**< of each input, plain order */
+    double      *data[10]; /**< elements of each input, in plain order */
     size_t       count[10]; /**< elements of each input */
-    bool         known[10]; /**< is a constant, because its values decide shapes */
+    bool         known[10]; /**< the input is a constant, because its values decide shapes */
     int          in_count, out_count;
-    int          port[8]; /**< of each output that there is */
+    int          port[8]; /**< number of the port of each output in `out` */
     uint64_t     seed;
 };
 
@@ -39,28 +39,30 @@ struct harness {
 fov_shape case_shape(const struct op_case *test, int input);
 fov_dtype case_dtype(const struct op_case *test, int input);
 
-/** Fails the running test with the context's sentence when the graph cannot be built. */
+/** Builds the graph and draws the inputs. If the graph cannot be built, fails the running test with the context's
+ *  error. */
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed);
-/** The same with sums other than direct ones: rates under which nothing but products, or next to them weights, take
- *  time. */
+/** The same with a choice of sums. Other than direct ones are chosen by rates under which only products take time, or
+ *  products and weights. */
 void harness_open_sums(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                        enum harness_values values, uint64_t seed, enum harness_sums sums);
-/** False when the shape rule refuses the case; the context has the sentence. To be closed either way. */
+/** The same, but returns false if the shape rule refuses the case; the context has the error. Close it either way. */
 bool harness_try(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                  uint64_t seed);
 void harness_close(struct harness *harness);
 
-/** Inputs by value id, for graph_evaluate. `given` has room for every value of the graph. */
+/** Sets given[id] to the data of each input, for graph_evaluate. `given` has an element for every value of the graph.
+ *  */
 void harness_given(const struct harness *harness, const double **given);
 
-/** Puts an input into a plan, in its own type. */
+/** Writes the inputs into a plan, each in its own type. */
 void harness_fill(const struct harness *harness, fov_plan *plan);
-/** As fov_plan_run, which refuses labels that are no class: the operators' own cases have some. */
+/** Runs the plan without fov_plan_run's check of labels: some cases have labels that are no class. */
 void harness_run(fov_plan *plan);
 
-/** Adds sum over outputs of <output, random direction> to the graph: a scalar whose gradient checks all outputs at
- *  once. */
+/** Adds a scalar to the graph: the sum over outputs of <output, random direction>, whose gradient depends on all
+ *  outputs at once. Id 0: no output is float32 and differentiable. */
 fov_value harness_loss(struct harness *harness);
 
 /** ISA levels that this machine and this build have, reference first. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Whatever a program passes to fov_node is refused with a sentence or computed within its memory. For every operator,
- * the gradients and other companions among them, nodes are made of random inputs: cases of the descriptor with a
- * dimension, rank, type or option changed, and shapes out of nothing. Some inputs are constants, so that shape
- * inference computes with them; what is taken is planned, run and differentiated. Nothing is compared here: a read or
+/* Whatever a program passes to fov_node is refused with a sentence or computed without access out of bounds. For every
+ * operator, gradients and other internal ones included, nodes are built with random inputs: cases of the descriptor
+ * with a dimension, rank, type or option changed, and entirely random shapes. Some inputs are constants, so that shape
+ * inference computes with them; accepted nodes are planned, run and differentiated. No result is compared: a read or
  * write out of bounds ends the test under AddressSanitizer (./dev asan); the plain build finds writes behind a block.
  *
  *   test_op_bounds [OPERATOR|all] [ROUNDS] [SEED] [verbose] */
@@ -87,7 +87,7 @@ struct trial {
     const char *options[2 * MOST_PAIRS + 1];
 };
 
-/* Large sizes of cases become small ones, equal sizes equal ones. */
+/* Makes large sizes of cases small; equal sizes stay equal. */
 static int64_t small(int64_t size)
 {
     return size > 2 * SMALL_SIZE ? size % SMALL_SIZE + 1 : size;
@@ -169,7 +169,7 @@ static void change_option(struct draw *draw, const struct op_attribute *at, void
 static void draw_options(struct draw *draw, struct trial *trial, const struct op_case *test)
 {
     _Alignas(16) unsigned char options[OP_MAX_OPTIONS];
-    int several = 1 + (int)below(draw, 4); /* one option in so many is changed */
+    int several = 1 + (int)below(draw, 4); /* on average, one option in so many is changed */
     bool change = one_in(draw, 2);
     op_options_default(trial->op, options);
     if (test != NULL && test->options != NULL) {
@@ -245,7 +245,7 @@ static double any_value(struct draw *draw, fov_dtype dtype, bool wild)
                                                : (double)(below(draw, 9) - (wild ? 4 : 1));
 }
 
-/* Values in the type's own bytes; the caller frees them. */
+/* Random values of the type, as its bytes; the caller frees them. */
 static void *any_data(struct draw *draw, fov_dtype dtype, size_t count)
 {
     double *values = calloc(count + 1, sizeof *values);
@@ -287,7 +287,7 @@ static void make_inputs(struct draw *draw, const struct trial *trial, fov_graph 
     }
 }
 
-/* Plans and runs these values; a refusal is right, too. */
+/* Plans and runs these values. The plan may be refused, with a sentence. */
 static void run(struct draw *draw, fov_graph *graph, const struct trial *trial, const fov_value *in, const bool *filled,
                 const fov_value *values, int count)
 {
@@ -311,7 +311,7 @@ static void run(struct draw *draw, fov_graph *graph, const struct trial *trial, 
     fov_plan_free(plan);
 }
 
-/* The sum of what floating outputs there are, differentiated by the floating inputs. */
+/* Differentiates the sum of all float32 outputs by the float32 inputs, and runs the gradients. */
 static void run_gradients(struct draw *draw, fov_graph *graph, const struct trial *trial, const fov_value *in,
                           const bool *filled, const fov_value *out, int count)
 {
@@ -396,7 +396,7 @@ static void search(void **state)
     int level_count = harness_levels(levels), accepted = 0;
     bool overrun = false;
     fov_allocator guarded = {.allocate = allocate_guarded, .release = release_guarded, .user = &overrun};
-    bool plain = request.operator_name != NULL; /* where a sanitizer watches the blocks themselves */
+    bool plain = request.operator_name != NULL; /* one operator: plain blocks, which a sanitizer watches itself */
     for (int half = 0; half < 2; half++) {
         fov_context *context = fov_context_create(&(fov_context_options){.threads = 1,
                                                                          .isa = levels[half * (level_count - 1)],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every operator by its name from C: each case of each descriptor is built once more through fov_node_opt, its options
- * as texts written from the table of attributes, and must be the same node: same options to the byte, same outputs. And
- * what is wrong is named. */
+/* Every operator by its name: each case of each descriptor is built a second time through fov_node_opt, with its
+ * options written as texts from the table of attributes, and must give the same node: the same option bytes, the same
+ * outputs. Errors name what is wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static void built_by_name(const struct op *op, const struct op_case *test)
     for (const struct op_attribute *at = op->attributes; at != NULL && at->name != NULL; at++) {
         if (at->kind == OP_LIST &&
             ((const struct op_list *)(const void *)((char *)first->options + at->offset))->count == 0) {
-            continue; /* not given */
+            continue; /* an empty list is the default */
         }
         assert_true(count < MOST_PAIRS);
         assert_true(harness_option_text(at, first->options, texts[count], TEXT) < TEXT);
@@ -44,7 +44,8 @@ static void built_by_name(const struct op *op, const struct op_case *test)
     assert_ptr_equal(second->op, op);
     assert_int_equal(second->out_count, first->out_count);
     assert_int_equal(fov_output_count(harness.graph, made), first->out_count);
-    /* Constants of a recurrent cell's activations come from ONNX files alone (recurrent.h). */
+    /* Recurrent cells have options beside the table: constants of activations, which only ONNX files set (recurrent.h).
+     * */
     if (op->options_size > 0 && op->family != OP_RECURRENT &&
         memcmp(first->options, second->options, op->options_size) != 0) {
         fail_msg("%s/%s: some option is not in the table", op->name, test->name);
@@ -70,7 +71,7 @@ static void every_operator_is_there_by_name(void **state)
     }
 }
 
-/* Defaults are those of the table, and a name that is wrong is answered with the nearest one. */
+/* An option that does not exist is refused with its name and the operator's. */
 static void every_name_that_is_wrong_is_named(void **state)
 {
     (void)state;

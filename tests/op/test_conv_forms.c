@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that
- * are parts of wider ones. Each with direct sums, with Winograd's and in groups, on every level of this machine, at the
- * operator's own door: in whole plans (tests/graph) the shapes that meet each other are few. */
+ * are parts of wider ones. All combinations, with direct sums, Winograd's and in groups, on every level of this
+ * machine, by calling the operator directly: whole plans (tests/graph) cover few combinations of shapes. */
 #include "harness.h"
 
 #include "device/rates.h"
@@ -48,7 +48,7 @@ static struct op_tensor image(float *data, int channels, int height, int width, 
                               .pixel_stride = more ? (size_t)channels + more : 0};
 }
 
-/* The sum that y is made of, and its magnitude. */
+/* The convolution's sum at one element of y, before bias; *magnitude: the sum of the products' absolute values. */
 static double sum_at(const struct form *form, const struct op_tensor *x, const float *weight, int n, int oy, int ox,
                      int f, double *magnitude)
 {
@@ -139,7 +139,7 @@ static void check_form(const struct form *form, const struct kernel_table *kerne
             most  = fmax(most, magnitude * fabs(scale) + 4);
             worst = fmax(worst, fabs(activated(form->activation, sum) - (double)y[pixel * y_pixel + (size_t)f]));
         }
-        for (size_t i = filters; i < y_pixel; i++) /* what lies between pixels belongs to others */
+        for (size_t i = filters; i < y_pixel; i++) /* floats between the pixels belong to other tensors: unchanged */
             assert_true(y[pixel * y_pixel + i] == before[pixel * y_pixel + i]);
     }
     if (!(worst <= 32 * 0x1p-24 * most))
@@ -156,14 +156,14 @@ static void forms(void **state)
         {.channels = 1, .filters = 1, .height = 1, .width = 1, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
         {.channels = 70, .filters = 33, .height = 7, .width = 5, .kernel = {3, 3}, .pad = {0, 2, 1, 0}},
         {.channels = 33, .filters = 70, .height = 4, .width = 10, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
-        /* own blocks */
+        /* so many tiles that each block of them belongs to one thread */
         {.channels = 17, .filters = 18, .height = 30, .width = 29, .kernel = {3, 3}, .pad = {1, 1, 1, 1}},
         {.channels = 40, .filters = 40, .height = 7, .width = 8, .kernel = {5, 5}, .pad = {2, 2, 2, 2}},
         {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 7}, .pad = {0, 3, 0, 3}},
         {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {7, 1}, .pad = {3, 0, 3, 0}},
         {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 3}, .pad = {0, 1, 0, 1}},
         {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {3, 1}, .pad = {1, 0, 1, 0}},
-        /* rows in small groups, and more weights than one part of the channels has */
+        /* small groups, computed row by row; also with more weights than one part of the channels holds */
         {.channels = 48, .filters = 48, .height = 5, .width = 9, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 12},
         {.channels = 160, .filters = 160, .height = 4, .width = 6, .kernel = {3, 3}, .pad = {1, 0, 2, 1}, .groups = 20},
         {.channels = 64, .filters = 64, .height = 6, .width = 2, .kernel = {2, 3}, .pad = {0, 2, 1, 2}, .groups = 4},
@@ -194,8 +194,8 @@ static void forms(void **state)
     memory_destroy(memory);
 }
 
-/* Compiles a convolution of stride 1, or its gradient with respect to x or to the weight, for so many threads. Pads keep
- * the image's size. */
+/* Compiles a convolution of stride 1, or its gradient with respect to x or to the weight, for `workers` threads. Pads
+ * keep the image's size. */
 static struct op_compile compiled(const char *op, const struct form *form, int batch, bool constant,
                                   const struct kernel_table *kernel, const fov_rates *rates, int workers)
 {
@@ -223,8 +223,8 @@ static struct op_compile compiled(const char *op, const struct form *form, int b
     return compile;
 }
 
-/* The form, and with it the bits, follow from shapes and rates: never from the number of threads. Many sizes, since a
- * form changes with the threads only where two forms are nearly as fast. */
+/* The form, and so the bits of results, depends on shapes and rates, never on the number of threads. Many sizes, since
+ * a wrong choice would show only where two forms are nearly as fast. */
 static void any_threads(void **state)
 {
     static const int kernels[][2] = {{3, 3}, {3, 3}, {5, 5}, {1, 7}, {7, 1}, {1, 3}, {3, 1}, {1, 1}};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and refusals at the edge of what operators take, worked out by hand. What holds for every operator is in the
- * generated tests: test_not_finite.c, test_empty.c, test_bounds.c. */
+/* Results and refusals at the limits of what operators accept, worked out by hand. The generated tests cover what holds
+ * for every operator: test_not_finite.c, test_empty.c, test_bounds.c. */
 #include "harness.h"
 #include <fovea/fovea.h>
 
@@ -29,7 +29,7 @@ static void end(struct corner *corner)
     fov_context_free(corner->context);
 }
 
-/* Runs `y` on the input x = `data` and compares the first `count` numbers. */
+/* Runs `y` on the input x = `data` and compares its first `count` elements. */
 static void gives(struct corner *corner, fov_value x, const float *data, fov_value y, bool training,
                   const float *expected, size_t count)
 {
@@ -50,7 +50,7 @@ static void gives(struct corner *corner, fov_value x, const float *data, fov_val
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* A channel of 1e9 is far away from most windows and leaves nothing in them. */
+/* Windows that do not contain the channel of 1e9 are not affected by it (a running sum would lose their digits). */
 static void response_normalisation_behind_a_large_channel(void **state)
 {
     enum { CHANNELS = 24 };
@@ -67,14 +67,14 @@ static void response_normalisation_behind_a_large_channel(void **state)
         }
         fov_value x = fov_input(corner.graph, .shape = FOV_SHAPE(1, CHANNELS, 1, 1));
         fov_value y = fov_lrn(corner.graph, x, .size = sizes[s], .alpha = (float)sizes[s], .beta = 1, .bias = 1);
-        int large = sizes[s] / 2 + 1; /* windows of fewer channels see the large one */
+        int large = sizes[s] / 2 + 1; /* first channel whose window does not contain the large one */
         y = fov_slice(corner.graph, y, 1, large, CHANNELS - large, 1);
         gives(&corner, x, data, y, false, expected + large, (size_t)(CHANNELS - large));
         end(&corner);
     }
 }
 
-/* 3^1000 and 1e-30^1000 are no numbers, the norms of such windows are. */
+/* 3^1000 and 1e-30^1000 overflow and underflow; the norms of such windows do not. */
 static void norms_of_a_large_power(void **state)
 {
     static const float data[] = {3, -2, 0.5F, -3e-30F, 0, 1e-31F, 0, 0, 0}, norms[] = {3, 3e-30F, 0};
@@ -90,7 +90,7 @@ static void norms_of_a_large_power(void **state)
     end(&corner);
 }
 
-/* A number that is an argument is taken as it is: 0 is not the default. */
+/* A number passed as an argument, not in a struct of options, is taken as it is: 0 does not mean the default. */
 static void nought_is_a_number(void **state)
 {
     static const float data[] = {-4, -1, 2, 3}, rectified[] = {0, 0, 2, 3};
@@ -122,8 +122,8 @@ static void unpooling_to_one_size_alone(void **state)
     end(&corner);
 }
 
-/* Inputs that do not fit each other, of operators that gradients emit and of some others. All are constants, as these
- * are computed at once where they are taken. */
+/* Inputs that do not fit each other, for operators that gradients emit and some others. All are constants, since an
+ * accepted node of constants is computed at once. */
 static void what_does_not_fit(void **state)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every operator's descriptor is complete and well formed: what docs, files, ONNX and generated tests rely on. And the
- * functions of op.c that read descriptors: lookup, ports, defaults, checks. Whether operators compute what they say is
- * tested in test_operators.c. */
+/* Every operator's descriptor is complete and well formed, as docs, files, ONNX and generated tests require. Also the
+ * functions of op.c that read descriptors: lookup, ports, defaults, checks. test_operators.c tests whether operators
+ * compute what they say. */
 #include "harness.h"
 
 #include "op/op.h"
@@ -88,7 +88,8 @@ static void functions_are_there(void **state)
         EXPECT(op, op->infer != NULL, "no shape rule\n");
         EXPECT(op, op->textbook != NULL, "no definition\n");
         EXPECT(op, op->gradient == NULL || !op->zero_gradient, "has a gradient and says that it is zero\n");
-        /* Optimisers end a step and helpers of gradients may end the chain; all others say what flows back. */
+        /* Optimisers and operators of gradients may be without a gradient; all others have one, or say that it is zero.
+         * */
         if (op->family != OP_OPTIMISER && op->family != OP_GRADIENT) {
             EXPECT(op, op->gradient != NULL || op->zero_gradient, "no gradient\n");
         }
@@ -233,7 +234,7 @@ static void options_beyond_their_limits_are_refused(void **state)
     assert_true(tried > 20);
 }
 
-/* Inputs whose values decide shapes: what the case fills them with, else zeros. */
+/* Gives values to the inputs whose values decide shapes: those that the case fills in, else zeros. */
 static void know_values(const struct op *op, const struct op_case *test, const double *constants[10])
 {
     static double values[10][1024];
@@ -265,7 +266,7 @@ static bool case_names_differ(const struct op_case *cases)
     return true;
 }
 
-/* Each case's shapes go through the shape rule: known results, dtypes that exist. */
+/* Each case's inputs are complete, and the shape rule gives results of known shape and valid type. */
 static void cases_are_well_formed(void **state)
 {
     (void)state;
@@ -311,7 +312,7 @@ static void cases_are_well_formed(void **state)
             for (int p = 0; p < out_count; p++) {
                 size_t count;
                 if (out[p].shape.rank < 0 && op_port_at(op->out, p)->optional) {
-                    continue; /* these inputs have no such output */
+                    continue; /* this case has no such output */
                 }
                 EXPECT(op, shape_count(&out[p].shape, &count), "%s: output %d is not known\n", test->name, p);
                 EXPECT(op, (int)out[p].dtype >= 0 && out[p].dtype < FOV_DTYPE_COUNT, "%s: output %d\n", test->name, p);
@@ -322,8 +323,8 @@ static void cases_are_well_formed(void **state)
     }
 }
 
-/* A graph may leave the batch open: where it is the first dimension of all inputs of rank 2 and more,
-   the rule must answer (or refuse with a sentence), never crash or invent a size. */
+/* A graph may leave the batch open. If the first dimension of all inputs of rank 2 and more is open, the shape rule
+ * must answer or refuse with a sentence; it must not crash, nor give a negative size other than the open one. */
 static void shape_rules_answer_for_an_open_batch(void **state)
 {
     (void)state;
@@ -382,7 +383,7 @@ static void onnx_types_are_read_by_one_operator(void **state)
         EXPECT(op, op->onnx->type != NULL && op->onnx->type[0] >= 'A' && op->onnx->type[0] <= 'Z', "no ONNX name\n");
         EXPECT(op, op->onnx->since >= 1 && op->onnx->since < 100, "since opset %d\n", op->onnx->since);
         for (size_t j = 0; j < i; j++) {
-            /* Two may be written as one type (a product and its gradients) when one function reads it. */
+            /* Two operators may share an ONNX type (a product and its gradients) if one function reads it. */
             const struct op_onnx *other = op_table[j]->onnx;
             EXPECT(op, other == NULL || strcmp(other->type, op->onnx->type) != 0 ||
                        (other->import != NULL && other->import == op->onnx->import),

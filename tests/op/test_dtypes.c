@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Element types. What sums weighted pixels, computes means or renews weights refuses whole numbers with a sentence
- * instead of cutting its results to them; running statistics keep their own type; whole numbers become others by their
- * bits, all 64. */
+/* Element types. Operators that compute weighted sums, means or new weights refuse integers with a sentence, rather
+ * than truncate their results; running statistics keep their own type; casts between integer types keep the lowest
+ * bits, all 64 of them. */
 #include "harness.h"
 #include <fovea/node.h>
 
@@ -16,7 +16,7 @@
 
 enum { SEED = 3 };
 
-/* ---- whole numbers where results are fractions ------------------------------------------------------------------- */
+/* ---- integers where results are fractions ------------------------------------------------------------------------ */
 
 static const char *const of_floats[] = {
     "adaptive_avg_pool", "avg_pool", "batch_norm", "conv", "conv_transpose", "deform_conv", "dense", "dropout",
@@ -27,7 +27,7 @@ static const char *const of_floats[] = {
     "sgdw",
 };
 
-/* Each case again with one of its floating inputs of another type. */
+/* The case with one of its float inputs in another type is refused, and the error names that type. */
 static void is_refused(const struct op *op, const struct op_case *test, int input, fov_dtype dtype)
 {
     struct op_case changed = *test;
@@ -54,14 +54,14 @@ static void means_are_of_floats(void **state)
             for (int i = 0; i < test->in_count; i++)
                 for (size_t d = 0; d < sizeof whole / sizeof *whole; d++)
                     if (test->in_dtype[i] == FOV_F32 && !op_port_at(op->in, i)->values &&
-                        test->in[i].rank > 0) /* a rate or a step may be of any type */
+                        test->in[i].rank > 0) /* scalars, such as a rate or a step, may be of any type */
                         is_refused(op, test, i, whole[d]);
     }
 }
 
 /* ---- running statistics ------------------------------------------------------------------------------------------ */
 
-/* Of an f64 image in an f32 layer: the running ones are renewed all the same. */
+/* An f64 image in a layer of f32 parameters: the running statistics are updated all the same. */
 static void statistics_keep_their_type(void **state)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -89,7 +89,7 @@ static void statistics_keep_their_type(void **state)
 
 /* ---- casts ------------------------------------------------------------------------------------------------------- */
 
-/* Of an input, or of a constant, whose casts may be computed before the run. */
+/* Casts an input, or a constant, whose cast may be computed before the run. */
 static void run_cast(fov_dtype from, const void *x, fov_dtype to, void *y, int64_t count, bool constant)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -112,7 +112,7 @@ static void run_cast(fov_dtype from, const void *x, fov_dtype to, void *y, int64
 
 static void whole_numbers_keep_their_lowest_bits(void **state)
 {
-    /* not 2^50, which marks an open batch among values that are known before a run */
+    /* 2^50 is left out: among values known before a run it stands for the open batch */
     const int64_t  x[]      = {INT64_C(1) << 40, -(INT64_C(1) << 41), (INT64_C(1) << 53) + 1, -1,
                                INT64_MAX,        INT64_MIN,           INT64_C(3) << 50,       200};
     const int32_t  as_i32[] = {0, 0, 1, -1, -1, 0, 0, 200};
@@ -165,7 +165,7 @@ static void shifts_keep_all_bits(void **state)
     }
 }
 
-/* A batch size that is not known yet goes through every type of integers on its way to a shape. */
+/* An open batch size stays open when it is cast between integer types on its way to a shape. */
 static void an_open_batch_stays_open(void **state)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -187,7 +187,7 @@ static void an_open_batch_stays_open(void **state)
     fov_context_free(context);
 }
 
-/* INT64_MAX as the end of a slice, put together from two constants, has more digits than a double. */
+/* INT64_MAX as the end of a slice, taken from concatenated constants: it has more digits than a double. */
 static void the_greatest_number_is_no_limit(void **state)
 {
     fov_context  *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -212,7 +212,7 @@ static void the_greatest_number_is_no_limit(void **state)
 
 /* ---- small integers ---------------------------------------------------------------------------------------------- */
 
-/* Two neighbours share a scale and a zero point; the last block is shorter. */
+/* Blocks of two elements share a scale and a zero point; the last block has one element. */
 static void a_vector_has_blocks(void **state)
 {
     fov_context  *context = fov_context_create(&(fov_context_options){.threads = 1});

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tensors without elements. Every case of every operator is tried again with each dimension of each input set to zero:
- * alone, and together with all others of that size (so that N, C or a spatial size becomes zero in all inputs that share
- * it). Either the shape rule refuses with a sentence, or the plans of every ISA level agree with the definition, forwards
- * and backwards. What the results are is the standard's: test_onnx_corners and the conformance data hold those. */
+/* Tensors without elements. Every case of every operator is repeated with each dimension of each input set to zero:
+ * alone, and together with all others of that size (so that N, C or a spatial size becomes zero in all inputs that
+ * share it). Either the shape rule refuses with a sentence, or the plans of every ISA level agree with the definition,
+ * forwards and backwards. Whether the definition is ONNX's is tested elsewhere: test_onnx_corners and the conformance
+ * data. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -18,10 +19,10 @@
 
 enum { SEED = 5 };
 
-/* Which dimensions of a case are zero. */
+/* Which dimensions of a case are set to zero. */
 struct hole {
     int  input, axis;
-    bool everywhere; /* with all dimensions of that size, in all inputs */
+    bool everywhere; /* and so are all dimensions of the same size, in all inputs */
 };
 
 static struct op_case with_hole(const struct op_case *test, const struct hole *hole)
@@ -73,7 +74,7 @@ static void compare(const struct harness *h, const char *isa, const char *what, 
     free(got);
 }
 
-/* The values as definitions make them, then as a plan does. */
+/* Computes the values by definition and by a plan, and compares them. */
 static void check(struct harness *h, const char *isa, const char *what, const fov_value *values, int count)
 {
     int               ids[10];
@@ -120,7 +121,7 @@ static void check_gradients(struct harness *h, const char *isa)
         check(h, isa, "gradient", gradients, found);
 }
 
-/* Returns whether the shape rule takes it. */
+/* Returns whether the shape rule accepts the case. */
 static bool try_hole(const struct op *op, const struct op_case *test, const char *isa, bool gradients)
 {
     struct harness h;
@@ -174,7 +175,7 @@ int main(int argc, char **argv)
     size_t             count = 0;
 
     for (size_t o = 0; o < op_table_count; o++)
-        if (op_table[o]->family != OP_GRADIENT && /* these come with the operators that they belong to */
+        if (op_table[o]->family != OP_GRADIENT && /* gradients are tested with the operators that they belong to */
             (argc < 2 || strcmp(argv[1], op_table[o]->name) == 0)) /* ./test_op_empty conv */
             tests[count++] = (struct CMUnitTest){.name          = op_table[o]->name,
                                                  .test_func     = holes_of_operator,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gradients of other floating types than float32: whatever takes float64 or float16 forwards has a gradient of that type,
- * too. Made from the operators' own cases. */
+/* Gradients of floating types other than float32: an operator that accepts float64 or float16 has gradients of that
+ * type, which can be planned. Their numbers are not compared. Uses the operators' own cases. */
 #include "harness.h"
 
 #include <setjmp.h>
@@ -9,14 +9,14 @@
 
 #include <cmocka.h>
 
-enum { LEAST_OPERATORS = 80 /* that take float64 and have a gradient: else the test has looked at nothing */ };
+enum { LEAST_OPERATORS = 80 /* that take the type and have a gradient: fewer, and the test has skipped too much */ };
 
 static bool is_float(fov_dtype dtype)
 {
     return dtype == FOV_F64 || dtype == FOV_F32 || dtype == FOV_F16;
 }
 
-/* The case with another type in place of float32, other than where an operator reads sizes or scales. */
+/* The case with another type in place of float32, except for inputs whose values decide shapes. */
 static struct op_case with_dtype(const struct op *op, const struct op_case *test, fov_dtype dtype)
 {
     struct op_case other = *test;
@@ -52,7 +52,7 @@ static void complain(int *failures, const struct op *op, const struct op_case *t
     ++*failures;
 }
 
-/* False where nothing was to be differentiated. */
+/* False: the case has no gradient of this type to check. */
 static bool check(const struct op *op, const struct op_case *test, fov_dtype dtype, int *failures)
 {
     struct op_case other = with_dtype(op, test, dtype);
@@ -67,7 +67,7 @@ static bool check(const struct op *op, const struct op_case *test, fov_dtype dty
                 targets[count++] = harness.in[i];
     }
     if (loss.id && count > 0 && fov_gradient(harness.graph, loss, targets, count, gradients) != FOV_OK) {
-        if (!test->no_gradient) /* of which some have none in float32 either */
+        if (!test->no_gradient) /* such cases may have none in float32 either */
             complain(failures, op, test, dtype, fov_error(harness.context));
     } else if (loss.id) {
         for (int i = 0; i < count; i++) {

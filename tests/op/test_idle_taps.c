@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Taps of a kernel that meet no pixel, because the picture is smaller than its border: the gradient of their weights is
- * zero, and not the rounding of a transformed sum, which optimisers that divide by a gradient's size make steps of. */
+ * exactly zero, not the rounding error of a transformed sum, which an optimiser that divides by the gradient's size
+ * would turn into full steps. */
 #include <fovea/fovea.h>
 
 #include <math.h>
@@ -18,7 +19,7 @@ struct form {
     bool is_pooled;
 };
 
-/* Whether a tap meets a pixel from one of `out` places. */
+/* Whether a tap meets one of `in` pixels at any of `out` positions of the kernel. */
 static bool meets(int tap, int pad, int out, int in)
 {
     return out - 1 + tap - pad >= 0 && tap - pad < in;
@@ -71,7 +72,7 @@ static void idle_taps(void **state)
                                         {48, 64, 3, 1, 1, 1, false}, {48, 64, 3, 1, 1, 4, false},
                                         {8, 8, 5, 2, 2, 3, true}};
 
-    /* Transformed sums wherever they fit. */
+    /* Products take all the time: transformed sums are chosen wherever there is such a form. */
     static const fov_rates dear_products = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
 
     (void)state;

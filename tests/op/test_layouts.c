@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The same operators on channels-last data: every case with an image among its inputs is run once more on a plan whose
- * inputs are filled in N, H, W, C order, and must equal the textbook. (test_operators.c fills them in plain order, in
- * which operators that follow their input never meet the other one.) */
+/* The same operators on channels-last data: every case with an image among its inputs is run once more by a plan whose
+ * inputs are filled in N, H, W, C order, and must equal the textbook. (test_operators.c fills them in plain order, so
+ * that operators which keep their input's layout never see channels-last data there.) */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -46,7 +46,7 @@ static void fill(const struct harness *h, fov_plan *plan)
             continue;
         }
         fov_shape shape = case_shape(h->test, i);
-        if (shape.rank == 4) { /* others stay plain: the option is about images */
+        if (shape.rank == 4) { /* others stay plain: channels_last_inputs concerns images only */
             double *moved = to_channels_last(&shape, h->data[i]);
             convert_from_double(case_dtype(h->test, i), moved, data, h->count[i]);
             free(moved);

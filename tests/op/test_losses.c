@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses that builders put together (op/loss/): each against its formula written out here in double, on random data and
- * at the ends where careless formulas lose their digits; gradients by central differences; what is refused, with its
- * sentence. */
+/* Losses that are built from other operators (op/loss/): each against its formula written out here in double, on random
+ * data and at extreme logits where careless formulas lose their digits; gradients against central differences; refusals
+ * with their sentences. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -17,7 +17,7 @@
 
 enum { SEED = 11, MOST = 64 };
 
-/** Inputs p and t of `count` elements, and what the loss of them is before it is reduced: returns how many numbers. */
+/** The loss of p and t, of `count` elements each, before reduction. Returns the number of losses. */
 typedef size_t reference_function(const double *p, const double *t, size_t count, double *losses);
 typedef fov_value build_function(fov_graph *graph, fov_value p, fov_value t, fov_reduction reduction);
 typedef void draw_function(double *p, double *t, size_t count);
@@ -28,8 +28,8 @@ struct loss_case {
     build_function     *build;
     reference_function *reference;
     draw_function      *draw;
-    double              mean_divisor; /* 0: the number of losses */
-    bool                is_kinked;    /* CIoU's weight is held still: differences would move it */
+    double              mean_divisor; /* of FOV_REDUCTION_MEAN; 0: the number of losses */
+    bool                is_kinked;    /* its gradient is not that of differences: CIoU's weight is constant */
 };
 
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ static void draw_probabilities(double *p, double *t, size_t count)
 static void draw_logits(double *p, double *t, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        p[i] = i == 0 ? 0.0 : (double)(float)(8.0 * draw_at(0, i) - 4.0); /* 0: no kink may be there */
+        p[i] = i == 0 ? 0.0 : (double)(float)(8.0 * draw_at(0, i) - 4.0); /* the loss must be smooth at 0, too */
         t[i] = i % 3 == 0 ? 1.0 : i % 3 == 1 ? 0.0 : (double)(float)draw_at(1, i);
     }
 }
@@ -77,7 +77,7 @@ static void draw_two_logarithms(double *p, double *t, size_t count)
         t[i] = (double)(float)log(t[i]);
 }
 
-/* Pairs that overlap, pairs that do not, one inside the other. */
+/* Pairs of boxes that overlap, and some that lie far apart. */
 static void draw_boxes(double *p, double *t, size_t count)
 {
     for (size_t i = 0; i < count; i += 4) {
@@ -345,7 +345,7 @@ static void close_bench(struct bench *bench)
     fov_context_free(bench->context);
 }
 
-/** By the textbook twins, in double. */
+/** Element `index` of value `id` by definition, in double. */
 static double at(struct bench *bench, int id, size_t index)
 {
     struct evaluation result;
@@ -429,7 +429,8 @@ static void gradient_equals_differences(void **state)
     }
 }
 
-/* With the weight held still, the aspect part is alpha v: its slope is the difference of two losses less DIoU's. */
+/* CIoU = DIoU + alpha v, whose gradient treats the weight alpha as constant: its slope is the difference of DIoU plus
+ * alpha times the difference of v. */
 static void ciou_holds_its_weight_still(void **state)
 {
     const struct loss_case *full = &cases[CASES - 1], *part = &cases[CASES - 2];
@@ -462,8 +463,8 @@ static void ciou_holds_its_weight_still(void **state)
     close_bench(&bench);
 }
 
-/* Logits so far out that a sigmoid in single precision is 0 or 1: the loss is still |x| or nearly nothing, and its
-   gradient finite. */
+/* Logits so large that a sigmoid in single precision is 0 or 1: the loss is still |x| or nearly 0, and its gradient is
+   finite. */
 static void far_logits_keep_their_digits(void **state)
 {
     static const float x[] = {100.0F, 100.0F, -100.0F, -100.0F, 20.0F, -20.0F}, y[] = {0, 1, 0, 1, 1, 0};
@@ -506,7 +507,7 @@ static void far_logits_keep_their_digits(void **state)
     fov_context_free(context);
 }
 
-/* A mask that agrees costs nothing, an empty one too; a target of 0 has no divergence. */
+/* The loss of two equal masks is 0, also of two empty ones; a target of 0 adds nothing to the divergence. */
 static void agreement_costs_nothing(void **state)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
@@ -534,7 +535,7 @@ static void agreement_costs_nothing(void **state)
     fov_context_free(context);
 }
 
-/* In 16-bit floats, whose smallest number is far greater, a target of 0 has no divergence either. */
+/* A target of 0 adds nothing to the divergence in 16-bit floats either, whose smallest number is far greater. */
 static void halves_keep_small_numbers(void **state)
 {
     fov_context   *context = fov_context_create(&(fov_context_options){.threads = 1});

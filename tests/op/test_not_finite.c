@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One NaN among an input's numbers: every case of every operator has NaN in its results exactly where its definition
- * has it, on each ISA level. So a bad number cannot vanish on its way to a loss, and does not spread to what is good:
- * but where a zero stands for what is not there (padding, a factor that is left out), since zero times NaN is NaN.
- * Found through the descriptors, as in test_operators.c. */
+ * has it, on each ISA level. So a NaN cannot vanish on its way to a loss, and does not spread to other results. There
+ * is one exception: fast forms that multiply by zeros where the definition skips an element (padding, a term that is
+ * switched off) may have more NaN, since zero times NaN is NaN. Cases are found through the descriptors, as in
+ * test_operators.c. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -24,7 +25,7 @@ struct job {
     const char           *isa;
 };
 
-/* Order and comparison of what has no order: the standard leaves their results open. */
+/* Operators that sort or compare, which NaN makes undefined: the standard leaves their results open. */
 static bool is_ordering(const struct op *op)
 {
     static const char *const names[] = {"top_k", "unique", "non_max_suppression"};
@@ -35,8 +36,8 @@ static bool is_ordering(const struct op *op)
     return false;
 }
 
-/* Sums of products meet zeros in place of borders, recurrent layers in place of a first state and behind a sequence's
- * end; gradients and optimisers multiply by what an option switches off. */
+/* Operators whose fast form may multiply NaN by zero: sums of products at borders, recurrent layers for a missing first
+ * state and behind a sequence's end; gradients and optimisers where an option switches a term off. */
 static bool meets_zeros(const struct op *op)
 {
     static const char *const recurrent[] = {"rnn", "gru", "lstm"};
@@ -52,7 +53,8 @@ static bool is_single(fov_dtype dtype)
     return dtype == FOV_F32;
 }
 
-/* Compares output i; the number of elements in which only one side has NaN, the first of them in *at. */
+/* Compares output i: returns the number of elements where only one side has NaN. *at: the first of them; *spread: added
+ * is the number of those where only the plan has NaN. */
 static size_t differences(struct harness *h, fov_plan *plan, const struct evaluation *expected, int i, size_t *at,
                           size_t *spread)
 {
@@ -69,7 +71,8 @@ static size_t differences(struct harness *h, fov_plan *plan, const struct evalua
     return wrong;
 }
 
-/* Output i without rounding worth naming: choices and places. The number of elements that differ, NaN apart. */
+/* Compares the numbers of output i if it is an activation's, an integer's or a boolean's, which hardly round: returns
+ * the number of elements that differ, not counting NaN. */
 static size_t unequal(struct harness *h, fov_plan *plan, const struct evaluation *expected, int i, size_t *at)
 {
     int       id    = h->out[i].id;
@@ -90,7 +93,7 @@ static size_t unequal(struct harness *h, fov_plan *plan, const struct evaluation
     return wrong;
 }
 
-/* Whether an input's NaN has to be in some result: not where only some elements are looked at. */
+/* Whether a NaN in the input must reach some result: false for operators that read only some elements. */
 static bool must_arrive(const struct op *op, int input)
 {
     static const char *const picking[] = {"hardmax",   "dropout", "cum_sum",   "resize",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Every case of every operator, written as a file, read back, and computed by definition in both graphs: the results
- * agree. In the opset that the exporter chooses nothing may be refused, except what gradients and training steps are
- * made of; in opset 13 what came later may be, with a sentence. Whether files mean here what they mean to others is
- * another question: conformance data and tests/runtime/judge.py answer it. */
+/* Every case of every operator, other than training cases, is written as an ONNX file and read back; the definition
+ * gives the same results in both graphs. In the opset that the exporter chooses, only gradients and optimisers may be
+ * refused; in opset 13, operators that came later may be, with a sentence. Whether other programs understand these
+ * files the same way is another question: conformance data and tests/runtime/judge.py answer it. */
 #include "harness.h"
 
 #include "io/onnx/onnx.h"
@@ -29,7 +29,7 @@ struct job {
 
 static int written, refused;
 
-/* Operators without a spelling in all opsets from 13 on: the first one that has it. */
+/* Operators that some opsets from 13 on cannot express, for all cases or some, and the first opset that can. */
 static const struct {
     const char *op;
     int         opset;
@@ -43,11 +43,11 @@ static const struct {
     {"center_crop_pad", 18},
     {"deform_conv", 19},
     {"dequantize_linear", 21}, /* blocks */
-    {"grid_sample", 20},       /* other than images */
-    {"pad", 19},               /* around the border */
+    {"grid_sample", 20},       /* inputs other than images */
+    {"pad", 19},               /* mode wrap */
     {"quantize_linear", 21},   /* blocks */
     {"resize", 18},            /* antialias, symmetric, aspect ratio */
-    {"roi_align", 16},         /* half pixels */
+    {"roi_align", 16},         /* half-pixel coordinates */
     {"scatter_elements", 18},  /* maxima */
     {"scatter_nd", 18},
     {"trilu", 14},
@@ -79,7 +79,7 @@ static char *read_file(const char *path, size_t *size)
 static void compare(const struct job *job, int output, fov_dtype dtype, const double *got, const double *expected,
                     size_t count)
 {
-    double scale = 0, bound = dtype == FOV_F16 ? 0x1p-11 : 1e-6; /* ONNX has attributes in single precision */
+    double scale = 0, bound = dtype == FOV_F16 ? 0x1p-11 : 1e-6; /* ONNX stores attributes in single precision */
     for (size_t i = 0; i < count; i++) {
         scale = isfinite(expected[i]) ? fmax(scale, fabs(expected[i])) : scale;
     }
@@ -112,7 +112,7 @@ static void comes_back(void **state)
         }
     }
     int outputs = 0;
-    for (int i = 0; i < h.out_count; i++) { /* optional outputs are often notes for the gradient, unknown to ONNX */
+    for (int i = 0; i < h.out_count; i++) { /* optional outputs are often saved for the gradient, unknown to ONNX */
         if (!op_port_at(h.op->out, h.port[i])->optional) {
             h.out[outputs] = h.out[i];
             ids[outputs++] = h.out[i].id;
@@ -137,7 +137,7 @@ static void comes_back(void **state)
     }
     const double **given = calloc(h.graph->value_count, sizeof *given);
     harness_given(&h, given);
-    bool training = job->op->random && job->test->training; /* what is random shows in training alone */
+    bool training = job->op->random && job->test->training; /* random operators draw only in training */
     assert_int_equal(graph_evaluate(h.graph, ids, h.out_count, 1, training, 0, given, &expected), FOV_OK);
     free(given);
 
@@ -184,8 +184,8 @@ static void comes_back(void **state)
     harness_close(&h);
 }
 
-/* A model with an open number of samples, whose export cannot count them: weights that a part of the network computes,
- * poolings that do not divide. */
+/* A model whose batch is open, so that the exported file must not contain its size: a convolution with computed
+ * weights, adaptive poolings whose windows differ in size. */
 static void open_batches_come_back(void **state)
 {
     (void)state;
@@ -219,7 +219,7 @@ static void open_batches_come_back(void **state)
     }
     double pixels[PIXELS];
     for (size_t i = 0; i < PIXELS; i++) {
-        pixels[i] = sin((double)(i * i % 1009)); /* any numbers, all different */
+        pixels[i] = sin((double)(i * i % 1009)); /* numbers that are all different */
     }
     struct evaluation expected, result;
     const double **given = calloc(graph->value_count, sizeof *given),
@@ -251,13 +251,13 @@ static void open_batches_come_back(void **state)
     fov_context_free(context);
 }
 
-/* What a model is made of can be saved. An assignment of objects, and the loss behind it, stand in training alone. */
+/* Every operator that a model may contain can be saved. sim_ota and yolox_loss occur in training only. */
 static void every_operator_has_a_spelling(void **state)
 {
     (void)state;
     for (size_t i = 0; i < op_table_count; i++) {
         bool may = op_table[i]->family == OP_GRADIENT || op_table[i]->family == OP_OPTIMISER ||
-                   op_table[i]->take_place != NULL; /* only plans make these */
+                   op_table[i]->take_place != NULL; /* only plans create these */
         may = may || strcmp(op_table[i]->name, "sim_ota") == 0 || strcmp(op_table[i]->name, "yolox_loss") == 0;
         if (op_table[i]->onnx == NULL && !may) {
             fail_msg("%s cannot be written as ONNX", op_table[i]->name);
@@ -284,7 +284,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op *op = op_table[i];
         for (const struct op_case *test = op->cases; test->name != NULL && count < MOST - 3; test++) {
-            /* How many rows NonMaxSuppression leaves follows from its data: a file is read up to there. */
+            /* The number of rows that NonMaxSuppression returns depends on data: such a file cannot be read beyond it.
+             * */
             bool is_read = strcmp(op->name, "suppressed_boxes") != 0;
             if (op->onnx == NULL || !is_read || (argc > 1 && strcmp(argv[1], op->name) != 0) || test->training) {
                 continue;

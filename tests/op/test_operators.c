@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Every case of every operator, found through the descriptors: fast against textbook on each ISA level of this machine
- * (exact on small integers where the operator is a sum of products), and, per case, the gradient by central differences
- * in double and fast gradients against textbook gradients. Nothing is listed here: a new operator is tested because it
- * is there. */
+/* Every case of every operator, found through the descriptors: the fast form against the textbook on each ISA level of
+ * this machine (exact on small integers where the operator is a sum of products); per case, the gradient against
+ * central differences in double, and the plan's gradient against the textbook's. Nothing is listed here: a new operator
+ * is tested because it has a descriptor. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -44,7 +44,7 @@ static struct evaluation evaluate(struct harness *h, const int *outputs, int cou
     return result;
 }
 
-/* For sums of products, the definition on absolute values is sum |x w|: the scale that rounding errors grow with. */
+/* For sums of products, the definition of absolute values is sum |x w|: rounding errors are proportional to it. */
 static struct evaluation evaluate_magnitudes(struct harness *h, const int *outputs, int count)
 {
     double           *data[10] = {0};
@@ -53,7 +53,7 @@ static struct evaluation evaluate_magnitudes(struct harness *h, const int *outpu
     for (int i = 0; i < h->in_count; i++) {
         data[i] = calloc(h->count[i] + 1, sizeof(double));
         for (size_t k = 0; k < h->count[i]; k++)
-            data[i][k] = h->known[i] ? h->data[i][k] : fabs(h->data[i][k]); /* axes stay what they are */
+            data[i][k] = h->known[i] ? h->data[i][k] : fabs(h->data[i][k]); /* axes and sizes keep their sign */
     }
     result = evaluate(h, outputs, count, (const double *const *)data);
     for (int i = 0; i < h->in_count; i++)
@@ -84,7 +84,7 @@ static void compare(const struct job *job, const char *what, int output, fov_dty
     free(got);
 }
 
-/* The greatest, which errors of transformed sums grow with: a tile's numbers mix. */
+/* The greatest magnitude. Errors of transformed sums are proportional to it, since a tile's numbers are mixed. */
 static double greatest(const double *x, size_t count)
 {
     double most = 0.0;
@@ -94,7 +94,7 @@ static double greatest(const double *x, size_t count)
     return most;
 }
 
-/* What the plan's own step of this operator chose: "" unless it transforms its sums. */
+/* The plan's Winograd form; "" if no step transforms its sums. */
 static void winograd_form(const fov_plan *plan, char *detail, size_t size)
 {
     detail[0] = 0;
@@ -103,7 +103,8 @@ static void winograd_form(const fov_plan *plan, char *detail, size_t size)
             snprintf(detail, size, "%s", fov_plan_step_at(plan, i).detail);
 }
 
-/* Winograd's sums: within 32 u times the greatest sum |x w| of the tensor; with small tiles exact on small integers. */
+/* Winograd's sums are within 32 u times the greatest sum |x w| of the tensor, and exact on small integers with small
+ * tiles (F(2x2, 3x3)). */
 static void winograd_near_textbook(void **state)
 {
     const struct job *job = *state;
@@ -123,7 +124,7 @@ static void winograd_near_textbook(void **state)
          strcmp(job->op->name, "conv_weight_gradient") != 0 && !strstr(form, "F(2x2, 3x3)")))
         fail_msg("%s/%s on %s is not the Winograd convolution it should be: %s", job->op->name, job->test->name,
                  job->isa, form);
-    if (form[0]) { /* else test "fast" has seen it */
+    if (form[0]) { /* else the test "fast" covers it */
         ids[0]    = h.out[0].id;
         expected  = evaluate(&h, ids, 1, NULL);
         magnitude = evaluate_magnitudes(&h, ids, 1);
@@ -149,7 +150,7 @@ static void winograd_near_textbook(void **state)
     harness_close(&h);
 }
 
-/* Cases that say "on tiles" have to get there. */
+/* On AMX, cases with "on tiles" in their name must have a step on tiles. */
 static void expect_tiles(const struct job *job, const fov_plan *plan)
 {
     bool found = strcmp(job->isa, "amx") != 0 || strstr(job->test->name, "on tiles") == NULL;
@@ -178,7 +179,7 @@ static void fast_equals_textbook(void **state)
     if (!plan)
         fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
     expect_tiles(job, plan);
-    for (int repeat = 0; repeat < 2; repeat++) { /* twice: the second run must not see what the first left behind */
+    for (int repeat = 0; repeat < 2; repeat++) { /* the second run must not depend on the first */
         harness_fill(&h, plan);
         harness_run(plan);
         for (int i = 0; i < h.out_count; i++)
@@ -193,15 +194,15 @@ static void fast_equals_textbook(void **state)
     harness_close(&h);
 }
 
-/* Results that nobody reads: a plan for one output alone computes what a plan for all of them does, in single precision
- * and, by the definition, in double. */
+/* Outputs that are not asked for: a plan for one output alone computes it as the definition does, in single precision
+ * and, where the operator takes it, in double. */
 static void output_alone(const struct job *job, int output)
 {
     struct harness    h;
     struct evaluation expected;
     fov_plan         *plan;
 
-    if (!harness_try(&h, job->op, job->test, job->isa, SEED)) { /* some operators are for single precision */
+    if (!harness_try(&h, job->op, job->test, job->isa, SEED)) { /* some operators take single precision only */
         harness_close(&h);
         return;
     }
@@ -321,7 +322,7 @@ static void gradient_equals_differences(void **state)
     expected = evaluate(&h, ids, found, NULL);
     for (int i = 0; i < found; i++)
         check_by_differences(&h, loss, inputs[i], expected.data[ids[i]]);
-    /* and the same gradient as a plan computes it */
+    /* The same gradients, computed by a plan. */
     plan = fov_plan_create(h.graph, gradients, found, &(fov_plan_options){.training = job->test->training});
     if (!plan)
         fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
@@ -357,7 +358,7 @@ static void add(struct list *list, const char *kind, void (*run)(void **), struc
     list->tests[list->count++] = (struct CMUnitTest){.name = strdup(name), .test_func = run, .initial_state = kept};
 }
 
-/* Whose sums a plan may transform. */
+/* Whether a plan may transform the operator's sums. */
 static bool has_winograd(const struct op *op)
 {
     return strcmp(op->name, "conv") == 0 || strcmp(op->name, "conv_input_gradient") == 0 ||

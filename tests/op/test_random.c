@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes and options that nobody chose: 2,400 random convolutions, transposed convolutions, poolings, products and
- * broadcasts of 1 to 3 axes, fast against textbook on small integers (exact where the operator is a sum of products or
- * a choice), on every ISA level in turn; and for each tenth the gradient of all inputs along a random direction, by
- * central differences in double and in a plan. The seed of a failing case is printed: run the test with it as
+/* Random shapes and options: 2,400 convolutions, transposed convolutions, poolings, products and broadcasts of 1 to 3
+ * axes, fast form against textbook on small integers (exact where the operator is a sum of products or a choice), the
+ * ISA levels in turn; for each tenth also the gradient of all inputs: by definition against central differences in
+ * double along a random direction, and by a plan. The seed of a failing case is printed: run the test with it as
  * argument. */
 #include "harness.h"
 
@@ -21,7 +21,7 @@ enum { CASES = 2400, GRADIENT_EACH = 10 };
 
 static uint64_t only; /* a seed given on the command line; 0: all */
 
-/* A draw of this case: 0 .. bound - 1. */
+/* The case's next random number, in 0 .. bound - 1. */
 static int64_t pick(uint64_t seed, uint64_t *used, int64_t bound)
 {
     return (int64_t)random_below((struct random_key){seed, RANDOM_TEST, 9}, (*used)++, (uint64_t)bound);
@@ -74,7 +74,7 @@ static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, stru
         span        = dilation[a] * (kernel[a] - 1) + 1;
         pad[a]      = pick(seed, used, pool ? kernel[a] / 2 + 1 : span);
         pad[axes + a] = pick(seed, used, pool ? kernel[a] / 2 + 1 : span);
-        if (transposed) /* pads cut its result, which must keep a pixel */
+        if (transposed) /* its pads cut the result, of which a pixel must remain */
             pad[a] = pad[axes + a] = 0;
         drawn->in[0].dim[2 + a] = (span > pad[a] + pad[axes + a] ? span - pad[a] - pad[axes + a] : 1) +
                                   pick(seed, used, axes == 3 ? 4 : 11);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies behind a sequence's end does not count: NaN there changes no bit of a recurrent layer's results, nor of its
- * gradients, in plans and by definition. */
+/* Elements behind a sequence's end are ignored: NaN there changes no bit of a recurrent layer's results and gradients
+ * in a plan, and the definition agrees with the plan. */
 #include "graph/graph.h"
 #include "op/recurrent/recurrent.h"
 #include <fovea/operators.h>
@@ -29,7 +29,7 @@ static fov_value parameter(fov_graph *g, const char *name, fov_shape shape)
     return fov_parameter(g, .name = name, .shape = shape, .initial = FOV_INITIAL_NORMAL, .scale = 0.5F);
 }
 
-/* All results of one layer, and the gradients of a sum over them that weighs each element differently. */
+/* All results of one layer, and the gradients of a loss that weights each of their elements differently. */
 static struct network build(fov_context *context, const struct op *op, int direction)
 {
     static const int64_t     gates[]    = {[CELL_LSTM] = 4, [CELL_GRU] = 3, [CELL_RNN] = 1};
@@ -71,7 +71,7 @@ static struct network build(fov_context *context, const struct op *op, int direc
     return n;
 }
 
-/* Numbers of x [STEPS, SAMPLES, FEATURES], and of the states; `behind` where no sequence reaches. */
+/* Fills x [STEPS, SAMPLES, FEATURES] and the states; elements behind the end of a sequence are `behind`. */
 static void draw(double *x, double *state, size_t states, double behind)
 {
     for (size_t i = 0; i < STEPS * SAMPLES * FEATURES; i++) {
@@ -92,7 +92,7 @@ static void fill(fov_plan *plan, fov_value value, const double *from)
         to[i] = (float)from[i];
 }
 
-/* The plan's numbers one after the other; how many. */
+/* Runs the plan; *out: all its results one after the other, freed by the caller. Returns their number. */
 static size_t run(fov_plan *plan, const struct network *n, const double *x, const double *state, float **out)
 {
     size_t total = 0, at = 0;

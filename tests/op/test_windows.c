@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Window arithmetic against sizes worked out by hand (and, for ceil mode and SAME, against PyTorch's and ONNX's rules),
- * and the sentences that impossible windows get. Values are in test_operators.c. */
+/* Window arithmetic against sizes worked out by hand (for ceil mode and SAME, by PyTorch's and ONNX's rules), and the
+ * error sentences for impossible windows. test_operators.c tests what windows compute. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ static void test_sizes(void **state)
     check_out(x, list(2, 2, 4, 0, 0), list(2, 1, 3, 0, 0), list(4, 0, 2, 1, 1), none, WINDOW_PAD_GIVEN, false, 7, 3);
     check_out(x, three, two, none, none, WINDOW_SAME_UPPER, false, 4, 4);
     check_out(x, three, two, none, none, WINDOW_VALID, false, 3, 3);
-    /* Ceil mode adds the window that hangs over the end, but never one that begins beyond the image. */
+    /* Ceil mode adds a last window that reaches over the end, but never one that begins beyond the image. */
     check_out(x, three, two, none, none, WINDOW_PAD_GIVEN, true, 3, 4);
     check_out((fov_shape){4, {1, 1, 4, 4}}, list(2, 1, 1, 0, 0), three, one, none, WINDOW_PAD_GIVEN, true, 2, 2);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SimOTA and YOLOX's loss: small cases by hand, and random ones against the definition as it is printed, with whole
+/* SimOTA and YOLOX's loss: small cases worked out by hand, and random ones against the published definition, with whole
  * tables of costs and overlaps. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void put_object(struct made *made, size_t i, int class, double x1, double
     memcpy(made->objects + i * YOLOX_COLUMNS, line, sizeof line);
 }
 
-/* Makes a row find exactly this box. */
+/* Makes a row predict exactly this box. */
 static void aim(struct made *made, size_t row, double x1, double y1, double x2, double y2)
 {
     struct yolox_place place = yolox_place_of(&size, row);
@@ -65,7 +65,7 @@ static void places_of_rows(void **state)
     assert_true(last.x == 1 && last.y == 1 && last.stride == 32);
 }
 
-/* One object, found exactly by one row and not at all by the others: it takes that row alone. */
+/* One object, which one row predicts exactly and the others miss: it is assigned that row alone. */
 static void one_row_takes_all(void **state)
 {
     struct made made;
@@ -75,13 +75,13 @@ static void one_row_takes_all(void **state)
         aim(&made, row, 200, 200, 201, 201);
     }
     put_object(&made, 0, 1, 16, 16, 40, 40);
-    aim(&made, 27, 16, 16, 40, 40); /* column 3, line 3 of stride 8: its middle is 28, 28 */
+    aim(&made, 27, 16, 16, 40, 40); /* the cell in column 3, line 3 of stride 8: its centre is 28, 28 */
     yolox_assign(&made.sample, made.object, made.overlap);
     for (size_t row = 0; row < ROWS; row++) {
         assert_true(made.object[row] == (row == 27 ? 0 : -1));
     }
     assert_true(fabs(made.overlap[27] - 1) < 1e-12);
-    /* four rows with overlap 1 and one with a half: it takes four */
+    /* Four rows with overlap 1 and one with a half: the sum is 4.5, so the object is assigned four rows. */
     aim(&made, 20, 16, 16, 28, 40);
     aim(&made, 26, 16, 16, 40, 40);
     aim(&made, 19, 16, 16, 40, 40);
@@ -93,7 +93,7 @@ static void one_row_takes_all(void **state)
     }
 }
 
-/* Two objects want one row: the one that it costs less gets it. A crowd wants nothing. */
+/* Two objects match one row: it goes to the one with the lower cost. A crowd is assigned no row. */
 static void a_row_goes_to_the_cheaper(void **state)
 {
     struct made made;
@@ -121,11 +121,11 @@ static void nothing_to_find(void **state)
     for (size_t row = 0; row < ROWS; row++) {
         assert_true(made.object[row] == -1 && made.overlap[row] == 0);
     }
-    /* every row's probability of an object is 1/2 */
+    /* the predicted probability of an object is 1/2 in every row */
     assert_true(fabs(yolox_sample_loss(&made.sample, made.object, made.overlap, NULL) - ROWS * log(2)) < 1e-9);
 }
 
-/* One row with an object, its box off by half: 5 (1 - 1/4) and the logits' losses. */
+/* One row with an object and overlap 1/2, squared 1/4: the loss is 5 (1 - 1/4) plus the losses of the logits. */
 static void loss_by_hand(void **state)
 {
     struct made made;
@@ -139,12 +139,12 @@ static void loss_by_hand(void **state)
     made.overlap[27] = 0.25;
     double right = 5 * (1 - 0.25) + (ROWS + CLASSES) * log(2); /* logits of 0 cost log 2 whatever the target */
     assert_true(fabs(yolox_sample_loss(&made.sample, made.object, made.overlap, NULL) - right) < 1e-9);
-    made.sample.l1 = true; /* middle off by 12 pixels, log height by log 2 */
+    made.sample.l1 = true; /* the centre is off by 12 pixels, the logarithm of the height by log 2 */
     right += 12.0 / 8 + log(2);
     assert_true(fabs(yolox_sample_loss(&made.sample, made.object, made.overlap, NULL) - right) < 1e-6);
 }
 
-/* ---- as printed -------------------------------------------------------------------------------------------------- */
+/* ---- as published ------------------------------------------------------------------------------------------------ */
 
 static double sigmoid(double x)
 {
@@ -164,7 +164,8 @@ static int rising(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Tables of costs and overlaps, [object][row]; the rows that each object takes; what several want goes to the least. */
+/* Tables of costs and overlaps, [object][row]; the rows that each object matches; a row that several match goes to the
+ * one with the lowest cost. */
 static void define(const struct made *made, double *object, double *overlap)
 {
     static double cost[MOST][ROWS], iou[MOST][ROWS], sorted[ROWS];
@@ -257,7 +258,7 @@ static void random_cases(void **state)
         }
         memcpy(kept[0], made.object, sizeof kept[0]);
         memcpy(kept[1], made.overlap, sizeof kept[1]);
-        made.sample.room = room; /* what is kept there changes no bit */
+        made.sample.room = room; /* with memory for intermediate results: the same bits */
         yolox_assign(&made.sample, made.object, made.overlap);
         assert_memory_equal(kept[0], made.object, sizeof kept[0]);
         assert_memory_equal(kept[1], made.overlap, sizeof kept[1]);
