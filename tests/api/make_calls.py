@@ -11,13 +11,13 @@ import re
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-# Handles that the test has; others are NULL in the second call, too.
+# Handles that test_null.c creates; other pointers are NULL in the second call, too.
 GOOD = ["fov_context", "fov_graph", "fov_model", "fov_dataset", "fov_plan", "fov_session"]
-# Words of the language: not the name of a parameter.
+# Type words, which are not the name of a parameter.
 TYPES = {"int", "float", "double", "char", "bool", "void", "size_t", "const"}
-# What frees or ends a handle is called with NULL alone.
+# Functions that free a handle or end a scope: called with NULL only.
 ENDS = re.compile(r"_free$|^fov_scope_pop$")
-# What a path is called.
+# Names of parameters that are paths or names of things.
 PATHS = {"path", "source", "directory", "from", "to", "html", "png", "history_csv", "name", "operator_name"}
 
 

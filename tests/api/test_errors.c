@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How errors go: what a call leaves is forgotten when the next one begins, so that no later call fails for it and every
- * sentence is of the call that failed last; a graph keeps its first failure, whatever happens beside it; a context that
- * could not be made as asked for fails all that is done with it. */
+/* Error state: a call clears the error of an earlier one, so that no call fails because of it and each sentence is that
+ * of the last failure; a graph keeps its first failure, whatever happens elsewhere; a context whose options were
+ * invalid fails every call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <fovea/fovea.h>
 #include <string.h>
 
-/* Leaves an error behind. */
+/* Leaves an error on the context. */
 static void fail_once(fov_context *context)
 {
     assert_null(fov_model_load(context, "/nowhere/at/all.onnx"));
@@ -74,7 +74,7 @@ static void no_call_minds_an_old_error(void **state)
     fov_model *again = fov_model_load_memory(context, buffer.bytes, buffer.size);
     assert_non_null(again);
     fail_once(context);
-    /* And the sentence is always that of the last failure. */
+    /* The sentence is always that of the last failure. */
     assert_null(fov_model_network(context, "lenet55", NULL));
     assert_non_null(strstr(fov_error(context), "lenet55"));
     assert_null(fov_dataset_open(context, "/no/such/data", FOV_TRAIN));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* No public function falls over NULL: each is called without anything, and with good handles but NULL for the rest, in a
- * process of its own. What answers a status says wrong usage. The calls are written by make_calls.py. */
+/* No public function crashes on NULL: each is called with NULL for all pointers, and with good handles but NULL for the
+ * rest, in a process of its own. Functions with a status return FOV_E_USAGE. make_calls.py writes the calls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct handles {
     fov_session *session;
 };
 
-/* A call is known by its line. */
+/* Makes the call in that line of calls.inc; returns its status, or 0 if it has none. */
 static int make_call(int line, const struct handles *good)
 {
 #define STATUS(call) \
@@ -91,14 +91,14 @@ static struct handles make_handles(void)
     return good;
 }
 
-/* What the call answered, in a process of its own, which leaves nothing behind; -1: it did not come back. */
+/* Makes a call in a child process; returns its status, or -1 if the process was killed by a signal. */
 static int answer_of(const struct call *call, const struct handles *good)
 {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         for (int number = 1; number < 32; number++) {
-            signal(number, SIG_DFL); /* the harness would go on with the tests */
+            signal(number, SIG_DFL); /* cmocka's handlers would go on with the tests in the child */
         }
         _exit(make_call(call->line, good) & 0xff);
     }

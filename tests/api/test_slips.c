@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Slips of people who program against the library, beside NULL (test_null.c): value 0, element types and sizes that
- * there are not, the same input twice, indices beyond the last. Each is refused with a sentence that says what it was,
- * and none is taken for something else. */
+/* Wrong arguments from programs, apart from NULL (test_null.c): value 0, element types and sizes that do not exist, the
+ * same input twice, indices out of range. Each is refused with a sentence that names the mistake. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +26,7 @@ static void expect(const char *sentence, const char *says)
     }
 }
 
-/* Number `slip` of a graph's slips, in a graph of its own; its value, and what the sentence says. */
+/* Makes mistake number `slip` in a graph; returns the value it gave; *says: a part of the expected sentence. */
 static fov_value slip_in(fov_graph *graph, int slip, const char **says)
 {
     static const fov_value none = {0};
@@ -72,7 +71,7 @@ static void graphs_refuse_slips(void **state)
         const char *says;
         assert_int_equal(slip_in(graph, slip, &says).id, 0);
         expect(fov_error(context), says);
-        assert_null(fov_plan_create(graph, &(fov_value){1}, 1, NULL)); /* it has failed for good */
+        assert_null(fov_plan_create(graph, &(fov_value){1}, 1, NULL)); /* the graph stays failed */
         fov_graph_free(graph);
         fov_context_free(context);
     }
@@ -142,8 +141,7 @@ static void sessions_refuse_slips(void **state)
     fov_context_free(context);
 }
 
-/* Enumerations beyond their last, numbers that are none; and what failed once is forgotten by the next call. */
-/* Pictures without pixels, without area, or with channels that there are not. */
+/* Pictures without pixels, without area, or with an impossible number of channels. */
 static void refuse_pictures(fov_context *context, fov_model *model)
 {
     static uint8_t pixels[4 * 8 * 8], mask[8 * 8];
@@ -174,6 +172,7 @@ static void refuse_pictures(fov_context *context, fov_model *model)
     }
 }
 
+/* Enumerators out of range and NaN options; an object that refused a call works in the next one. */
 static void other_rooms_refuse_slips(void **state)
 {
     (void)state;

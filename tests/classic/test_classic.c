@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hopfield networks, Boltzmann machines, restricted ones and stacks of them: energies and probabilities against
- * enumeration, gradients against differences of the log probability, memory below and above its capacity, and a stack
+ * enumeration, gradients against differences of the log probability, recall below and above the capacity, and a stack
  * that learns from a hundred labels better than the same network from a random start. */
 #include <fovea/fovea.h>
 
@@ -31,7 +31,8 @@ static double uniform(uint64_t *state)
 
 enum { UNITS = 500 };
 
-/* Stores load x UNITS random patterns, asks each with a tenth of its units turned: the share that comes back. */
+/* Stores load x UNITS random patterns; returns the share of them that is recalled when a tenth of the units is
+ * flipped. */
 static double recalled(fov_context *context, double load)
 {
     int count = (int)(load * UNITS), good = 0;
@@ -73,7 +74,7 @@ static void test_hopfield_remembers_until_0138(void **state)
     fov_context_free(context);
 }
 
-/* A network is only read: threads recall from one at once, and each finds what it finds alone. */
+/* Recall only reads the network: several threads may recall at once, each with the result that it gets alone. */
 struct recalling {
     const fov_hopfield *network;
     int8_t state[UNITS];
@@ -150,7 +151,7 @@ static void test_hopfield_energy_never_rises(void **state)
             assert_true(after <= before + 1e-6);
             before = after;
         }
-        assert_int_equal(changed, 0); /* it comes to rest */
+        assert_int_equal(changed, 0); /* a fixed point is reached */
         fov_hopfield_free(h);
     }
     fov_hopfield *hundred = fov_hopfield_create(context, 100);
@@ -281,7 +282,7 @@ static void test_annealing_finds_the_lowest_energy(void **state)
 
 enum { SIDE = 4, PIXELS = SIDE * SIDE, HIDDEN = 10, BARS = 30 };
 
-/* Bars and stripes: each row alike, or each column. */
+/* Bars and stripes: all rows are equal, or all columns. */
 static void draw_bars(float *data)
 {
     for (int i = 0; i < BARS; i++) {
@@ -359,7 +360,7 @@ static void test_rbm_gradient_is_the_slope_of_the_log_probability(void **state)
     fov_context_free(context);
 }
 
-/* Trains on bars; answers the log probability that came of it, and one weight. */
+/* Trains on bars; returns the mean log probability after training; *weight: one of the weights. */
 static double learn_bars(int threads, int steps, float *weight)
 {
     float data[BARS * PIXELS];
@@ -432,7 +433,7 @@ static double accuracy_of(fov_model *model, fov_dataset *test)
     return (double)right / count;
 }
 
-/* The same network with PyTorch's usual start, to be compared with. */
+/* The same network with the default (PyTorch's) initial weights, for comparison. */
 static fov_model *random_start(fov_context *context)
 {
     fov_model *model = fov_model_create(context);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* XOR by a network 2-2-1: nine parameters, plain gradient descent with momentum on cross-entropy, from a hundred seeds. It
- * must be solved from at least 95 of them; those that stay in a local minimum are printed. Small first weights matter:
+ * must be solved from at least 95 of them; seeds that end in a local minimum are printed. Small initial weights matter:
  * with a deviation of 0.03 both hidden units begin in the linear part of tanh. */
 #include <fovea/fovea.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Overlap, suppression and letterbox: cases by hand, and the files beside the checkout, which other programs made. */
+/* Overlap, suppression and letterbox: cases worked out by hand, and files beside the checkout with other programs'
+ * results. */
 #include "tests.h"
 
 #include <fovea/fovea.h>
@@ -42,7 +43,7 @@ static void overlaps_by_hand(void **state)
     (void)state;
     const double a[4] = {0, 0, 4, 4}, b[4] = {2, 0, 6, 4}, far[4] = {8, 0, 10, 2}, point[4] = {1, 1, 1, 1};
     assert_true(fov_box_overlap(FOV_OVERLAP_IOU, a, b) == 8.0 / 24.0);
-    assert_true(fov_box_overlap(FOV_OVERLAP_GIOU, a, b) == 8.0 / 24.0); // the box around is the union
+    assert_true(fov_box_overlap(FOV_OVERLAP_GIOU, a, b) == 8.0 / 24.0); // the enclosing box is the union
     assert_true(fabs(fov_box_overlap(FOV_OVERLAP_DIOU, a, b) - (8.0 / 24.0 - 4.0 / 52.0)) < 1e-15);
     assert_true(fabs(fov_box_overlap(FOV_OVERLAP_GIOU, a, far) - (0.0 - 20.0 / 40.0)) < 1e-15);
     assert_true(fov_box_overlap(FOV_OVERLAP_CIOU, a, b) == fov_box_overlap(FOV_OVERLAP_DIOU, a, b)); // equal shapes
@@ -145,7 +146,7 @@ static void suppressions_of_the_file(void **state)
 
 static void suppression_by_hand(void **state)
 {
-    /* The second overlaps the first by exactly a half and stays at that threshold; the third is another class. */
+    /* Box 1 overlaps box 0 by exactly a half and stays at that threshold; box 2 is of another class. */
     const double box[4][4] = {{0, 0, 3, 1}, {0, 0, 6, 1}, {0, 0, 3, 1}, {0, 0, 3, 1}}, score[4] = {0.9, 0.8, 0.7, 0.9};
     const int32_t class[4] = {0, 0, 1, 0};
     int64_t kept[4];
@@ -195,9 +196,9 @@ static void letterbox_of_an_oblong(void **state)
     (void)state;
     fov_letterbox box = fov_letterbox_of(100, 100, 64, 32, true);
     assert_true(box.width == 32 && box.height == 32 && box.left == 16 && box.right == 16 && box.top == 0);
-    box = fov_letterbox_of(1, 5000, 416, 416, false); // a line keeps a pixel
+    box = fov_letterbox_of(1, 5000, 416, 416, false); // a thin picture keeps a width of 1
     assert_true(box.width == 1 && box.height == 416 && box.right == 415);
-    box = fov_letterbox_of(0, 10, 64, 64, true); // no picture: no point of it
+    box = fov_letterbox_of(0, 10, 64, 64, true); // no area: every point maps back to 0
     double point[2] = {5, 5};
     fov_letterbox_back(&box, (double[]){3, 4}, point);
     assert_true(box.scale == 0 && point[0] == 0 && point[1] == 0);

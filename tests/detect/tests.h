@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What cmocka wants before it. */
+/* cmocka.h with the headers that it needs before itself. */
 #ifndef TESTS_DETECT_TESTS_H
 #define TESTS_DETECT_TESTS_H
 

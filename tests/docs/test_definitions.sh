@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs/operators/ is what tools/operators-page writes: nobody edits it by hand. Two drawings that are exact on every machine
-# are made anew.
+# docs/operators/ equals what tools/operators-page writes; it is not edited by hand. Two drawings that have the same
+# bits on every machine are drawn again and compared.
 [ -n "${FOVEA_BINARY:-}" ] || { echo "skipped: no command was built"; exit 77; }
 page=$(mktemp) || exit 1
 trap 'rm -f "$page"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs/operators.md is what `fovea ops --markdown` writes: nobody edits it by hand.
+# docs/operators.md equals what `fovea ops --markdown` writes; it is not edited by hand.
 [ -n "${FOVEA_BINARY:-}" ] || { echo "skipped: no command was built"; exit 77; }
 page=$(mktemp) || exit 1
 trap 'rm -f "$page"' EXIT

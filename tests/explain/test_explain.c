@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Explanations against PyTorch's figures for small networks (tests/fixtures/make_explanations.py): a class, a region of
- * a map, a box; that integrated gradients add up; one number of a layer taken apart; the receptive field; networks
- * without feature maps, with one score, and with a map of classes; what is refused, and what happens without memory. */
+/* Explanations against PyTorch's figures for small networks (tests/fixtures/make_explanations.py): of a class, a region
+ * of a map, a box; integrated gradients add up to the score's gain; one number of a layer as a sum of products, and its
+ * receptive field; networks without feature maps, with one score, and with a map of classes; wrong arguments; failing
+ * allocations. */
 #include "base/memory.h"
 #include "device/context.h"
 #include "io/safetensors.h"
@@ -76,7 +77,7 @@ static void close_bed(struct bed *bed)
     fov_context_free(bed->context);
 }
 
-/* Within 1e-4 of the figure's largest number. */
+/* Asserts that `values` equal the fixture's array of that name, within 1e-4 of its largest number. */
 static void compare(const struct bed *bed, const char *name, const float *values, size_t count)
 {
     const struct safetensors_tensor *tensor = safetensors_find(&bed->file, name);
@@ -106,7 +107,7 @@ static void test_pytorch(void **state)
     look(&bed, CLASS);
     fov_explained seen = fov_explainer_state(bed.explainer);
     compare(&bed, "logits", seen.scores, 5);
-    assert_memory_equal(seen.seen.pixels, bed.pixels, AREA * CHANNELS); /* normalisation is taken back exactly */
+    assert_memory_equal(seen.seen.pixels, bed.pixels, AREA * CHANNELS); /* undoing normalisation is exact */
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         fov_explanation map;
         if (fov_explain(bed.explainer, methods[i], &how, &map) != FOV_OK) {
@@ -128,7 +129,7 @@ static double fixture_number(const struct bed *bed, const char *name, size_t ind
     return value;
 }
 
-/* The three maps that PyTorch has made of it, by names that begin with `prefix`. */
+/* Compares three methods' maps with PyTorch's, which the fixture names "PREFIX.METHOD". */
 static void compare_maps(struct bed *bed, const char *prefix)
 {
     static const fov_explain_options how = {.window = 4, .stride = 3, .steps = 64};
@@ -145,7 +146,7 @@ static void compare_maps(struct bed *bed, const char *prefix)
     }
 }
 
-/* A fresh model in the bed's place, to be built. */
+/* Replaces the bed's model by an empty one with an input; returns its graph. */
 static fov_graph *renew(struct bed *bed, int height, int width, fov_value *input)
 {
     fov_model_free(bed->model);
@@ -166,7 +167,7 @@ static void finish(struct bed *bed, fov_value input, fov_value output)
     }
 }
 
-/* The region of a map's class; and the part of it that hangs together with a pixel. */
+/* The region of a map's class; and the connected part of it that contains a pixel. */
 static void test_region(void **state)
 {
     (void)state;
@@ -195,7 +196,7 @@ static void test_region(void **state)
         connected += part.region[i];
     }
     assert_true(part.answer == seen.answer && part.region[alone] == 1 && connected >= 1 && connected <= pixels);
-    for (int i = 0; i < AREA; i++) { /* nothing beside it was left out */
+    for (int i = 0; i < AREA; i++) { /* no pixel of the region next to the part is left out */
         bool beside = (i % WIDTH > 0 && part.region[i - 1]) || (i >= WIDTH && part.region[i - WIDTH]);
         assert_true(!beside || part.region[i] || fixture_number(&bed, "map.region", (size_t)i) == 0.0);
     }
@@ -206,7 +207,7 @@ static void test_region(void **state)
     close_bed(&bed);
 }
 
-/* How a detector's file may end. */
+/* Forms of a detector's last layers. */
 enum ending { LOGITS_ARE_KNOWN, SIGMOID_OF_ITS_OWN, ACROSS };
 
 static fov_value head_of_map(fov_graph *g, fov_value x, const char *name)
@@ -235,12 +236,12 @@ static void build_detector(struct bed *bed, enum ending ending)
     x = fov_concat(g, map, 3, 1);
     part[0] = fov_slice(g, x, 2, 0, 4, 1);
     part[1] = fov_sigmoid(g, fov_slice(g, x, 2, 4, 4, 1));
-    if (ending != LOGITS_ARE_KNOWN) { /* the object and the classes go ways of their own */
+    if (ending != LOGITS_ARE_KNOWN) { /* objectness and classes have sigmoids of their own */
         part[2] = fov_sigmoid(g, fov_slice(g, x, 2, 5, 3, 1));
         part[1] = fov_sigmoid(g, fov_slice(g, x, 2, 4, 1, 1));
     }
     x = fov_concat(g, part, ending == LOGITS_ARE_KNOWN ? 2 : 3, 2);
-    if (ending == ACROSS) { /* boxes in pixels, and no object: its number is that of a class more */
+    if (ending == ACROSS) { /* boxes in pixels; without objectness, whose number is one more class */
         part[0] = fov_clip(g, part[0], 4, 28);
         x = fov_concat(g, part, 3, 2);
         x = fov_transpose(g, x, (const int[]){0, 2, 1}, 3);
@@ -268,8 +269,8 @@ static int find_frame(struct bed *bed, const char *name)
     return -1;
 }
 
-/* Boxes of two maps: their scores before the sigmoid, whether or not the file ends as fovea's own do, and the layer
- * that each comes from. */
+/* Boxes of two maps: the score before the sigmoid, with the last layers of fovea's own detectors and with others, and
+ * the layer that each box comes from. */
 static void test_boxes(void **state)
 {
     (void)state;
@@ -299,7 +300,8 @@ static void test_boxes(void **state)
     }
 }
 
-/* What lies at a pixel is the best box around it; rows across, as YOLOv8 has them, are four classes here. */
+/* Explaining a pixel explains the best box around it; here with transposed rows and four classes, as YOLOv8 has
+ * them. */
 static void test_box_at(void **state)
 {
     (void)state;
@@ -319,7 +321,7 @@ static void test_box_at(void **state)
     close_bed(&bed);
 }
 
-/* Two outputs of one model, with numbers of their own. */
+/* Two outputs with different numbers of scores, explained in turn. */
 static void test_two_outputs(void **state)
 {
     (void)state;
@@ -342,7 +344,7 @@ static void test_two_outputs(void **state)
     close_bed(&bed);
 }
 
-/* Without noise SmoothGrad is the gradient. */
+/* With almost no noise SmoothGrad equals the gradient. */
 static void test_smoothgrad(void **state)
 {
     (void)state;
@@ -357,7 +359,7 @@ static void test_smoothgrad(void **state)
     fov_explanation_free(&map);
     assert_int_equal(fov_explain(bed.explainer, "smoothgrad", NULL, &map), FOV_OK);
     assert_int_equal(fov_explain(bed.explainer, "smoothgrad", NULL, &again), FOV_OK);
-    assert_memory_equal(map.values, again.values, CHANNELS * AREA * sizeof(float)); /* of the seed, not of the moment */
+    assert_memory_equal(map.values, again.values, CHANNELS * AREA * sizeof(float)); /* noise follows from the seed */
     fov_explanation_free(&map);
     fov_explanation_free(&again);
     close_bed(&bed);
@@ -451,7 +453,7 @@ static void test_refused(void **state)
     close_bed(&bed);
 }
 
-/* One score tells two classes apart: what speaks for one speaks against the other. No layer has several pixels. */
+/* A single score with two classes: one class's map is the negative of the other's. No layer has feature maps. */
 static void test_single_score(void **state)
 {
     (void)state;
@@ -481,7 +483,7 @@ static void test_single_score(void **state)
     close_bed(&bed);
 }
 
-/* A map of classes: the region of the class is explained. A place whose class does not depend on a pixel far away. */
+/* Every method explains the region of a class in a map of classes. */
 static void test_map(void **state)
 {
     (void)state;
@@ -506,7 +508,7 @@ static void test_map(void **state)
     close_bed(&bed);
 }
 
-/* The page is whole, and every failing allocation is an error and no leak. */
+/* A page is written; with a failing allocation it is written all the same or FOV_E_MEMORY is returned. */
 static void test_page_and_memory(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures by gradient ascent: that units answer more to them than to where they began, that they follow from the seed
- * and the unit alone, what is refused, and what happens without memory. */
+/* Pictures by gradient ascent: units respond more to them than to their starting pictures; a picture follows from the
+ * seed and the unit alone; wrong arguments are refused; allocations may fail. */
 #include "base/memory.h"
 #include "device/context.h"
 #include "explain/pyramid.h"
@@ -61,7 +61,7 @@ static void free_pictures(fov_image *pictures, int count)
     }
 }
 
-/* Whole channels, places of them, and classes, of which the score before the softmax is meant. */
+/* Channels, single positions in them, and classes, whose score before the softmax is maximised. */
 static void test_answers_rise(void **state)
 {
     (void)state;
@@ -82,7 +82,7 @@ static void test_answers_rise(void **state)
     make(&bed, output, classes, 2, 1, pictures, before);
     free_pictures(pictures, 2);
     make(&bed, output, classes, 2, 60, pictures, after);
-    for (int i = 0; i < 2; i++) { /* as a look at the picture, in whole levels now, says, too */
+    for (int i = 0; i < 2; i++) { /* explaining the picture, rounded to whole levels, gives the same score */
         assert_true(after[i] > before[i] + 0.2);
         assert_int_equal(fov_explainer_look(bed.explainer, &pictures[i], classes[i].channel), FOV_OK);
         assert_true(fabs(fov_explainer_state(bed.explainer).score - after[i]) < 0.1);
@@ -91,7 +91,7 @@ static void test_answers_rise(void **state)
     close_bed(&bed);
 }
 
-/* Of the seed and the unit: not of the number of threads, of what stands beside it, or of what was made before. */
+/* A picture depends on seed and unit: not on threads, on other units of the call, or on earlier calls. */
 static void test_same_pictures(void **state)
 {
     (void)state;
@@ -149,7 +149,7 @@ static void test_refused(void **state)
     close_bed(&bed);
 }
 
-/* Coarse and fine parts: one frequency keeps its shape, a step is as strong whatever it was, nothing stays nothing. */
+/* The pyramid: balancing is independent of the gradient's scale, a gradient of 0 stays 0, blurring keeps a constant. */
 static void test_pyramid(void **state)
 {
     (void)state;

@@ -50,7 +50,7 @@ def run_filter(picture, *words):
 
 def test_borders():
     write_png("row.png", [1, 2, 3, 4], 1, 4, 1)
-    across = "1 0 0 0 0" # what lies two to the left
+    across = "1 0 0 0 0" # gives each pixel its second neighbour to the left
     for border, wanted in (("reflect", [2, 1, 1, 2]), ("mirror", [3, 2, 1, 2]), ("edge", [1, 1, 1, 2]), ("zero", [0, 0, 1, 2])):
         got = run_filter("row.png", "--kernel", across, "--border", border)
         assert got == wanted, f"{border}: {got}"

@@ -48,7 +48,7 @@ def check_set(path):
         return list(differences(json.load(file)["expected"], json.loads(done.stdout), ""))
 
 
-SLIPS = [ # a file, the exit code, a part of the sentence
+SLIPS = [ # a file's text, the exit code, a part of the sentence
     ('{"y_true": [[[0, 1]]], "y_pred": [[[0, 1]]], "ignore": -2}', 3, '"ignore" has to be'),
     ("[1, 2]", 3, '"y_true" is missing'),
     ("{", 3, "no JSON"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every figure against numbers worked out by hand. The larger sets, with scikit-learn's figures: test_answers.py. */
+/* Metrics against numbers worked out by hand. Larger sets, with scikit-learn's figures: test_answers.py. */
 #include "tests.h"
 
 #include <fovea/fovea.h>
@@ -32,7 +32,7 @@ static void list_is(const fov_metrics *metrics, const char *name, const double *
     fail_msg("there is no figure %s", name);
 }
 
-/* Class 0 twice (said 0, 1), class 1 once (said 1), class 2 never. */
+/* Class 0 twice (predicted 0, 1), class 1 once (predicted 1), class 2 never. */
 static void classes_by_hand(void **state)
 {
     static const int32_t truth[]  = {0, 0, 1};
@@ -51,10 +51,10 @@ static void classes_by_hand(void **state)
     close_to(m, "macro_over_present.recall", 0.75);
     close_to(m, "weighted.precision", (2 * 1.0 + 0.5) / 3);
     close_to(m, "micro.f1", 2.0 / 3.0);
-    /* Chance: class 0 is true in 2/3 and said in 1/3, class 1 the other way round: 4/9. */
+    /* Chance agreement: class 0 is true in 2/3 and predicted in 1/3, class 1 the other way round: 4/9. */
     close_to(m, "cohen_kappa", (2.0 / 3 - 4.0 / 9) / (1 - 4.0 / 9));
     close_to(m, "log_loss", -(log(0.5) + log(0.25) + log(0.75)) / 3);
-    /* Class 0 against the rest: 0.5 and 0.25 above 0.125. Class 1: 0.75 above both. Class 2: never there. */
+    /* Class 0 against the rest: 0.5 and 0.25 above 0.125. Class 1: 0.75 above both. Class 2: no sample. */
     list_is(m, "roc_auc_per_class", (double[]){1, 1, (double)NAN}, 3);
     close_to(m, "roc_auc_ovr_macro", (double)NAN);
     close_to(m, "roc_auc_ovr_macro_defined", 1);
@@ -65,7 +65,8 @@ static void classes_by_hand(void **state)
     fov_context_free(context);
 }
 
-/* Equal scores: top 1 with the lower class first is the accuracy; with the higher first it is not. */
+/* Equal scores: of two classes the lower one is predicted, and the top-1 accuracy that ranks lower classes first equals
+ * the accuracy. */
 static void ties_go_to_the_lower_class(void **state)
 {
     static const int32_t truth[]  = {0, 1};
@@ -94,7 +95,7 @@ static void answers_without_scores(void **state)
     (void)state;
     assert_non_null(m);
     close_to(m, "accuracy", 2.0 / 3.0);
-    close_to(m, "log_loss", (double)NAN); /* not there */
+    close_to(m, "log_loss", (double)NAN); /* needs scores */
     fov_metrics_free(m);
     fov_context_free(context);
 }
@@ -108,7 +109,7 @@ static void labels_by_hand(void **state)
 
     (void)state;
     assert_non_null(m);
-    /* Said: {yes yes}, {no yes}, {no no}. */
+    /* Predicted: {yes yes}, {no yes}, {no no}. */
     close_to(m, "subset_accuracy", 1.0 / 3);
     close_to(m, "hamming_loss", 2.0 / 6);
     list_is(m, "counts.tp", (double[]){1, 1}, 2);
@@ -134,7 +135,7 @@ static void values_by_hand(void **state)
     close_to(m, "mae", (2.0 / 3 + 1.0 / 3) / 2);
     close_to(m, "rmse", sqrt(5.0 / 6));
     close_to(m, "max_error", 2);
-    list_is(m, "per_output.r2", (double[]){1 - 4.0 / 2, 0}, 2); /* the second's truth is constant and not met */
+    list_is(m, "per_output.r2", (double[]){1 - 4.0 / 2, 0}, 2); /* output 1: constant truth, one wrong answer */
     close_to(m, "r2_variance_weighted", -1);
     fov_metrics_free(m);
     m = fov_metrics_values(context, 1, 1, truth, answers);
@@ -158,7 +159,7 @@ static void masks_by_hand(void **state)
     close_to(m, "mean_class_accuracy", 0.75);
     close_to(m, "pixels", 4);
     fov_metrics_free(m);
-    assert_null(fov_metrics_masks(context, 5, 3, truth, answers, -1)); /* 255 is a class then, and there is none */
+    assert_null(fov_metrics_masks(context, 5, 3, truth, answers, -1)); /* nothing is ignored: 255 is no class */
     assert_string_equal(fov_error(context), "metrics: the truth of pixel 3 is class 255, there are 3");
     fov_context_free(context);
 }
@@ -184,7 +185,7 @@ static void pictures_by_hand(void **state)
     fov_metrics_free(m);
     m = fov_metrics_pictures(context, 5, 5, 1, a, a, 255);
     assert_true(isinf(fov_metrics_number(m, "psnr")));
-    close_to(m, "ssim", (double)NAN); /* no whole window */
+    close_to(m, "ssim", (double)NAN); /* smaller than SSIM's window */
     fov_metrics_free(m);
     fov_context_free(context);
 }

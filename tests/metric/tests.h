@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What cmocka wants before it. */
+/* cmocka.h with the headers that it needs before itself. */
 #ifndef TESTS_METRIC_TESTS_H
 #define TESTS_METRIC_TESTS_H
 

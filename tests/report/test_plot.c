@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts that a drawing gets: names in Chinese are drawn with a font that has them, where the system has one. */
+/* Texts in drawings: Chinese names are drawn with a font that has their characters, if the system has one; invalid
+ * UTF-8 does no harm; and the distance of an axis' marks. */
 #include "base/error.h"
 #include "report/plot.h"
 
@@ -22,7 +23,7 @@ static void draw_text(struct plot *plot, const void *what)
     plot_text(plot, 5, 20, -1, 16, PLOT_INK, false, false, what);
 }
 
-/* Draws a text; skips the test where nothing can be drawn. Bytes of the PNG. */
+/* Draws a text as PNG and returns its number of bytes; skips the test in a build that cannot draw. */
 static size_t draw(const char *text, unsigned char *png, size_t size)
 {
     char path[] = "/tmp/fovea-test-plot-XXXXXX";
@@ -70,12 +71,12 @@ static void test_names_in_chinese(void **state)
     if (!system_has_chinese()) {
         skip();
     }
-    assert_true(differ("零", "壹")); /* what a font lacks is one and the same box */
+    assert_true(differ("零", "壹")); /* a font without them would draw the same box for both */
     assert_true(differ("狗 dog", "猫 dog"));
     assert_false(differ("猫", "猫"));
 }
 
-/* A name that is no UTF-8, or whose last character is cut, is drawn as far as it can be. */
+/* A name with invalid UTF-8 is drawn; a last character that is cut is left out. */
 static void test_names_with_bad_bytes(void **state)
 {
     (void)state;
@@ -84,7 +85,7 @@ static void test_names_with_bad_bytes(void **state)
     assert_false(differ("\xe7\x8b", ""));
 }
 
-/* Marks go from the lowest to the highest number and end, however near these are to each other. */
+/* plot_tick() gives a positive step with few marks from the lowest to the highest number, however near these are. */
 static void test_marks_end(void **state)
 {
     (void)state;

@@ -115,7 +115,7 @@ def test_same_as_predict():
             del wanted["file"]
             _, _, data = s.ask("POST", f"/api/predict?model={name}", picture)
             assert json.loads(data) == wanted, (name, number)
-            blank = name == "best" and number < 2  # one grey all over, and ink is looked for
+            blank = name == "best" and number < 2  # uniformly grey, for a model that looks for ink
             assert ("nothing is drawn" in wanted.get("note", "")) == blank, wanted
 
 
@@ -208,7 +208,7 @@ def test_health_and_documents():
             assert operation["summary"] and "200" in operation["responses"], path
     status, head, data = s.ask("GET", "/metrics")
     assert status == 200 and b"fovea_jobs_total{worker=\"answer\"}" in data
-    groups = [None]  # all lines of a metric behind its TYPE line, in one group
+    groups = [None]  # all lines of a metric follow its TYPE line without others between
     for line in data.decode().splitlines():
         name = line.split()[2] if line.startswith("# TYPE ") else re.match(r"\w+", line)[0]
         assert name == groups[-1] or (line.startswith("# TYPE ") and name not in groups), line
@@ -335,8 +335,8 @@ def test_bad_bodies():
         status, _, _ = s.ask("POST", "/api/predict", b"x" * (17 << 20))
         assert status == 413, status
     except (BrokenPipeError, ConnectionResetError):
-        pass  # told before it had sent everything
-    bomb = png(1, 1, 1)  # 60,000 x 60,000 pixels, says its header
+        pass  # the server refused before all was sent
+    bomb = png(1, 1, 1)  # its header will state 60,000 x 60,000 pixels
     head = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
     bomb = bomb[:16] + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + bomb[33:]
     s.json("POST", "/api/predict", bomb, code=422)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: many threads over one model, with the answers that one thread gets; weights in memory once; several pictures
- * together; a session that two threads use; values by name; a model that changes in between.
- *
- * $FOVEA_PREDICTIONS says how many predictions the threads make together: 10,000 take a minute under a sanitizer. */
+/* Sessions: many threads over one model get the answers that one thread gets; packed weights are in memory once;
+ * several pictures together; a session that two threads use at once; values by name; a model that changes between
+ * two answers. $FOVEA_PREDICTIONS: number of predictions of all threads together; 10,000 take a minute under a
+ * sanitizer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ static fov_model *make_model(fov_context *context, const char *name)
     return model;
 }
 
-/* What each picture is answered alone. */
+/* expected[i]: the scores of picture i, answered alone. */
 static void expect(fov_model *model, const fov_image *pictures, double expected[PICTURES][CLASSES])
 {
     fov_session *session = fov_session_create(model, NULL);
@@ -66,7 +66,7 @@ static void expect(fov_model *model, const fov_image *pictures, double expected[
             expected[i][c] = answer.items[c].value;
         }
         fov_answer_free(&answer);
-        assert_true(i == 0 || fabs(expected[i][0] - expected[i - 1][0]) > 1e-6); /* pictures can be told apart */
+        assert_true(i == 0 || fabs(expected[i][0] - expected[i - 1][0]) > 1e-6); /* the pictures' scores differ */
     }
     fov_session_free(session);
 }
@@ -92,7 +92,7 @@ static bool is_right(const fov_answer *answer, const double *expected, double to
     return true;
 }
 
-/* One picture at a time, now and then some together; each thread makes its own session and frees it. */
+/* A thread with a session of its own: one picture at a time, every tenth time five together. */
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -123,7 +123,7 @@ static void threads_answer_as_one_does(void **state)
     (void)state;
     const char *wanted = getenv("FOVEA_PREDICTIONS");
     int         all = wanted != NULL ? atoi(wanted) : 800;
-    for (int threads = 1; threads <= 2; threads++) { /* of the context: the pool is there for whoever comes first */
+    for (int threads = 1; threads <= 2; threads++) { /* the context's threads, which one session at a time can use */
         fov_context  *context = make_context(threads);
         fov_model    *model = make_model(context, "lenet5");
         fov_image     pictures[PICTURES];
@@ -223,7 +223,7 @@ static void weights_are_there_once(void **state)
         one = t == 0 ? fov_context_memory(context).bytes - before : one;
     }
     size_t all = fov_context_memory(context).bytes - before;
-    assert_true(one >= summary.parameter_bytes); /* they are packed */
+    assert_true(one >= summary.parameter_bytes); /* packed copies of the weights */
     assert_true(all - one < summary.parameter_bytes / 4);
     for (int t = 0; t < THREADS; t++) {
         fov_session_free(sessions[t]);
@@ -254,12 +254,12 @@ static void any_count_is_answered_and_planned_once(void **state)
                 fov_answer_free(&answers[i]);
             }
         }
-        if (round == 0) { /* the second time only answers and preprocessing ask for memory: some blocks a picture */
+        if (round == 0) { /* in the second round only answers and preprocessing allocate, a few blocks per picture */
             requests = fov_context_memory(context).requests;
         }
     }
     assert_true(fov_context_memory(context).requests - requests < 20 * PICTURES * (PICTURES + 1) / 2);
-    /* The one that cannot be prepared is named, and nothing is left to free. */
+    /* If one picture cannot be prepared, the error says so, and there are no answers to free. */
     pictures[3].channels = 2;
     assert_int_equal(fov_session_answers(session, pictures, 8, answers), FOV_E_USAGE);
     assert_true(strlen(fov_session_error(session)) > 0);
@@ -289,7 +289,7 @@ static void counts_of_predictions_do_not_matter(void **state)
             }
         }
     }
-    uint64_t requests = fov_context_memory(context).requests; /* all plans are there by now */
+    uint64_t requests = fov_context_memory(context).requests; /* all plans exist by now */
     for (int count = 1; count <= MOST; count += 3) {
         assert_fine(context, fov_predict(model, images, count, scores, CLASSES) == FOV_OK);
     }
@@ -315,7 +315,7 @@ static void any_value_has_a_name(void **state)
     assert_true(c1.shape.rank == 4 && c1.shape.dim[0] == 1 && c1.shape.dim[1] == 6 && c1.shape.dim[2] == 28);
     static float kept[6 * 28 * 28];
     memcpy(kept, c1.data, sizeof kept);
-    /* The same by hand: the pictures prepared, then two of them run together. */
+    /* The same with fov_session_prepare() and fov_session_run() on a batch of two pictures. */
     assert_int_equal(fov_session_prepare(session, &pictures[1], input, 32 * 32), FOV_OK);
     assert_int_equal(fov_session_prepare(session, &pictures[0], input + 32 * 32, 32 * 32), FOV_OK);
     const fov_tensor given = {.shape = {4, {2, 1, 32, 32}}, .data = input};
@@ -324,7 +324,7 @@ static void any_value_has_a_name(void **state)
     for (int i = 0; i < 6 * 28 * 28; i++) {
         assert_true(fabsf(kept[i] - ((const float *)again[0].data)[6 * 28 * 28 + i]) < 1e-5F);
     }
-    /* What cannot be is said. */
+    /* Errors have their sentences. */
     fov_tensor wrong = {.name = "c11"};
     assert_int_equal(fov_session_read(session, &pictures[0], &wrong), FOV_E_USAGE);
     assert_non_null(strstr(fov_session_error(session), "no layer \"c11\"; did you mean \"c1\"?"));
@@ -333,7 +333,7 @@ static void any_value_has_a_name(void **state)
     const fov_tensor odd = {.shape = {4, {2, 1, 32, 31}}, .data = input};
     assert_int_equal(fov_session_run(session, &odd, 1, again, 1), FOV_E_SHAPE);
     assert_int_equal(fov_session_prepare(session, &pictures[0], input, 7), FOV_E_SHAPE);
-    /* Answers are the same before and after. */
+    /* After errors the session still works. */
     assert_int_equal(fov_session_run(session, &given, 1, again, 1), FOV_OK);
     assert_string_equal(fov_session_error(session), "");
     fov_session_free(session);
@@ -368,7 +368,7 @@ static void expect_refused(fov_session *session, const fov_tensor *in, const cha
     }
 }
 
-/* As in files of others, whose layers are not named as their results are. */
+/* In other programs' files a layer and its result have different names: fov_session_read() takes either. */
 static void a_layer_is_found_by_either_name(void **state)
 {
     (void)state;
@@ -459,7 +459,7 @@ static void sessions_follow_weights_and_refuse_another_model(void **state)
     fov_context_free(context);
 }
 
-/* The names that results got are read by the next call, when the weights they were computed with may be gone. */
+/* A result's name is the graph's own string: the next call reads it, when the plan that wrote it may be gone. */
 static void names_of_results_are_the_models(void **state)
 {
     (void)state;
@@ -486,7 +486,7 @@ static void names_of_results_are_the_models(void **state)
 
 /* ---- outputs that no task can read ------------------------------------------------------------------------------- */
 
-/* A map of one channel is two classes where it holds logits or probabilities, and no classes where it holds else. */
+/* A map of one channel has two classes if it holds logits or sigmoids; with other values no session can be created. */
 static void a_map_of_one_channel_needs_scores(void **state)
 {
     (void)state;
@@ -521,7 +521,7 @@ static void a_map_of_one_channel_needs_scores(void **state)
     fov_context_free(context);
 }
 
-/* A second input without data: the refusal has its sentence. */
+/* A second input without data is refused, by a sentence with its name. */
 static void an_input_without_data_is_named(void **state)
 {
     (void)state;
@@ -563,7 +563,7 @@ static void what_is_not_there_is_wrong_usage(void **state)
     assert_string_equal(fov_session_task(NULL), "");
     assert_true(strlen(fov_session_error(NULL)) > 0);
     fov_session_free(NULL);
-    /* A session that cannot be made says so on the context, whatever failed there before. */
+    /* If a session cannot be created, the context's error is that failure, not an earlier one. */
     assert_null(fov_model_load(context, "/nowhere.onnx"));
     fov_session *other = fov_session_create(model, NULL);
     assert_non_null(other);
@@ -575,7 +575,8 @@ static void what_is_not_there_is_wrong_usage(void **state)
     fov_context_free(context);
 }
 
-/* A model that is freed first lives until its last session is; pictures that are none are told apart. */
+/* A model that is freed before its sessions lives until the last of them is; invalid pictures get sentences of their
+ * own. */
 static void sessions_may_outlive_their_model(void **state)
 {
     (void)state;
