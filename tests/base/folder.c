@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder of a test's own below $TMPDIR or /tmp. */
+/* A temporary folder for one test, below $TMPDIR or /tmp. */
 #include "folder.h"
 #include "tests.h"
 #include <ftw.h>

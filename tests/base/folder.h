@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder of a test's own, made before it and removed after it. */
+/* A temporary folder for one test, made before it and removed after it. */
 #ifndef TESTS_BASE_FOLDER_H
 #define TESTS_BASE_FOLDER_H
 
-/** cmocka set-up: makes the folder; *state is its path. */
+/** cmocka set-up: makes the folder below $TMPDIR or /tmp; *state is its path. */
 int folder_make(void **state);
-/** cmocka tear-down: removes it and all that is in it. */
+/** cmocka tear-down: removes the folder and everything in it. */
 int folder_remove(void **state);
-/** A path in it. The result is overwritten after eight more calls. */
+/** The path of `name` in the folder. Valid for the next seven calls; the eighth overwrites it. */
 const char *folder_path(void **state, const char *name);
 
 #endif

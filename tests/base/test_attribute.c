@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options by table: a text becomes the number that it is, whole or not at all. */
+/* Options by table: a text becomes exactly its number, or is refused and changes nothing. */
 #include "tests.h"
 
 #include "base/attribute.h"
@@ -28,7 +28,7 @@ static void numbers_of_any_size(void **state)
     (void)state;
     attribute_defaults(table, &options, sizeof options);
     assert_int_equal(options.count, 3);
-    assert_true(options.rate == 1e30); /* more than any integer holds */
+    assert_true(options.rate == 1e30); /* beyond the range of integers */
     assert_int_equal(options.kind, 1);
     assert_int_equal(attribute_read(table, &options, "x", "5000000000:rate=-1e300:kind=one", &error), FOV_OK);
     assert_true(options.count == 5000000000);
@@ -54,7 +54,7 @@ static void lists_of_long_numbers(void **state)
     text[sizeof text - 1] = '\0';
     assert_int_equal(attribute_set(&table[3], &options, text, &error), FOV_E_USAGE);
     assert_non_null(strstr(error.text, "at: a number of 597 characters"));
-    assert_true(options.at.at[1] == 1e-46); /* as it was */
+    assert_true(options.at.at[1] == 1e-46); /* unchanged */
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor: levels and their names, what /proc/cpuinfo says about them, and limits of made-up control groups. */
+/* The processor: levels and their names, compared with /proc/cpuinfo; arithmetic modes; limits of made-up control
+ * groups. */
 #include "base/arithmetic.h"
 #include "base/cgroup.h"
 #include "base/cpu.h"
@@ -29,7 +30,7 @@ static void test_levels_and_names(void **state)
     }
 }
 
-/* The kernel lists what processor and system both offer: a second opinion on our reading of CPUID. */
+/* The kernel lists the features that processor and system both support: a check of our reading of CPUID. */
 static void test_levels_agree_with_the_kernel(void **state)
 {
     (void)state;
@@ -37,7 +38,7 @@ static void test_levels_agree_with_the_kernel(void **state)
     char  line[8192];
     bool  found = false;
     if (file == NULL || getenv("FOVEA_VALGRIND") != NULL) {
-        skip(); /* valgrind shows another processor than the kernel */
+        skip(); /* valgrind emulates another processor than the kernel lists */
     }
     while (fgets(line, sizeof line, file) != NULL && !found) {
         if (strncmp(line, "flags", 5) == 0) {
@@ -50,7 +51,7 @@ static void test_levels_agree_with_the_kernel(void **state)
             assert_int_equal(cpu_has(CPU_AVX512), avx2 && avx512);
             bool amx = strstr(line, " amx_tile ") != NULL && strstr(line, " amx_bf16 ") != NULL &&
                        strstr(line, " avx512_bf16 ") != NULL;
-            assert_true(amx || !cpu_has(CPU_AMX)); /* an older system may have tiles and not lend them */
+            assert_true(amx || !cpu_has(CPU_AMX)); /* an older system may list AMX and not allow its use */
         }
     }
     fclose(file);
@@ -92,7 +93,7 @@ static void test_the_host_gets_its_mode_back(void **state)
 {
     (void)state;
     if (getenv("FOVEA_VALGRIND") != NULL) {
-        skip(); /* valgrind rounds to nearest always */
+        skip(); /* valgrind always rounds to nearest */
     }
     const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
@@ -107,7 +108,7 @@ static void test_the_host_gets_its_mode_back(void **state)
         assert_int_equal(inside, FE_TONEAREST);
         assert_true(up == one && down == one);
         assert_int_equal(after, modes[i]);
-        assert_int_equal(raised, 0); /* what was inexact in there is not the host's */
+        assert_int_equal(raised, 0); /* inexact results in between do not reach the host's flags */
     }
 }
 
@@ -132,7 +133,7 @@ static void check_group(void **state, const char *self, const char *mount, doubl
 
 static void test_control_groups(void **state)
 {
-    /* Version 2: our own group has no limit, the one above has. */
+    /* Version 2: our own group has no limit, the group above it has. */
     put(state, "self2", "0::/user/job\n");
     put(state, "v2/user/job/cpu.max", "max 100000\n");
     put(state, "v2/user/job/memory.max", "max\n");
@@ -143,13 +144,13 @@ static void test_control_groups(void **state)
     put(state, "v2/user/job/memory.max", "1048576\n");
     check_group(state, "self2", "v2", 0.5, 1048576);
 
-    /* In a container: our path does not exist below the mount, whose top is our group. */
+    /* In a container: the path of our group does not exist below the mount point, which is our group itself. */
     put(state, "self2c", "0::/../../kubepods/pod1\n");
     put(state, "v2c/cpu.max", "200000 100000\n");
     put(state, "v2c/memory.max", "2097152\n");
     check_group(state, "self2c", "v2c", 2, 2097152);
 
-    /* Version 1: a tree per controller, -1 and 2^63 for none. */
+    /* Version 1: a tree per controller; -1, or nearly 2^63, means no limit. */
     put(state, "self1", "12:cpuset:/\n4:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n1:name=systemd:/\n");
     put(state, "v1/cpu/docker/abc/cpu.cfs_quota_us", "250000\n");
     put(state, "v1/cpu/docker/abc/cpu.cfs_period_us", "100000\n");
@@ -160,7 +161,7 @@ static void test_control_groups(void **state)
     put(state, "v1/memory/memory.limit_in_bytes", "536870912\n");
     check_group(state, "self1", "v1", 2.5, 536870912);
 
-    /* Nothing there, and nonsense. */
+    /* Missing files, and nonsense in them. */
     check_group(state, "nowhere", "v2", 0, 0);
     put(state, "nonsense", "0\n:::\n\n0::\n4:cpu");
     put(state, "odd/cpu.max", "fast\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading: everything a path can name that is no regular file, limits, lists, folders. Writing is in
- * test_file_writer.c. */
+/* Reading files: all that a path can name and that is no regular file, limits, lists, folders. test_file_writer.c tests
+ * writing. */
 #include "base/file.h"
 #include "folder.h"
 #include "tests.h"
@@ -68,7 +68,7 @@ static void test_small_files_are_ours_when_others_cut_them(void **state)
     put(path, content, sizeof content);
     assert_int_equal(file_map(&map, path, NULL, NULL), FOV_OK);
     assert_int_equal(truncate(path, 0), 0);
-    assert_memory_equal(map.bytes, content, sizeof content); /* a plain mapping would be killed here */
+    assert_memory_equal(map.bytes, content, sizeof content); /* a plain mapping would raise SIGBUS here */
     file_unmap(&map);
 }
 
@@ -88,7 +88,7 @@ static void refuse(const char *path, const char *why)
     error_clear(&error);
     assert_int_equal(file_read(path, 1000, NULL, &bytes, &size, &error), FOV_E_IO);
     assert_non_null(strstr(error.text, why));
-    assert_int_equal(file_map(&map, path, NULL, NULL), FOV_E_IO); /* nobody needs to listen */
+    assert_int_equal(file_map(&map, path, NULL, NULL), FOV_E_IO); /* no error struct: optional */
 }
 
 static void test_what_is_no_file_is_refused(void **state)
@@ -101,7 +101,7 @@ static void test_what_is_no_file_is_refused(void **state)
 
     const char *fifo = folder_path(state, "fifo");
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    refuse(fifo, "not a regular file"); /* and returned at once, though nobody writes to it */
+    refuse(fifo, "not a regular file"); /* at once, although no process writes to it */
 
     const char *dangling = folder_path(state, "dangling"), *loop = folder_path(state, "loop");
     assert_int_equal(symlink("nowhere", dangling), 0);
@@ -160,7 +160,7 @@ static void test_folders(void **state)
     assert_int_equal(file_list(folder_path(state, "none"), memory, &list, &count, &error), FOV_E_IO);
     assert_non_null(strstr(error.text, "cannot list folder"));
 
-    /* Every allocation of it failing: an error, nothing kept. */
+    /* Whichever allocation fails: an error, and no memory is kept. */
     for (uint64_t n = 1;; n++) {
         memory_fail_at(memory, n, false);
         int status = file_list(folder_path(state, "a/b"), memory, &list, &count, NULL);

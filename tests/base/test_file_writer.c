@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer against a failing system: every call of it fails once, fails for ever, is interrupted, writes short, or is
- * the last thing the process does. After each, the name holds the old content or the new, whole; nothing else lies in
- * the folder (but for a kill, whose leftover the next writer removes); and every file that was opened is closed. */
+/* The file writer on a failing system: each of its system calls in turn fails once, fails from then on, is interrupted,
+ * writes only a part, or is the last one before the process is killed. Afterwards the file has either its old content
+ * or its new one, complete; nothing else lies in the folder (except after a kill, whose leftover the next writer
+ * removes); and every opened file is closed. */
 #include "base/file.h"
 #include "folder.h"
 #include "tests.h"
@@ -19,14 +20,14 @@ enum fault { FAULT_NONE, FAULT_ONCE, FAULT_FOR_EVER, FAULT_INTERRUPT, FAULT_SHOR
 
 struct faulty {
     enum fault fault;
-    int        at;    /* the call it happens at, counted from 1 */
+    int        at;    /* the system call that it strikes, counted from 1 */
     int        error; /* errno of a failure */
     int        calls; /* so far */
     int        open;  /* files open now */
     bool       hit, renamed;
 };
 
-/* Whether this call fails. */
+/* Counts a system call; returns whether it fails. */
 static bool faulty_strikes(struct faulty *faulty)
 {
     int call = ++faulty->calls;
@@ -90,7 +91,7 @@ static int faulty_sync(void *user, int file)
 static int faulty_close(void *user, int file)
 {
     struct faulty *faulty = user;
-    faulty->open--; /* like Linux: the number is gone even where close fails */
+    faulty->open--; /* as on Linux: the descriptor is closed even if close fails */
     bool strikes = faulty_strikes(faulty);
     int  error = errno;
     close(file);
@@ -148,11 +149,11 @@ static int save(const char *path, int version, const struct file_system *system,
     if (status == FOV_OK) {
         status = file_writer_commit(&writer, error);
     }
-    file_writer_abandon(&writer); /* harmless after everything */
+    file_writer_abandon(&writer); /* has no effect after a commit */
     return status;
 }
 
-/* Which version lies at `path`; -1 where it is neither, in part or in whole. */
+/* The version whose complete content lies at `path`; -1: none. */
 static int version_at(const char *path)
 {
     struct file_map map;
@@ -197,7 +198,7 @@ static void run_every_failure(void **state, enum fault fault, int why)
         if (!faulty.hit && at > 20) {
             assert_int_equal(status, FOV_OK);
             assert_int_equal(version, 2);
-            break; /* past the last call */
+            break; /* `at` is beyond the last system call */
         }
         assert_int_equal(faulty.open, 0);
         bool survives = !faulty.hit || fault == FAULT_INTERRUPT || fault == FAULT_SHORT;
@@ -205,7 +206,7 @@ static void run_every_failure(void **state, enum fault fault, int why)
             assert_int_equal(status, FOV_OK);
             assert_int_equal(version, 2);
         } else if (status == FOV_OK) {
-            /* The one failure that is none: closing the folder after all is done. */
+            /* One failed call does no harm: closing the folder after all is done. */
             assert_int_equal(version, 2);
             assert_true(faulty.renamed);
         } else {
@@ -214,12 +215,12 @@ static void run_every_failure(void **state, enum fault fault, int why)
             assert_true(strlen(error.text) > 10);
             assert_int_equal(version, faulty.renamed ? 2 : 1);
         }
-        /* Where even removing fails, the temporary stays, and goes with the next save. */
+        /* If removing fails, too, the temporary file stays until the next save. */
         if (fault == FAULT_FOR_EVER && files_in(*state) == 2) {
             assert_int_equal(save(path, 0, NULL, NULL), FOV_OK);
         }
         assert_int_equal(files_in(*state), 1);
-        /* And saving again works at once. */
+        /* Saving again works at once. */
         assert_int_equal(save(path, 0, NULL, NULL), FOV_OK);
         assert_int_equal(version_at(path), 0);
     }
@@ -254,8 +255,8 @@ static void test_a_write_of_nothing_is_a_failure(void **state)
     run_every_failure(state, FAULT_ZERO, 0);
 }
 
-/* A child is killed at its n-th system call. The name keeps whole content; at most one leftover lies beside it and the
- * next save takes it away. */
+/* A child is killed at its n-th system call. The file has complete content; at most one leftover lies beside it, which
+ * the next save removes. */
 static void test_every_call_is_the_last(void **state)
 {
     const char *path = folder_path(state, "checkpoint");
@@ -363,7 +364,8 @@ static void test_only_dead_leftovers_are_removed(void **state)
 {
     const char *path = folder_path(state, "checkpoint");
     char        name[64];
-    /* A process that has ended, one that lives (process 1), ours from a life before, and names that only look alike. */
+    /* Temporary files of a process that has ended, of one that lives (process 1), of an earlier process with our
+     * number, and a name that only looks like one. */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -386,7 +388,7 @@ static void test_only_dead_leftovers_are_removed(void **state)
     assert_false(file_exists(ours));
     assert_true(file_exists(alike));
 
-    /* A second writer for the same name, while the first is at work, is turned away and disturbs nothing. */
+    /* A second writer of the same file, while the first is at work, is refused and does no harm. */
     struct file_writer first, second;
     struct error       error = {0};
     assert_int_equal(file_writer_open(&first, path, NULL, NULL), FOV_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-256: the examples of FIPS 180-4, and pieces of any size. */
+/* SHA-256: the examples of FIPS 180-4, and input in pieces of any size. Also the quick hash and the clocks. */
 #include "base/clock.h"
 #include "base/hash.h"
 #include "tests.h"
@@ -47,7 +47,7 @@ static void test_clocks_run(void **state)
     assert_true(clock_wall_seconds() > 1.7e9); /* after 2023 */
 }
 
-/* The quick hash: every byte counts, so does the number of bytes, and so does what was hashed before. */
+/* The quick hash depends on every byte, on the number of bytes, and on the hash that it continues. */
 static void test_fold(void **state)
 {
     uint8_t bytes[40] = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Libraries opened while the program runs: functions found, and a sentence where the library or one of them is missing. */
+/* Libraries opened at run time: their functions are found; a missing library or function is reported by a sentence. */
 #include "base/library.h"
 #include "tests.h"
 #include <math.h>

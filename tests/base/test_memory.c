@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: alignment, zeros, counting, limits, failing on request, and the same from several threads. */
+/* Memory: alignment, zeroed blocks, counters, limits, failure on request, a program's own allocator, several threads.
+ * */
 #include "base/memory.h"
 #include "tests.h"
 #include <pthread.h>
@@ -33,7 +34,7 @@ static void test_products_that_overflow_are_refused(void **state)
     assert_int_equal(error.status, FOV_E_MEMORY);
     assert_non_null(strstr(error.text, "huge tensor"));
     assert_null(memory_allocate(memory, SIZE_MAX - 8, 1, "huge tensor", NULL));
-    assert_null(memory_allocate(memory, SIZE_MAX / 4, 1, "huge tensor", NULL)); /* the system says no */
+    assert_null(memory_allocate(memory, SIZE_MAX / 4, 1, "huge tensor", NULL)); /* refused by the system */
     assert_int_equal(memory_in_use(memory), 0);
     memory_destroy(memory);
 
@@ -202,7 +203,7 @@ static void *churn(void *argument)
 static void test_counters_hold_across_threads(void **state)
 {
     (void)state;
-    struct memory *memory = memory_create(NULL, 10000); /* too little for all of them at once */
+    struct memory *memory = memory_create(NULL, 10000); /* too little for all threads at once */
     pthread_t      threads[4];
     for (int i = 0; i < 4; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, churn, memory), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool: every chunk once, no worker index twice at once, everything seen afterwards, denormals flushed, and
- * tiny dispatches by the thousand. ThreadSanitizer runs this file too. */
+/* The thread pool: every chunk runs once; no two threads have one worker index at the same time; the caller sees all
+ * results; denormals are flushed; thousands of tiny dispatches. This file is for ThreadSanitizer, too. */
 #include "base/clock.h"
 #include "base/pool.h"
 #include "tests.h"
@@ -12,7 +12,7 @@
 enum { MOST_CHUNKS = 5000, MOST_WORKERS = 64 };
 
 struct record {
-    int        *times;   /* per chunk: plain, so that the sanitizer sees a missing arrow */
+    int        *times;   /* per chunk; not atomic, so that ThreadSanitizer finds missing synchronisation */
     atomic_int  busy[MOST_WORKERS];
     atomic_int  faults;
     int         threads;
@@ -28,7 +28,7 @@ static void record_chunk(void *context, size_t chunk, int worker)
         return;
     }
     record->times[chunk]++;
-    for (volatile int i = 0; i < 50; i++) { /* long enough for others to come in between */
+    for (volatile int i = 0; i < 50; i++) { /* long enough for other threads to interfere */
     }
     atomic_fetch_sub(&record->busy[worker], 1);
 }
@@ -120,7 +120,7 @@ static void test_denormals_are_zero_in_every_thread(void **state)
 static void count_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
-    ((uint64_t *)context)[chunk * 8]++; /* 64 bytes apart */
+    ((uint64_t *)context)[chunk * 8]++; /* counters 64 bytes apart, in cache lines of their own */
 }
 
 static void test_tiny_dispatches_by_the_thousand(void **state)
@@ -145,8 +145,8 @@ static void test_tiny_dispatches_by_the_thousand(void **state)
     memory_destroy(memory);
 }
 
-/* Small jobs before large ones: a worker that comes late with the small job's last ticket finds room in the large one.
- * Every chunk runs once, and the caller comes back. */
+/* Small jobs before large ones: a worker that arrives late with a ticket of the small job could take a chunk of the
+ * large one. Every chunk must run once, and pool_run must return. */
 static void test_jobs_of_changing_size(void **state)
 {
     (void)state;
@@ -179,15 +179,15 @@ static void test_bad_requests(void **state)
     memory_fail_at(memory, 1, false);
     assert_null(pool_create(memory, 2, &error));
     assert_int_equal(error.status, FOV_E_MEMORY);
-    struct pool *pool = pool_create(memory, 0, NULL); /* as many as there are */
+    struct pool *pool = pool_create(memory, 0, NULL); /* 0: as many as the machine has */
     assert_non_null(pool);
     assert_true(pool_threads(pool) >= 1);
     pool_destroy(pool);
     memory_destroy(memory);
 }
 
-/* In a child, since limits cannot be taken back: threads that the system refuses are done without. Address space is
- * limited, not RLIMIT_NPROC, since that does not bind root: each thread wants 8 MiB for its stack. */
+/* If the system refuses threads, the pool has fewer. In a child process, since limits cannot be raised again. Address
+ * space is limited, as each thread needs 8 MiB of it for its stack; RLIMIT_NPROC would not bind root. */
 static void test_refused_threads_are_done_without(void **state)
 {
     (void)state;
@@ -195,7 +195,7 @@ static void test_refused_threads_are_done_without(void **state)
     skip();
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    skip(); /* they reserve address space of their own */
+    skip(); /* sanitizers reserve address space themselves */
 #endif
 #endif
     if (getenv("FOVEA_VALGRIND") != NULL) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random numbers: the known answers of Random123's own distribution, then what the derived numbers look like. The
- * statistical bounds are five standard deviations wide; the numbers are fixed by the seed, so they pass always or
- * never. */
+/* Random numbers: the known answers from Random123's distribution, then the statistics of the derived numbers. Bounds
+ * are five standard deviations wide; the numbers are fixed by the seed, so the tests pass always or never. */
 #include "base/random.h"
 #include "tests.h"
 #include <math.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings and errors: escaping other people's text, suggestions, patterns, numbers in any locale, the first error. */
+/* Strings and errors: escaping of foreign text, growing buffers, suggestions, patterns, numbers in any locale, errors.
+ * */
 #include "base/error.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -20,7 +21,7 @@ static void test_escaping(void **state)
         {"\x1b[31mred", "\\x1b[31mred"},
         {"say \"hi\" \\", "say \\\"hi\\\" \\\\"},
         {"Straße 猫 🐈", "Straße 猫 🐈"},
-        {"\xff\xc3", "\\xff\\xc3"},                        /* no UTF-8, and cut in the middle */
+        {"\xff\xc3", "\\xff\\xc3"},                        /* not UTF-8, and a character cut off */
         {"\xc0\xaf \xe0\x80\xaf", "\\xc0\\xaf \\xe0\\x80\\xaf"}, /* overlong forms of / */
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},               /* half of a surrogate pair */
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},      /* above U+10FFFF */
@@ -51,7 +52,7 @@ static void test_escaping_cuts_at_characters(void **state)
         }
         if (size > 0) {
             assert_true(strlen(out) < size);
-            char again[64]; /* whatever was cut is still clean text */
+            char again[64]; /* the shortened text is clean, too */
             assert_string_equal(text_clean(again, sizeof again, out), out);
         }
         if (size > 4 && size < 18) {
@@ -75,7 +76,7 @@ static void test_the_growing_buffer(void **state)
     assert_int_equal(text.length, 2000);
     assert_int_equal(strlen(text.data), 2000);
     assert_memory_equal(text.data + 1990, "5,6,7,8,9,", 10);
-    /* A failed growth leaves it as it was and is remembered; nothing is added behind the gap. */
+    /* A failed growth leaves the text as it was and is remembered: nothing is added after what is missing. */
     memory_fail_at(memory, 1, false);
     while (!text.failed) {
         text_add_bytes(&text, "0123456789", 10);
@@ -105,7 +106,7 @@ static void test_a_room_of_fixed_size(void **state)
         char out[32];
         memset(out, 'X', sizeof out);
         size_t used = 0;
-        for (int i = 0; i < 50; i++) { /* goes on as if nothing had been cut off */
+        for (int i = 0; i < 50; i++) { /* may be called on after text was cut off */
             used = text_append(out, size, used, "%s%d", i > 0 ? ", " : "", i);
             assert_true(size == 0 ? used == 0 : used < size && out[used] == '\0' && strlen(out) == used);
         }
@@ -220,7 +221,8 @@ static void test_reading_numbers(void **state)
         const char *text;
         double      value;
     } good[] = {{"0.01", 0.01}, {"1e-3", 1e-3}, {".5", 0.5}, {"5.", 5}, {"-2.5E+2", -250}, {"1e-400", 0}, {"+3", 3}};
-    /* A host program may have set a decimal comma. Where such a locale is installed, it must not matter. */
+    /* A host program may have set a locale with a decimal comma: it must not matter. Tried where such a locale is
+     * there. */
     const char *const locales[] = {"C", "de_DE.UTF-8", "fr_FR.UTF-8"};
     for (size_t l = 0; l < sizeof locales / sizeof *locales; l++) {
         if (setlocale(LC_ALL, locales[l]) == NULL) {
@@ -233,7 +235,7 @@ static void test_reading_numbers(void **state)
         assert_false(text_to_number("1,5", &number));
         char out[32];
         struct text text = {.memory = memory_create(NULL, 0)};
-        text_append(out, sizeof out, 0, "%.9g", 0.125); /* what is written can be read again */
+        text_append(out, sizeof out, 0, "%.9g", 0.125); /* written with a point, too */
         text_add(&text, "%.3f", 1.5);
         assert_string_equal(out, "0.125");
         assert_string_equal(text_string(&text), "1.500");

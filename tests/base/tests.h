@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmocka wants these headers before its own, in this order. */
+/* cmocka's header needs the standard ones before it, in this order. */
 #ifndef TESTS_BASE_TESTS_H
 #define TESTS_BASE_TESTS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What bench.h measures: figures that are numbers, that a limit on memory is obeyed, and rates that are taken and
- * refused. How large the figures are is no matter for a test. */
+/* What bench.h measures: figures are finite and positive, the memory limit is kept, rates are accepted or refused. How
+ * large the figures are is not tested. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static void test_flops_and_bandwidth(void **state)
         double flops = fov_measure_flops(context, 0.001), bandwidth = fov_measure_bandwidth(context, 65536, 0.001);
         assert_true(isfinite(flops) && flops > 0);
         assert_true(isfinite(bandwidth) && bandwidth > 0);
-        assert_true(fov_measure_bandwidth(context, 1, 0.001) > 0); /* less than one element each */
+        assert_true(fov_measure_bandwidth(context, 1, 0.001) > 0); /* less than one element per thread */
         assert_int_equal(fov_context_memory(context).bytes, before);
         fov_context_free(context);
     }
@@ -35,7 +35,7 @@ static void test_memory_limit(void **state)
     assert_int_equal(fov_error_status(context), FOV_E_MEMORY);
     fov_error_clear(context);
     fov_rates rates;
-    assert_int_equal(fov_measure_rates(context, &rates), FOV_E_MEMORY); /* it streams more than this from memory */
+    assert_int_equal(fov_measure_rates(context, &rates), FOV_E_MEMORY); /* it allocates more than the limit */
     assert_int_equal(fov_context_memory(context).bytes, before);
     fov_context_free(context);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as Darknet's two files: up to the first zero byte the .cfg, behind it the .weights. */
+/* libFuzzer harness: any bytes as Darknet's two files: .cfg up to the first zero byte, .weights behind it. */
 #include "device/context.h"
 #include "io/darknet.h"
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as a .npy file. What is accepted is copied out to its last element. */
+/* libFuzzer harness: any bytes as a .npy file. All elements of an accepted file are copied. */
 #include "io/npy.h"
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static fov_context *context; /* kept: making one looks at the machine, which takes longer than most executions */
+    static fov_context *context; /* kept: creating one inspects the machine, which takes longer than most executions */
     if (context == NULL) {
         context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = 64 << 20});
     }
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fov_graph_free(graph);
     fov_error_clear(context);
     if (fov_context_memory(context).bytes != held) {
-        abort(); /* something was not given back */
+        abort(); /* memory was not freed */
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as what a request to fovea serve says of itself, a line each: path, query, Host, Origin,
- * Sec-Fetch-Site, token. Whatever it is, nobody is let in by a foreign name or from a foreign page, nor without the
- * token where one is asked for, and nothing that is taken for a name leaves its folder. */
+/* libFuzzer harness: any bytes as the parts of a request to fovea serve that its guard checks, a line each: path,
+ * query, Host, Origin, Sec-Fetch-Site, token. Whatever they are, no request with a foreign Host, from a foreign page,
+ * or without a required token is let in, and no accepted name leads out of its folder. */
 #include "../../cli/serve/guard.c"
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as an ONNX model that is then planned and run on one batch. What loads must plan or be
- * refused with a sentence, and what plans must run without a finding, under a memory limit. Inputs whose elements
- * decide shapes are handed in as the conformance runner does it (src/model/conformance_case.c). Seeds: ONNX's own node
- * models. */
+/* libFuzzer harness: any bytes as an ONNX model, which is then planned and run on one batch. A loaded model must plan
+ * or be refused with a sentence, and a plan must run without a finding, under a memory limit. Inputs whose elements
+ * decide shapes are passed to the importer as the conformance runner does (src/model/conformance_case.c). Seeds: ONNX's
+ * own node models. */
 #include "device/context.h"
 #include "io/onnx/message.h"
 #include "io/onnx/onnx.h"
@@ -14,14 +14,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum {
-    MEMORY_LIMIT = 32 << 20, /* bytes: bombs are refused, and refusing is quick */
+    MEMORY_LIMIT = 32 << 20, /* bytes: models that would take more are refused, which is quick */
     MAX_INPUTS = 16,
     MAX_ELEMENTS = 1 << 14, /* of one input */
-    MAX_BYTES = 1 << 20,    /* of all results: more is planned but not run, it would only be slow */
+    MAX_BYTES = 1 << 20,    /* of all results: larger plans are not run, since that would only be slow */
     MAX_MULTIPLY_ADDS = 1 << 22
 };
 
-/** Numbers that code forgets: mostly small ones, so that indices and sizes often fit, and sometimes the worst. */
+/** Numbers that code is apt to forget: mostly small ones, so that indices and sizes often fit, sometimes extreme ones.
+ *  */
 static double element(size_t seed, size_t k)
 {
     static const double odd[] = {-1, 1e30, -1e30, 0x1p31, -0x1p63, 0x1p53, 0.5, -0.0};
@@ -84,7 +85,8 @@ static bool fix_wanted(struct inputs *inputs)
     return more;
 }
 
-/** NULL: cannot be read, with a sentence. */
+/** Imports the model, again with more inputs as constants as long as the importer wants their values. NULL: refused,
+ *  with a sentence. */
 static fov_graph *load(fov_context *context, const uint8_t *bytes, size_t size, struct inputs *inputs,
                        struct onnx_imported *imported)
 {
@@ -158,7 +160,7 @@ static void plan_and_run(fov_context *context, fov_graph *graph, const struct on
     if (fov_context_memory(context).requests != before) {
         abort(); /* a run allocates nothing */
     }
-    for (int i = 0; i < imported->output_count; i++) { /* every byte of an output is there */
+    for (int i = 0; i < imported->output_count; i++) { /* every byte of an output can be read */
         const uint8_t *data = fov_plan_data(plan, imported->outputs[i]);
         size_t         count = fov_plan_bytes(plan, imported->outputs[i]);
         uint8_t       *copy = data != NULL ? malloc(count + 1) : NULL;
@@ -172,7 +174,7 @@ static void plan_and_run(fov_context *context, fov_graph *graph, const struct on
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static fov_context *context; /* kept: making one looks at the machine, which takes longer than most executions */
+    static fov_context *context; /* kept: creating one inspects the machine, which takes longer than most executions */
     if (context == NULL) {
         context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = MEMORY_LIMIT});
     }
@@ -196,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     arena_free(&arena);
     fov_error_clear(context);
     if (fov_context_memory(context).bytes != held) {
-        abort(); /* something was not given back */
+        abort(); /* memory was not freed */
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as safetensors. What is accepted is read to its last byte. */
+/* libFuzzer harness: any bytes as safetensors. Every byte of an accepted file's tensors is read. */
 #include "io/safetensors.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as what a client sends to fovea serve, over a socket to the real event loop, workers and
- * a LeNet. The first byte says how: 'R', the rest as it is; else a line "POST /api/predict?top=3" and a body, to which
- * Host and Content-Length are added. Whatever it is, what comes back is HTTP, a refusal is {"error": one sentence}, and
- * the server goes on answering. Without libevent there is nothing to be fuzzed. */
+/* libFuzzer harness: sends any bytes to fovea serve, over a socket to the real event loop, workers and a LeNet. If the
+ * first byte is 'R', the rest is sent unchanged; else the bytes are a line like "POST /api/predict?top=3" and a body,
+ * to which Host and Content-Length are added. Whatever is sent, the answer is HTTP, a refusal is {"error": one
+ * sentence}, and the server keeps answering. Without libevent there is no server, and nothing is tested. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PORT = 8080 /* what Host must say, wherever it really listens */, ROOM = 1 << 22 };
+enum { PORT = 8080 /* that Host must name, whatever port the server listens on */, ROOM = 1 << 22 };
 
 extern const struct verb verb_serve;
 
@@ -34,7 +34,7 @@ struct fuzzed {
     char *answer;
 };
 
-static struct fuzzed *fuzzed; /* libFuzzer hands nothing from run to run */
+static struct fuzzed *fuzzed; /* global: libFuzzer passes no state from run to run */
 
 static void remove_run(void)
 {
@@ -75,7 +75,7 @@ static struct fuzzed *start(void)
     if (f == NULL || (f->answer = malloc(ROOM)) == NULL) {
         abort();
     }
-    signal(SIGPIPE, SIG_IGN); /* as main does it */
+    signal(SIGPIPE, SIG_IGN); /* as main does */
     put_run(f);
     struct server *server = &f->server;
     f->cli = (struct cli){.verb = &verb_serve, .quiet = true};
@@ -113,7 +113,7 @@ static int connect_to(const struct fuzzed *f)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
     const struct timeval patience = {.tv_sec = 8};
-    const struct linger at_once = {.l_onoff = 1}; /* closed ports do not pile up */
+    const struct linger at_once = {.l_onoff = 1}; /* so that closed connections do not use up the ports */
     int plug = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     while (plug < 0 || connect(plug, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -138,20 +138,20 @@ static void send_all(int plug, const void *bytes, size_t size)
             continue;
         }
         if (sent <= 0) {
-            return; /* refused in the middle */
+            return; /* the server refused the request before its end */
         }
         at += sent;
         size -= (size_t)sent;
     }
 }
 
-/* All of the answer, or the beginning of one that does not end; "" after a reset. */
+/* Receives the whole answer, or the beginning of an event stream, which does not end; "" after a reset. */
 static size_t receive(struct fuzzed *f, int plug)
 {
     size_t got = 0;
     while (got < ROOM - 1) {
         ssize_t more = recv(plug, f->answer + got, ROOM - 1 - got, 0);
-        if (more < 0 && errno == EINTR) { /* the fuzzer's clock ticks */
+        if (more < 0 && errno == EINTR) { /* libFuzzer's timer signal */
             continue;
         }
         if (more <= 0) {
@@ -167,7 +167,7 @@ static size_t receive(struct fuzzed *f, int plug)
     return got;
 }
 
-/* One answer to one request: its form. */
+/* Checks the form of one answer. */
 static void check(const char *answer, size_t size)
 {
     const char *body = strstr(answer, "\r\n\r\n");

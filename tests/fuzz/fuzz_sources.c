@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as an archive whose every file is listed and read, as a table, as boxes of three kinds,
- * and as a mask. The first byte says which. */
+/* libFuzzer harness: any bytes as an archive, all of whose files are listed and read, as a table, as box annotations of
+ * three formats, or as a mask. The first byte says which. */
 #include "data/list.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Everything in a folder of the store and below it. */
+/* Reads every file in a folder of the store, and in the folders below it. */
 static void read_all(const struct store *store, struct memory *memory, const char *folder, int depth)
 {
     char **names = NULL, path[DATA_PATH_SIZE];
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     static char folder[64], path[8][96];
     static const char *const names[] = {
         "a.zip", "a.tar", "t.csv", "c.json", "data.yaml", "labels/1.txt", "Annotations/1.xml", "masks/1.png"};
-    /* a picture of 1 x 1 that all of them may name */
+    /* A picture of 1 x 1 pixels, to which tables and annotations may refer. */
     static const uint8_t bitmap[] = {'B', 'M', 58, 0, 0, 0, 0, 0, 0,  0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0,
                                      0,   0,   1,  0, 0, 0, 1, 0, 24, 0, 0,  0, 0, 0, 4,  0, 0, 0, 0, 0,
                                      0,   0,   0,  0, 0, 0, 0, 0, 0,  0, 0,  0, 0, 0, 9,  9, 9, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as a PyTorch file, and as the pickle in one. What is accepted is read to its last
- * byte. */
+/* libFuzzer harness: any bytes as a PyTorch file, and as the pickle in one. Every byte of an accepted file's tensors is
+ * read. */
 #include "io/torch_file.h"
 #include <stdlib.h>
 #include <string.h>

@@ -190,7 +190,7 @@ def main():
         return 2
     images = idx(8, [2, 3, 4], bytes(24))
     tensors = torch_file.state_dict({"a.weight": ("F32", (2, 2), bytes(16)), "a.count": ("I64", (), bytes(8))})
-    warnings.simplefilter("ignore")  # one of the zips has a name twice, on purpose
+    warnings.simplefilter("ignore")  # one of the zips contains a name twice, on purpose
     seeds = {
         "safetensors/empty": safetensors({}, b""),
         "safetensors/one": safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)),

@@ -19,13 +19,13 @@ static int run_file(const char *path)
         return 4;
     }
     size_t   size = (size_t)ftell(file);
-    uint8_t *bytes = malloc(size + (size == 0)); /* exactly sized, so that sanitizers see one byte too far */
+    uint8_t *bytes = malloc(size + (size == 0)); /* exact size: sanitizers find a read of one byte too many */
     rewind(file);
     if (bytes == NULL || fread(bytes, 1, size, file) != size) {
         return 4;
     }
     fclose(file);
-    fprintf(stderr, "%s\n", path); /* the last line names the finding */
+    fprintf(stderr, "%s\n", path); /* the last line names the file of a finding */
     LLVMFuzzerTestOneInput(bytes, size);
     free(bytes);
     files++;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A fuzz harness over its seeds and, for models, over one in fifty of the nasty ones: usage: replay.sh PROGRAM TARGET
+# Runs a fuzz harness on its seeds and, for models, on one in fifty of make_nasty.py's. Usage: replay.sh PROGRAM TARGET
 set -eu
 here=$(dirname "$0")
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Fuzzes the readers and the running of what they read: ./dev fuzz [TARGET [AMOUNT]].
+# Fuzzes the readers, the running of models, and the server: ./dev fuzz [TARGET [AMOUNT]].
 #
 # TARGET is one of tests/fuzz/fuzz_TARGET.c, or "all" (the default). AMOUNT is a number of executions ("1000000") or of
-# seconds ("60s", the default), for each target. Everything lies in build/fuzz: the programs, built with clang's fuzzer,
+# seconds ("60s", the default), for each target. All files lie in build/fuzz: the programs, built with clang's fuzzer,
 # AddressSanitizer and UndefinedBehaviorSanitizer; corpus/TARGET, which grows from run to run; and findings/TARGET. A
-# finding is replayed with build/fuzz/fuzz/fuzz_TARGET FILE. Exit status 1: there is one.
+# finding is replayed with build/fuzz/fuzz/fuzz_TARGET FILE. Exit status 1: there is a finding.
 set -eu
 cd "$(dirname "$0")/../.."
 target=${1:-all}
@@ -52,14 +52,14 @@ for name in $targets; do
     findings=$build/findings/$name
     mkdir -p "$corpus" "$findings"
     seeds=$build/seeds/$name
-    # Threads of the server take memory at any time, which looks like a leak after each run; at the end nothing may.
+    # Server threads allocate at any time, which looks like a leak after a run: leaks are looked for at the end only.
     leaks=
     [ "$name" = serve ] && leaks=-detect_leaks=0
     mkdir -p "$seeds"
     [ "$name" = run ] && seeds="$seeds $build/seeds/nasty"
     printf '\n== fuzz %s\n' "$name"
     # shellcheck disable=SC2086  # words
-    # A finding is also an execution of more than 10 s, or one that takes more than 512 MiB at once.
+    # An execution of more than 10 s, or one that allocates more than 512 MiB at once, is a finding, too.
     ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 \
         LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 \
         "$build/fuzz/fuzz_$name" "$limit" -max_len=16384 -timeout=10 -malloc_limit_mb=512 -rss_limit_mb=4096 \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One case per kernel of list.inc: a function that holds a table's kernel against the reference version. The
+/* One case per kernel of list.inc: a function that compares a table's kernel with the reference version. The
    declarations come from the list, so a kernel without a case does not link. */
 #ifndef TESTS_KERNEL_CASES_H
 #define TESTS_KERNEL_CASES_H
@@ -17,7 +17,7 @@
 #define KERNEL(result, name, parameters) void case_##name(const struct kernel_table *table);
 #include "kernel/list.inc"
 
-/* Elementwise functions are checked by one case each for all: every argument that matters, every length of tail. */
+/* All unary functions share one case, and so do all binary ones: special arguments, every length of tail. */
 void case_unary(const struct kernel_table *table, enum unary function);
 void case_binary(const struct kernel_table *table, enum binary function);
 

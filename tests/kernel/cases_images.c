@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases of the convolution with images as lanes and its weight gradient. */
+/* Cases of the convolution with the batch innermost (each lane of a register is another image), of its weight gradient
+ * and of the kernels around them. */
 #include <math.h>
 
 #include "cases.h"
@@ -32,7 +33,7 @@ static void check_images(const struct kernel_table *table, size_t pixels, size_t
     k.out = want;
     k.index = indexed ? want_index : NULL;
     reference_table()->images(&k);
-    if (numbers == INTEGERS) { /* ties are many: the first must win */
+    if (numbers == INTEGERS) { /* many ties: the first maximum must win */
         check_equal("images", out, want, count);
         if (indexed) {
             check_bytes("images index", index, want_index, count * sizeof *index);
@@ -50,7 +51,7 @@ static void check_images(const struct kernel_table *table, size_t pixels, size_t
     k.high = INFINITY;
     k.out = bound;
     k.index = NULL;
-    reference_table()->images(&k); /* the greatest of four bounds bounds the greatest of four */
+    reference_table()->images(&k); /* pooling: the greatest of four bounds is a bound for the greatest of four */
     for (size_t i = 0; i < count; i++) {
         bound[i] *= 8 * u;
     }
@@ -65,7 +66,7 @@ void case_images(const struct kernel_table *table)
         check_images(table, pixels, filters, rows, run, i % 4 < 2, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
-    /* Not-a-number wins its block and passes the limits. */
+    /* NaN wins its block and passes the limits. */
     size_t lanes = table->vector_floats;
     float *x = guard_random(4 * lanes, REALS), *out = guard_floats(lanes), one[1] = {1.0f};
     int32_t *index = guard_new(lanes * sizeof *index);
@@ -167,7 +168,7 @@ void case_images_axis(const struct kernel_table *table)
                repeats = RANDOM_OF(1, 2, 3);
         size_t from = axis == WINOGRAD_EVALUATE ? points - 1 : points;
         size_t to = axis == WINOGRAD_GATHER ? 2 : axis == WINOGRAD_COLLECT ? points - 1 : points;
-        bool overlap = axis == WINOGRAD_UNSPREAD && random_below(2); /* tiles that reach into each other */
+        bool overlap = axis == WINOGRAD_UNSPREAD && random_below(2); /* tiles that overlap */
         size_t x_step = count + random_below(2) * 3, out_step = count + random_below(2);
         size_t x_repeat = from * x_step, out_repeat = overlap ? 2 * out_step : to * out_step;
         size_t x_floats = (repeats - 1) * x_repeat + (from - 1) * x_step + count;
@@ -182,7 +183,7 @@ void case_images_axis(const struct kernel_table *table)
         for (size_t k = 0; k < x_floats; k++) {
             most = fmaxf(most, fabsf(x[k]));
         }
-        for (size_t k = 0; k < floats; k++) { /* no row of any of the matrices adds up to more than 20 */
+        for (size_t k = 0; k < floats; k++) { /* no row of any of the matrices has a sum above 20 */
             bound[k] = 8 * u * (fabsf(bound[k]) + 20 * (overlap ? (float)repeats : 1) * most);
         }
         check_near("images_axis", out, want, bound, 0.0f, floats);
@@ -192,7 +193,8 @@ void case_images_axis(const struct kernel_table *table)
 
 typedef void tiles_kernel(const struct kernel_images_tiles *tiles);
 
-/* Which of the three: what it writes is compared, with a bound from the greatest numbers of what it reads. */
+/* One of the three kernels of tiles. `writes` ('x', 'y' or 's' for sums): the array that it writes, which is compared;
+ * the bound follows from the greatest numbers that it reads. */
 static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, tiles_kernel *reference,
                         const char *name, char writes)
 {
@@ -213,7 +215,7 @@ static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, 
     kernel(&k);
     *out = want;
     reference(&k);
-    /* numbers are below 8; rows of the matrices add up to 7.5 and 5 at most, and as many terms are added up */
+    /* Numbers are below 8; rows of the matrices have sums of 7.5 and 5 at most; `terms` products are added. */
     float terms = writes == 'x' ? (float)(filters * tiles) : writes == 'y' ? (float)channels : (float)(rows * tiles);
     for (size_t i = 0; i < count; i++) {
         bound[i] = 8 * u * (fabsf(bound[i]) + 7.5f * 5 * 8 * 8 * terms);
@@ -251,7 +253,7 @@ void case_images_pool(const struct kernel_table *table)
         float *x = guard_random(4 * count, INTEGERS), *out = guard_floats(count), *want = guard_floats(count);
         int32_t *index = guard_new(count * sizeof *index), *want_index = guard_new(count * sizeof *index);
         bool limited = random_below(2), indexed = random_below(2);
-        if (i % 4 == 0) { /* a NaN wins wherever it stands */
+        if (i % 4 == 0) { /* NaN wins at any position */
             x[random_below(4 * count)] = NAN;
         }
         struct kernel_images_pool k = {lanes,
@@ -286,7 +288,7 @@ void case_images_winners(const struct kernel_table *table)
         }
         table->images_winners(points, n, dy, index, out);
         reference_table()->images_winners(points, n, dy, index, want);
-        check_equal("images_winners", out, want, count); /* one product each */
+        check_equal("images_winners", out, want, count); /* exact: one product each */
         guard_release_all();
     }
 }

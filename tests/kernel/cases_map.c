@@ -7,8 +7,8 @@
 
 enum { SAMPLES = 60000 };
 
-/* What list.inc promises: ulp for the basic functions; for those made of them an absolute part too, in units of
-   2^-24 * max(1, |x|), since they cancel (x + 1 near -1, 1 + erf far below zero). */
+/* The error bounds that list.inc promises: in ulp for the basic functions; composed functions have an absolute part,
+ * too, in units of 2^-24 * max(1, |x|), since terms cancel (x + 1 near -1, 1 + erf far below zero). */
 struct bound {
     double ulp, absolute;
 };
@@ -73,7 +73,7 @@ static float *arguments(size_t n)
     return x;
 }
 
-/* The reference rounds to float once; up to half a unit of the bound goes to that. */
+/* The reference rounds to float, too, by up to half a unit: bounds are rounded up to whole units. */
 static void check_unary_values(const struct kernel_table *table, enum unary function, float alpha, float beta)
 {
     struct bound bound = bound_of(function);
@@ -93,12 +93,12 @@ static void check_unary_values(const struct kernel_table *table, enum unary func
 
 static void check_unary_tails(const struct kernel_table *table, enum unary function, float alpha, float beta)
 {
-    /* up to more than the four largest vectors, then enough of each */
+    /* every length up to more than four of the widest vectors, then two longer ones */
     for (size_t n = 0; n <= 1200; n += n < 70 ? 1 : 563) {
         float *x = guard_random(n, REALS), *y = guard_floats(n), *all = guard_floats(n);
         float *dy = guard_random(n, REALS);
         table->unary[function](n, x, all, alpha, beta);
-        for (size_t i = 0; i < n; i++) { /* an element does not depend on where it stands */
+        for (size_t i = 0; i < n; i++) { /* an element's result does not depend on its position */
             table->unary[function](1, x + i, y + i, alpha, beta);
         }
         check_equal(unary_name(function), y, all, n);
@@ -130,7 +130,7 @@ static void check_unary_gradient(const struct kernel_table *table, enum unary fu
     }
     check_near(unary_name(function), dx, want, bound, 8 * 0x1p-24f, n);
 
-    /* The formula itself: a central difference of the reference in double. Steps and corners are left out. */
+    /* The derivative's formula against a central difference of the reference. Steps and corners are left out. */
     for (size_t i = 0; i < 200; i++) {
         float h = 1.0f / 256, points[2] = {x[i] - h, x[i] + h}, values[2], slope[3], ones[3] = {1, 1, 1};
         float three[3] = {x[i] - h, x[i], x[i] + h}, at[3];
@@ -201,7 +201,7 @@ void case_binary(const struct kernel_table *table, enum binary function)
 
 /* ---- measuring --------------------------------------------------------------------------------------------------- */
 
-/* Each element is a chain of its own, so a register of any width is so many of the reference's, one after the other. */
+/* Each element is a chain of its own, so a wide register equals several of the reference's, one after the other. */
 void case_peak(const struct kernel_table *table)
 {
     const struct kernel_table *reference = reference_table();

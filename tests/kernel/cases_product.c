@@ -14,7 +14,7 @@ static void absolute(float *x, size_t n)
     }
 }
 
-/* Weights [filters][channels][taps] in a table's panels. */
+/* Packs weights [filters][channels][taps] into a table's panels. */
 static float *packed(const struct kernel_table *table, const struct kernel_weights *shape, const float *weights)
 {
     float *panels = guard_floats(kernel_padded_filters(table, shape->filters) * shape->taps * shape->channels);
@@ -22,7 +22,8 @@ static float *packed(const struct kernel_table *table, const struct kernel_weigh
     return panels;
 }
 
-/* Room for any product of this size, even one that is too small to be worth it; NULL: this set has no use for room. */
+/* Workspace for a product of these sizes, also of sizes for which product_room asks for none; NULL: this instruction
+ * set never uses any. */
 static float *room_for(const struct kernel_table *table, size_t rows, size_t filters, size_t depth)
 {
     size_t floats =
@@ -30,7 +31,8 @@ static float *room_for(const struct kernel_table *table, size_t rows, size_t fil
     return floats > 0 ? guard_floats(floats) : NULL;
 }
 
-/* One random product: offsets or strides, any epilogue, rows scattered or not. */
+/* One random product: rows found by offsets or strides; any bias, residual and activation; rows stored in order or not.
+ * */
 static void check_product(const struct kernel_table *table, size_t rows, size_t filters, size_t taps, size_t channels,
                           enum numbers numbers)
 {
@@ -53,7 +55,7 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
         }
     }
     bool separable = random_below(2) != 0;
-    if (separable) { /* place of the row + place of the tap, which may lie before the first tap's */
+    if (separable) { /* offset = row's offset + tap's offset, which may be below the first tap's */
         size_t furthest = x_floats - channels;
         for (size_t t = taps; t-- > 0;) {
             size_t shift = random_below(furthest - furthest / 2 + 1);
@@ -101,7 +103,7 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
         check_equal("product", out, want, out_floats);
         return;
     }
-    /* The same product of absolute values bounds the error; none of the activations is steeper than 1.1. */
+    /* The product of absolute values, times 8 u, bounds the error; no activation has a slope above 1.1. */
     float *bound = guard_copy(before, out_floats);
     absolute(bound, out_floats);
     absolute(x, x_floats);
@@ -140,7 +142,7 @@ void case_product(const struct kernel_table *table)
         check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
-    for (size_t i = 0; i < 24; i++) { /* more than one group of rows, of filters, more than one part of the depth */
+    for (size_t i = 0; i < 24; i++) { /* more than one group of rows and of filters, more than one part of the depth */
         size_t rows = RANDOM_OF(100, 257, 300, 600), filters = RANDOM_OF(30, 64, 100, 260, 300);
         size_t taps = RANDOM_OF(1, 3), channels = RANDOM_OF(32, 64, 100, 130, 256);
         check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
@@ -148,7 +150,7 @@ void case_product(const struct kernel_table *table)
     }
     check_product(table, 25, 40, 9, 256, REALS);
     check_product(table, 1, 200, 1, 4096, REALS);
-    for (size_t i = 0; i < 12; i++) { /* sums that are cut in parts where the panel is wide, and where it is narrow */
+    for (size_t i = 0; i < 12; i++) { /* sums that are cut into parts, in wide panels and narrow ones */
         size_t rows = RANDOM_OF(13, 25, 49, 60, 61), filters = RANDOM_OF(16, 30, 64, 90);
         size_t channels = RANDOM_OF(1030, 2051, 9001), taps = RANDOM_OF(2, 9);
         check_product(table, rows, filters, 1, channels, i % 2 ? REALS : INTEGERS);
@@ -157,7 +159,7 @@ void case_product(const struct kernel_table *table)
         guard_release_all();
     }
 
-    /* Not-a-number passes through every activation that stays in registers. */
+    /* NaN passes through every activation that is fused into the product. */
     float x[1] = {NAN}, w[1] = {1.0f}, out[1];
     float *panel = packed(table, &(struct kernel_weights){1, 1, 1, 1, 1, NULL}, w);
     for (int f = UNARY_identity; f <= UNARY_clip; f++) {
@@ -179,8 +181,8 @@ void case_product(const struct kernel_table *table)
     }
 }
 
-/* The smallest rooms of all sizes hold what they are for (the guard behind them says so), and rows do not depend on how
-   they are cut into calls. */
+/* The workspace that product_room asks for is large enough at all sizes (it ends at a guard page), and a row's result
+ * does not depend on how the rows are divided among calls. */
 void case_product_room(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 60; i++) {
@@ -211,7 +213,7 @@ void case_product_room(const struct kernel_table *table)
         p.rows = rows - first;
         table->product(&p);
         check_equal("product in two calls", out, want, rows * filters);
-        /* NaN and infinity spoil their row, and no other. */
+        /* NaN or infinity in a row makes that row's results not finite, and changes no other. */
         x[(rows / 2) * depth + depth / 3] = i % 2 ? NAN : INFINITY;
         p.rows = rows, p.x = x, p.out = out;
         table->product(&p);
@@ -263,7 +265,8 @@ void case_outer(const struct kernel_table *table)
     check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
 }
 
-/* Rows anywhere, in one call or more, and a result whose rows and columns go on to whole registers. */
+/* Rows of x anywhere or missing, in one call or several; the result's rows and columns are padded to whole registers.
+ * */
 static void check_outer_rows(const struct kernel_table *table, size_t pixels, size_t channels, size_t filters,
                              enum numbers numbers)
 {
@@ -310,7 +313,7 @@ static void check_outer_rows(const struct kernel_table *table, size_t pixels, si
         }
         check_near("outer_rows", row, want + f * out_stride, bound + f * out_stride, 0.0f, channels);
     }
-    memset(rows, 0, pixels * sizeof *rows); /* addresses are no result: --hashes takes all that buffers hold */
+    memset(rows, 0, pixels * sizeof *rows); /* addresses must not enter the hash of all buffers (--hashes) */
 }
 
 void case_outer_rows(const struct kernel_table *table)
@@ -324,20 +327,20 @@ void case_outer_rows(const struct kernel_table *table)
     }
 }
 
-/* Where it is no use there is no room; where it is, the cases above stayed within it. */
+/* Too small a result needs no workspace; a large one does where products do. The cases above check that it suffices. */
 void case_outer_rows_room(const struct kernel_table *table)
 {
     assert_int_equal(table->outer_rows_room(1, 1), 0);
     assert_true((table->outer_rows_room(256, 256) > 0) == (table->product_room(256, 256, 256) > 0));
 }
 
-/* pack_weights against the layout as kernel.h words it, then back again. */
+/* pack_weights against the layout that kernel.h describes. */
 void case_pack_weights(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
         size_t filters = RANDOM_OF(1, 3, 4, 5, 8, 10, 16, 17, 20, 33, 70), channels = RANDOM_OF(1, 3, 5, 16);
         size_t taps = RANDOM_OF(1, 3, 6, 9), width, kernel_area = random_below(2) ? 9 : taps; /* all taps, or some */
-        int32_t chosen[9]; /* rotated, or a phase's subset */
+        int32_t chosen[9]; /* taps in reverse order, or the subset of a phase */
         for (size_t t = 0; t < 9; t++) {
             chosen[t] = (int32_t)((2 * kernel_area - 1 - t) % kernel_area);
         }

@@ -58,7 +58,7 @@ void case_sum(const struct kernel_table *table)
         }
         double got = table->sum(n, x);
         check_sum("sum", got, reference_table()->sum(n, x), size, i % 2 == 0);
-        /* The promised order, spelled out: the same bits on every instruction set. */
+        /* The promised order of summation, written out: the same bits on every instruction set but the reference. */
         double ordered = 0;
         for (size_t begin = 0; begin < n; begin += 8192) {
             float chain[32] = {0};
@@ -159,7 +159,7 @@ struct matrix {
 static struct matrix random_matrix(size_t i)
 {
     struct matrix m = {RANDOM_OF(1, 2, 3, 4, 5, 9, 255, 256, 257, 600), RANDOM_OF(1, 3, 4, 8, 10, 16, 17, 33, 70), 0};
-    if (i % 40 == 39) { /* wider than one part */
+    if (i % 40 == 39) { /* wider than one part of the columns */
         m.rows = 5;
         m.channels = 1024 + 37;
     }
@@ -187,7 +187,7 @@ void case_column_sum(const struct kernel_table *table)
         struct matrix m = random_matrix(i);
         float *x = guard_random(matrix_floats(m), i % 2 ? REALS : INTEGERS);
         double *sum = guard_doubles(m.channels), *want = guard_doubles(m.channels);
-        sum[0] = want[0] = 5; /* it adds */
+        sum[0] = want[0] = 5; /* it adds to these */
         table->column_sum(m.rows, m.channels, x, m.stride, sum);
         reference_table()->column_sum(m.rows, m.channels, x, m.stride, want);
         check_columns("column_sum", sum, want, m.channels, i % 2 ? 16 * (double)u * (double)m.rows : 0.0);
@@ -234,7 +234,7 @@ void case_scale_shift(const struct kernel_table *table)
         }
         check_near("scale_shift", y, want, bound, 4 * u, n);
         float *alone = guard_floats(m.channels);
-        for (size_t r = 0; r < m.rows; r++) { /* and a row does not depend on those beside it */
+        for (size_t r = 0; r < m.rows; r++) { /* a row does not depend on its neighbours */
             const float *added = residual ? residual + r * residual_stride : NULL;
             table->scale_shift(1, m.channels, x + r * m.stride, m.channels, scale, shift, added, m.channels, alone,
                                m.channels, activation, -0.5f, 3.0f);
@@ -251,7 +251,7 @@ void case_scale_shift(const struct kernel_table *table)
     }
 }
 
-/* relu, leaky relu, clip, or none; thresholds that integers do not meet. */
+/* The mask of relu, leaky relu or clip, or none; no integer equals its thresholds. */
 static struct kernel_mask random_mask(size_t channels, enum numbers numbers)
 {
     struct kernel_mask mask = {NULL, NULL, random_below(2) ? 0.25f : -0.5f, random_below(2) ? INFINITY : 2.75f,
@@ -302,7 +302,7 @@ void case_column_combine(const struct kernel_table *table)
         }
         check_near("column_combine", dx, want, bound, 0.0f, n);
         float *alone = guard_floats(m.channels);
-        for (size_t r = 0; r < m.rows; r++) { /* a row does not depend on those beside it */
+        for (size_t r = 0; r < m.rows; r++) { /* a row does not depend on its neighbours */
             table->column_combine(1, m.channels, dy + r * m.stride, m.channels, x + r * m.stride, m.channels, mean, mask,
                                   a, b, d, alone, m.channels);
             check_equal("column_combine of one row", alone, dx + r * m.stride, m.channels);
@@ -311,7 +311,7 @@ void case_column_combine(const struct kernel_table *table)
     }
 }
 
-/* The kernels of rows: softmax and its relatives share their shapes. */
+/* Shapes for the kernels of rows: softmax and those like it. */
 static const size_t widths[] = {1, 2, 3, 5, 8, 10, 16, 17, 33, 100, 512, 513, 1000, 1029};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
@@ -337,7 +337,7 @@ static void check_rows(const char *what, const float *got, const float *want, st
     check_near(what, got, want, bound, relative, matrix_floats(m));
 }
 
-/* Probabilities: 16 u, and u for each unit by which the argument lies below the greatest. */
+/* Relative bound for a probability p: (16 - log p) u; -log p is about how far its argument lies below the greatest. */
 static void check_probabilities(const char *what, const float *got, const float *want, struct matrix m)
 {
     float *bound = guard_floats(matrix_floats(m));

@@ -17,7 +17,7 @@ static struct kernel_window random_window(void)
                               .kernel_width = RANDOM_OF(1, 2, 3, 3, 5, 7),
                               .stride = RANDOM_OF(1, 1, 2, 3),
                               .dilation = RANDOM_OF(1, 1, 1, 2, 3)};
-    bool apart = random_below(4) == 0; /* windows side by side */
+    bool apart = random_below(4) == 0; /* windows that do not overlap */
     if (apart) {
         w.kernel_height = 2, w.kernel_width = w.stride = RANDOM_OF(2, 2, 3), w.dilation = 1;
     }
@@ -28,7 +28,7 @@ static struct kernel_window random_window(void)
         right++;
     }
     w.out_width = (w.width + w.pad + right - reach - 1) / w.stride + 1;
-    bool packed = random_below(2) != 0; /* pixels side by side, as nearly always */
+    bool packed = random_below(2) != 0; /* no gaps between pixels, as is usual */
     w.x_stride = w.channels + (packed ? 0 : random_below(3));
     w.y_stride = w.channels + (packed ? 0 : random_below(3));
     return w;
@@ -52,7 +52,7 @@ static void random_rows(const struct kernel_window *w, size_t n, const float **r
     }
 }
 
-/* Bounds on the error of a sum of at most this many products of such numbers: |x w| stays below 4 * 4. */
+/* A bound on the rounding error of a sum of `terms` products of random numbers: |x w| is below 4 * 4. */
 static float loose_bound(size_t terms)
 {
     return 8 * u * 16 * (float)(terms + 1);
@@ -127,7 +127,7 @@ void case_depthwise_gradients(const struct kernel_table *table)
     for (size_t i = 0; i < 900; i++) {
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
         struct kernel_window w = random_window();
-        if (i % 50 == 0) { /* a kernel so wide that its meetings come in parts */
+        if (i % 50 == 0) { /* a kernel so wide that its taps are handled in several parts */
             w = (struct kernel_window){.channels = 5, .width = 60, .out_width = 60, .kernel_height = 2,
                                        .kernel_width = MAX_KERNEL, .stride = 1, .dilation = 1, .pad = 20,
                                        .x_stride = 5, .y_stride = 6};
@@ -139,7 +139,7 @@ void case_depthwise_gradients(const struct kernel_table *table)
         float *weights = guard_random(count, numbers), *x = guard_random(n, numbers);
         float *dx = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n > count ? n : count);
         float *dweights = guard_random(count, numbers), *want_weights = guard_copy(dweights, count);
-        bool input = i % 3 != 0, weight = i % 3 != 1; /* one, the other, both */
+        bool input = i % 3 != 0, weight = i % 3 != 1; /* one gradient, the other, or both */
         if (random_below(2)) { /* changes no result */
             w.read_ahead = x, w.write_ahead = dx, w.read_lines = 1;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases of Winograd's transformations: tiles that hang over every edge, any number of channels and filters, every
- * ending; and the whole chain input, weights, product, output against the sum that it stands for. */
+/* Cases of Winograd's transformations: tiles that reach over every edge, any number of channels and filters, every
+ * activation; and the whole chain input, weights, product, output against the convolution's sum. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-/* Greatest value, for bounds that a whole tile shares. */
+/* The greatest magnitude, for bounds that hold for a whole tile. */
 static float greatest(const float *x, size_t n)
 {
     float most = 0;
@@ -33,7 +33,7 @@ static float greatest(const float *x, size_t n)
     return most;
 }
 
-/* Tolerances in terms of the greatest operand: the rows of B, G and A sum to less than these (6 and 10 points). */
+/* Tolerances from the greatest operand; `magnitude` includes a bound on the sums over the rows of B, G or A. */
 static void allow(float *tolerance, size_t n, float magnitude)
 {
     for (size_t i = 0; i < n; i++) {
@@ -41,7 +41,7 @@ static void allow(float *tolerance, size_t n, float magnitude)
     }
 }
 
-/* One random run of tiles; on whole numbers and 4 points the result is exact. */
+/* One random run of tiles; on whole numbers, F(2x2, 3x3) is exact. */
 static void check_input(const struct kernel_table *table, enum winograd_form form, enum numbers numbers, bool gradient)
 {
     const struct kernel_table *reference = reference_table();
@@ -146,7 +146,7 @@ void case_winograd_weights(const struct kernel_table *table)
         w.plane = wide * channels;
         reference_table()->winograd_weights(&w);
         float most = 4 * greatest(weights, filters * channels * taps) * (w.factor ? greatest(w.factor, filters) : 1);
-        for (size_t point = 0; point < points; point++) { /* the same numbers in panels of another width */
+        for (size_t point = 0; point < points; point++) { /* the same numbers, in panels of different widths */
             for (size_t f = 0; f < padded; f++) {
                 for (size_t c = 0; c < channels; c++) {
                     size_t panel = table->panel_columns, first = f / panel * panel;
@@ -210,7 +210,7 @@ static void check_output(const struct kernel_table *table, enum winograd_form fo
     check_near("winograd_output", y, want, tolerance, 8 * u, n);
 }
 
-/* A weight transformed by itself and a tile of ones at its point: the chain is a convolution. */
+/* The whole chain of transformations and products equals the convolution. */
 static void check_chain(const struct kernel_table *table, enum winograd_form form, enum numbers numbers)
 {
     struct winograd_sizes sizes = winograd_sizes(form);

@@ -127,7 +127,7 @@ float random_number(enum numbers numbers)
     if (numbers == INTEGERS) {
         return (float)random_below(9) - 4.0f;
     }
-    float sum = 0; /* of six uniform numbers: bell-shaped enough */
+    float sum = 0; /* of six uniform numbers: nearly normal */
     for (int i = 0; i < 6; i++) {
         sum += (float)random_below(1 << 20) / (float)(1 << 20) - 0.5f;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Buffers that end at a page nobody may touch and begin behind a zone that must stay as it is: a kernel that reads or
-   writes one element too far ends the test. Also the numbers and comparisons that all kernel cases use. */
+/* Buffers that end at a page without access and begin behind a zone that must not change: a kernel that reads or writes
+   one element too far crashes the test, one that writes before the buffer fails it. Also the random numbers and the
+   comparisons that all kernel cases use. */
 #ifndef TESTS_KERNEL_GUARD_H
 #define TESTS_KERNEL_GUARD_H
 
@@ -11,22 +12,22 @@
 /* The kind of numbers a case runs on. On small integers every sum is exact, so results must be equal to the bit. */
 enum numbers { INTEGERS, REALS };
 
-/* A buffer of exactly so many bytes; released, and its zone checked, by guard_release_all. Contents: a marker value. */
+/* A buffer of exactly `bytes` bytes, filled with a marker value. guard_release_all checks its zone and frees it. */
 void    *guard_new(size_t bytes);
 float   *guard_floats(size_t n);
 float   *guard_random(size_t n, enum numbers numbers); /* filled */
 float   *guard_copy(const float *x, size_t n);
 double  *guard_doubles(size_t n); /* zeros */
 void     guard_release_all(void);
-/** Of all that was in buffers when they were released, and of all that was checked, since the last call: what a build
- *  by another compiler must have, too. All NaNs count as one. */
+/** A hash of the contents of all buffers when they were released, and of all checked results, since the last call.
+ *  Builds by other compilers must give the same. All NaNs count as one. */
 uint64_t guard_hash(void);
 
 void     random_seed(uint64_t seed);
 size_t   random_below(size_t n);                    /* 0 .. n - 1 */
 size_t   random_of(const size_t *values, size_t n); /* one of them */
 float    random_number(enum numbers numbers);       /* -4 .. 4, or about normal */
-/* Not twice among the arguments of one call: compilers do not agree on their order. */
+/* At most once among the arguments of a call: compilers evaluate arguments in different orders. */
 #define RANDOM_OF(...)                                                                                     \
     random_of((const size_t[]){__VA_ARGS__}, sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every kernel of the list on every instruction set that this machine has, against the reference version, in guarded
-   buffers. The cases are in cases_*.c; this file only enumerates. With --hashes LEVEL it runs one
-   instruction set and prints a hash of what each kernel made of its case, for tools/check-bits. */
+/* Every kernel of the list on every instruction set of this machine, against the reference version, in guarded buffers.
+ * The cases are in cases_*.c; this file only enumerates them. With --hashes LEVEL it runs one instruction set and
+ * prints a hash of each kernel's results, for tools/check-bits. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static struct run        runs[RUNS];
 static char              names[RUNS][64];
 static struct CMUnitTest tests[RUNS];
 static size_t            count;
-static const char       *hashes; /* of this level alone */
+static const char       *hashes; /* the level whose hashes are printed; NULL: all levels run, none are */
 
 static void run_case(void **state)
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every public header must compile alone, as C11 and as C++17: users include any of them first.
+# Every public header must compile alone, as C11 and as C++17, since users may include any of them first.
 # Usage: check-headers.sh CC [CXX], from the source root.
 set -u
 cc=${1:?compiler}

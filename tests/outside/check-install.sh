@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the build into an empty prefix and uses it from outside, both ways people do: find_package and pkg-config.
+# Installs the build into an empty prefix and uses it from another project, by find_package and by pkg-config.
 # Usage: check-install.sh BUILD CC, from the source root.
 set -eu
 build=${1:?build folder}
@@ -11,7 +11,7 @@ trap 'rm -rf "$prefix"' EXIT INT TERM
 
 cmake --install "$build" --prefix "$prefix/usr" >"$prefix/install.log" || { cat "$prefix/install.log"; exit 1; }
 
-# The folder is moved as a whole: nothing in it may know where it was put.
+# The folder is moved as a whole: no file in it may contain the prefix.
 mkdir "$prefix/elsewhere"
 mv "$prefix/usr" "$prefix/elsewhere/fovea"
 installed=$prefix/elsewhere/fovea
@@ -32,7 +32,7 @@ cmake --build "$prefix/build" >"$prefix/cmake.log" 2>&1 || { cat "$prefix/cmake.
 "$prefix/build/outside"
 
 echo "pkg-config:"
-# The .pc file goes by the place where it lies.
+# The .pc file finds the library relative to its own place.
 PKG_CONFIG_PATH=$(dirname "$(find "$installed" -name fovea.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046  # flags are words

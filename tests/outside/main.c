@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a user's first program does: makes a context, builds a small graph, runs it, and sees a sentence for a mistake.
- * Not a test of the results' quality; that an installed fovea can be found, compiled against, linked and run. */
+/* A user's first program: creates a context, builds a small graph and runs it; then an operator and a task of its own.
+ * It tests that an installed fovea can be found, compiled against, linked and run, not the quality of results. */
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ static int fail(const char *what, fov_context *context)
     return 1;
 }
 
-/* ---- an operator of this program's own --------------------------------------------------------------------------- */
+/* ---- an operator that this program defines ----------------------------------------------------------------------- */
 
 static int cube_shapes(const fov_operator_call *call, fov_shape *out, char *why, size_t why_size)
 {
@@ -44,7 +44,7 @@ static void cube_compute(const fov_operator_call *call, const float *const *in, 
     }
 }
 
-/* 3 a x^2 */
+/* d (a x^3) / dx = 3 a x^2 */
 static void cube_gradient(const fov_operator_gradient *g)
 {
     const float three = 3 * (float)g->options[0];
@@ -53,7 +53,7 @@ static void cube_gradient(const fov_operator_gradient *g)
     g->in_gradient[0] = fov_mul(g->graph, g->out_gradient[0], slope);
 }
 
-/* Registered, checked, differentiated, trained through, saved and loaded. */
+/* The operator is registered, checked, differentiated, saved in a model and loaded again. */
 static int own_operator(fov_context *context)
 {
     static const fov_operator_option options[] = {{"factor", 1, 0, 0, "times the cube"}};
@@ -103,9 +103,9 @@ static int own_operator(fov_context *context)
     return 0;
 }
 
-/* ---- a task of this program's own -------------------------------------------------------------------------------- */
+/* ---- a task that this program defines ---------------------------------------------------------------------------- */
 
-/* How bright the picture's first pixel is. */
+/* The target: the brightness of the picture's first pixel, in 0 .. 1. */
 static int first_pixel(void *user, const fov_sample *sample, float *target, int numbers)
 {
     (void)user;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the library alone can do without jansson, cairo and libcurl (./dev minimal): LeNet-5 is made, saved as ONNX, loaded
- * again with its class names and its preprocessing, and both tell the same of a picture. What needs jansson is refused with
- * a sentence. */
+/* What the library can do without jansson, cairo and libcurl (./dev minimal): LeNet-5 is created, saved as ONNX and
+ * loaded again with its class names and preprocessing, and both models give the same scores for a picture. Saving
+ * safetensors, which needs jansson, is refused with a sentence. */
 #include <fovea/fovea.h>
 #include <stdio.h>
 #include <string.h>

@@ -22,7 +22,7 @@ import safetensors_file
 
 OUTPUT_LIMIT, GRADIENT_LIMIT, MEMORY_LIMIT = 1e-4, 1e-3, 1.15
 EXACT = [word for word in sys.argv if word == "--exact-conv"]
-LARGE = 100e6  # bytes from which a file's weights outweigh the program
+LARGE = 100e6  # bytes; the memory of smaller files is not checked, as the program itself takes much of it
 
 
 def call(*words):
@@ -66,8 +66,8 @@ def check(tool, folder):
     losses = [float(loss) for loss in re.findall(r"^step \d+ loss (\S+)", text, re.M)]
     results, _ = safetensors_file.read(out)
     names = [name for name in expected if name.startswith("gradient.")]
-    # What is zero by nature, such as the gradient of a bias that batch norm takes off again, is below 1e-12 of the
-    # others (the reference was computed in double) and is measured on a thousandth of those.
+    # A gradient that is zero by nature, such as that of a bias before batch norm, is below 1e-12 of the others (the
+    # reference was computed in double); its error is measured relative to a thousandth of those.
     largest = {name: np.abs(expected[name]).max() for name in names}
     scale = max(largest.values())
     scales = {name: largest[name] if largest[name] > 1e-12 * scale else 1e-3 * scale for name in names}

@@ -36,22 +36,23 @@ warnings.filterwarnings("ignore")
 
 SEED = 20261121
 STEPS = 10
-TRIES = 40       # batches, of which the one whose gradients are best determined is kept; they are well enough where
-GOOD = 6e-4      # roundings move them by no more than this, and
-ROUNDING = 1e-6  # this is what a layer's rounding is taken to be
-PASSES = 200     # after which weights that part near-ties are given up
-# Batches that were searched for: their size is in the table below, this is which one.
+TRIES = 40       # batches tried at most; the one whose gradients depend least on rounding is kept
+GOOD = 6e-4      # a batch is good enough if rounding moves no gradient by more than this
+ROUNDING = 1e-6  # relative rounding error assumed for each layer's result
+PASSES = 200     # attempts to find weights without near-ties
+# Batches that were found by a long search: the number of the batch; its size is in the table below.
 FOUND = {"googlenet": 0, "inception_v3": 0}
-# Inception's 48 normalised layers without shortcuts multiply any rounding, and its poolings see so many windows that
-# every batch has some whose two largest elements are within a few roundings of each other: PyTorch's own gradients then
-# move by 1e-2. Its weights are drawn again, channel by channel, until the two differ by this part of the channel's
-# deviation in the first pooling, by more in those behind it.
+# Inception's 48 normalised layers without shortcuts amplify any rounding, and its poolings have so many windows that in
+# every batch the two largest elements of some window are within a few roundings of each other: PyTorch's own gradients
+# then move by 1e-2. Its weights are drawn again, channel by channel, until the two differ by this share of the
+# channel's standard deviation in the first pooling, by more in later ones.
 PARTED = {"inception_v3": 1e-4}
 #       name: size in inference, size in training, batch in training, opset, options
 NETWORKS = {
     "alexnet": (224, 224, 4, 13, {}),
     "vgg16": (224, 224, 2, 13, {}),
-    # At 32 pixels its last poolings see one pixel each: of larger images hardly any batch has no near-tie in some window.
+    # At 32 pixels the last poolings have one pixel each; with larger images nearly every batch has a near-tie
+    # somewhere.
     "googlenet": (224, 32, 8, 17, {"aux_logits": False, "init_weights": True}),
     "inception_v3": (299, 75, 16, 17, {"aux_logits": False, "init_weights": True}),
     "resnet18": (224, 128, 4, 13, {}),
@@ -89,7 +90,7 @@ def build(name, size, options):
         if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
         if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)) and module.bias is not None:
-            torch.nn.init.normal_(module.bias, 0.0, 0.01)  # equal tensors, such as zeros, would be written once for all
+            torch.nn.init.normal_(module.bias, 0.0, 0.01)  # equal tensors, such as zeros, are exported only once
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
@@ -151,7 +152,7 @@ def away_from_kinks(x, kinks):
     """A shift for each channel after which no element of x [N, C, ...] is near a kink: to the middle of a wide gap."""
     values = x.detach().transpose(0, 1).flatten(1).sort(1).values.contiguous()
     reach = 0.25 * values.std(1, keepdim=True) + 1e-3
-    # Places among the values that may become the first kink: where it is, between two neighbours, a little away.
+    # Candidates for the first kink among the values: where it is, between two neighbours, a little away.
     places = torch.cat([torch.zeros_like(reach), (values[:, 1:] + values[:, :-1]) / 2 - kinks[0], reach, -reach], 1)
     margin = torch.full_like(places, float("inf"))
     for kink in kinks:
@@ -200,7 +201,7 @@ def near_ties(x, margin, size, stride):
     """Which channels of x [N, C, H, W], as a mask, have a window whose largest elements are too near each other."""
     windows = F.unfold(x, size, stride=stride).reshape(x.shape[0], x.shape[1], size * size, -1)
     first, second = windows.topk(2, 2).values.unbind(2)
-    # A window of zeros after a ReLU passes nothing on, whichever of them is taken.
+    # A window of zeros behind a ReLU propagates no gradient, whichever element is taken.
     return ((first > 0) & (first - second < margin * x.std((0, 2, 3))[:, None])).any(2).any(0)
 
 
@@ -210,7 +211,7 @@ def parting(network, margin):
     that has near-ties, after the convolutions that make the channels in question have had those channels' weights
     changed by a few percent. Biases and batch norm cannot part a tie: they treat all elements of a channel alike."""
     poolings = itertools.count()  # roundings, and so margins, grow with depth: threefold from pooling to pooling
-    makers = {}  # of a tensor: the convolutions it consists of, in the order of its channels
+    makers = {}  # of a tensor: the convolutions that produce it, in the order of its channels
 
     def convolved(module, _, output):
         makers[output] = [module]
@@ -308,7 +309,7 @@ def make(folder, name):
     network.load_state_dict(state)
     network.eval()
     tensors["input"] = torch.rand(2, 3, size, size) * 2 - 1
-    with torch.no_grad():  # in double, as the gradients: PyTorch's own rounding is no part of the ruler
+    with torch.no_grad():  # in double, like the gradients, so that the reference has no rounding error
         tensors["output"] = copy.deepcopy(network).double()(tensors["input"].double()).float()
     export(network, size, os.path.join(folder, "eval.onnx"), opset, TrainingMode.EVAL)
     export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)

@@ -21,7 +21,7 @@ def describe(value):
 def check(path):
     model = onnx.load(path)
     onnx.checker.check_model(path, full_check=True)
-    # full_check infers shapes leniently; strict mode also fails on a node whose shapes contradict each other.
+    # full_check is lenient about shapes; strict mode also fails on a node with contradictory shapes.
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     stored = {tensor.name for tensor in model.graph.initializer}
     return {

@@ -36,10 +36,10 @@ except ImportError:
 
 TYPES = {"float32": np.float32, "float64": np.float64, "int8": np.int8, "uint8": np.uint8, "int16": np.int16,
          "uint16": np.uint16, "int32": np.int32, "uint32": np.uint32, "int64": np.int64, "uint64": np.uint64, "bool": np.bool_}
-# What the runtime says when it has no code for an operator or a type: its limit, not the file's.
+# Parts of the runtime's messages when it lacks an operator or a type: its limitation, not the file's fault.
 LACKS = ("NOT_IMPLEMENTED", "Could not find an implementation", "not a registered function/op", "is not a registered",
          "the judge cannot", "is under development", "Unsupported type", "not supported", "Unsupported")
-# Deep networks multiply roundings, and the runtime itself sums otherwise from one opset to the next.
+# Deep networks amplify rounding, and the runtime itself sums in another order from one opset to the next.
 RELATIVE, ABSOLUTE, SCALED = 1e-3, 1e-6, 1e-3
 
 
@@ -90,7 +90,7 @@ def check(path, tally, name):
     if opset > newest_known():
         tally.count["newer than the checker"] += 1
         return
-    # This checker's table for the format ends with its own release; the numbers only rise with later features.
+    # The checker refuses format versions later than its own release; versions are only raised for new features.
     model.ir_version = min(model.ir_version, onnx.IR_VERSION)
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -105,7 +105,7 @@ def differ(got, expected, scaled):
         return f"{got.dtype}{list(got.shape)}, expected {expected.dtype}{list(expected.shape)}"
     if got.size == 0 or got.dtype.kind not in "f":
         wrong = int(np.count_nonzero(got != expected))
-        # A rounding may fall on the other side in quantised results.
+        # Quantised results may be rounded to the neighbouring integer.
         near = got.dtype.itemsize == 1 and got.dtype.kind in "iu"
         if wrong and not (near and np.abs(got.astype(int) - expected.astype(int)).max() <= 1):
             return f"{wrong} of {got.size} elements differ"
@@ -172,7 +172,7 @@ def judge_case(fovea, folder, opset, runtime, tally, scratch):
     original = onnx.load(os.path.join(folder, "model.onnx"))
     stored = {tensor.name for tensor in original.graph.initializer}
     names = [value.name for value in original.graph.input if value.name not in stored]
-    # The file that is left is the last data set's: some inputs may be constants in it.
+    # The rewritten file is that of the last data set: some of its inputs may have become constants.
     last = sorted(glob.glob(os.path.join(folder, "test_data_set_*")), key=lambda p: int(p.rsplit("_", 1)[1]))[-1]
     inputs = dict(zip(names, tensors(last, "input")))
     expected = tensors(last, "output")
@@ -184,7 +184,7 @@ def judge_case(fovea, folder, opset, runtime, tally, scratch):
     if why is None:
         tally.count["run with equal outputs"] += 1
         return
-    # Does the runtime agree with the case at all?
+    # Does the runtime give the expected outputs for the case's own file?
     own = runtime.run(os.path.join(folder, "model.onnx"), inputs)
     if isinstance(own, str) or compare(own, expected) is not None:
         if isinstance(own, list) and isinstance(results, list) and compare(results, own) is None:

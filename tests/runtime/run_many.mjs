@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs many models in ONNX Runtime, one after the other, for judge.py: it knows nothing of fovea and compares nothing.
+// Runs many models in ONNX Runtime, one after the other, for judge.py. It does not use fovea and compares nothing.
 //
 // usage: node run_many.mjs    reads jobs from standard input, one JSON object a line:
 //   {"id": 1, "model": "FILE", "inputs": {"x": {"type": "float32", "dims": [1, 2], "data": BASE64}}}
@@ -34,7 +34,7 @@ function told({ type, dims, data }, name) {
 }
 
 async function run(job) {
-    // One thread, no reordering by timing: the judge itself should give the same answer every time.
+    // One thread, so that the runtime gives the same answer every time.
     const session = await ort.InferenceSession.create(job.model, {
         executionProviders: ['cpu'], intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential',
         logSeverityLevel: 4,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs one ONNX model in ONNX Runtime on one raw float32 input and writes the first output as raw float32.
-// It judges files that fovea saves: it knows nothing of fovea and compares nothing; the test that calls it does.
+// For files that fovea saves. It does not use fovea and compares nothing; its caller compares the outputs.
 //
 // usage: node run_onnx.mjs MODEL.onnx INPUT.f32 DIMS OUTPUT.f32
 //   DIMS  the input's shape, e.g. 2x1x28x28; INPUT.f32 holds that many little-endian float32 values in C order
@@ -37,7 +37,7 @@ try {
     // A Buffer may start at any offset of a shared pool; the copy gives the float view an aligned start.
     const values = new Float32Array(Uint8Array.from(bytes).buffer);
 
-    // One thread, no reordering by timing: the judge itself should give the same answer every time.
+    // One thread, so that the runtime gives the same answer every time.
     const session = await ort.InferenceSession.create(modelPath, {
         executionProviders: ['cpu'],
         intraOpNumThreads: 1,

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Another runtime and the checker of ONNX judge what fovea writes: every ninth conformance case (all of them take minutes, see
-# README.md), in two opsets, and a network. Skipped where python3-onnx, tests/runtime/node_modules or the cases are missing.
+# ONNX Runtime and the checker of ONNX judge files that fovea writes: every ninth conformance case (all of them take
+# minutes, see README.md) in two opsets, and a network. Skipped if python3-onnx, tests/runtime/node_modules or the cases
+# are missing.
 set -u
 here=$(dirname "$0")
 fovea=${FOVEA_BINARY:-build/release/fovea}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Element types: half precision over all of its 65536 values and every boundary between two of them, integers at and
- * beyond their ends. */
+/* Element types: all 65536 values of half precision and every midpoint between two of them; integers at the ends of
+ * their range and beyond. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,12 +41,12 @@ static void test_every_half(void **state)
         }
         assert_true(value <= expected && value >= expected);
         assert_int_equal(signbit(value) != 0, h >> 15);
-        assert_int_equal(convert_float_to_half((float)value), h); /* there and back, the sign of zero included */
+        assert_int_equal(convert_float_to_half((float)value), h); /* back to the same bits, also the sign of zero */
     }
 }
 
-/* Between two neighbours the nearer one is taken, and exactly in the middle the even one. A double just off the middle
- * would be taken for the middle by a conversion that went through float. */
+/* A number between two halves becomes the nearer one; exactly in the middle, the even one. A conversion by way of float
+ * would take a double just beside the middle for the middle. */
 static void test_rounding_to_half(void **state)
 {
     (void)state;
@@ -57,7 +57,7 @@ static void test_rounding_to_half(void **state)
         assert_int_equal(to_half(nextafter(middle, 0)), h);
         assert_int_equal(to_half(nextafter(middle, 1e9)), next);
         assert_int_equal(to_half(-middle), even | 0x8000);
-        assert_int_equal(convert_float_to_half((float)middle), even); /* middles have 12 bits: exact in float */
+        assert_int_equal(convert_float_to_half((float)middle), even); /* midpoints have 12 bits: exact in float */
     }
     assert_int_equal(to_half(65519.999), 0x7bff);
     assert_int_equal(to_half(65520), 0x7c00);
@@ -113,7 +113,7 @@ static void test_every_type_there_and_back(void **state)
         size_t        size = fov_dtype_size((fov_dtype)type);
         memset(bytes, 0xa5, sizeof bytes);
         convert_from_double((fov_dtype)type, values, bytes, 5);
-        assert_int_equal(bytes[5 * size], 0xa5); /* wrote as much as it says */
+        assert_int_equal(bytes[5 * size], 0xa5); /* wrote no more than 5 elements */
         convert_to_double((fov_dtype)type, bytes, back, 5);
         for (int i = 0; i < 5; i++) {
             double expected = type == FOV_BOOL ? (values[i] > 0 ? 1 : 0) : values[i];

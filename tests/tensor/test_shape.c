@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes: counts that overflow, unknown dimensions, broadcasting as numpy does it, and the words errors are made of. */
+/* Shapes: counts that overflow, unknown dimensions, broadcasting as in numpy, and shapes as text in error messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
