@@ -30,9 +30,26 @@ uint32_t random_u32(struct random_key key, uint64_t index)
     return block[index % 4];
 }
 
+static float uniform_of(uint32_t word)
+{
+    return (float)(word >> 8) * 0x1p-24F;
+}
+
 float random_uniform(struct random_key key, uint64_t index)
 {
-    return (float)(random_u32(key, index) >> 8) * 0x1p-24F;
+    return uniform_of(random_u32(key, index));
+}
+
+void random_uniforms(struct random_key key, uint64_t first, float *out, size_t count)
+{
+    uint32_t block[4];
+    for (size_t i = 0; i < count; i++) {
+        uint64_t index = first + i;
+        if (i == 0 || index % 4 == 0) {
+            random_block(key, index / 4, block);
+        }
+        out[i] = uniform_of(block[index % 4]);
+    }
 }
 
 /* 53 random bits in (0, 1]: never 0, so that its logarithm is finite. */

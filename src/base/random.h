@@ -30,6 +30,8 @@ void     random_block(struct random_key key, uint64_t index, uint32_t out[4]);
 uint32_t random_u32(struct random_key key, uint64_t index);
 /** In [0, 1), 24 bits. */
 float random_uniform(struct random_key key, uint64_t index);
+/** out[i] = random_uniform(key, first + i), faster: a block serves four indices. */
+void random_uniforms(struct random_key key, uint64_t first, float *out, size_t count);
 /** Standard normal (Box-Muller in double). */
 double random_normal(struct random_key key, uint64_t index);
 /** In [0, bound), without modulo bias worth naming (64-bit multiply-shift). */

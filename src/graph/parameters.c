@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-static float uniform(const struct value *value, struct random_key key, size_t index)
+/* A number from [0, 1) spread over the parameter's range, -scale to scale. */
+static float centred(const struct value *value, float uniform)
 {
-    return (2.0F * random_uniform(key, index) - 1.0F) * value->scale;
+    return (2.0F * uniform - 1.0F) * value->scale;
 }
 
 /* Element `index` of a weight [filters, C, spatial...]: 1 in the middle of channel i of filter i, else 0. Filters
@@ -25,7 +26,9 @@ static float dirac(const struct value *value, struct random_key key, size_t inde
     }
     size_t filter = index / (channels * area), channel = index / area % channels;
 
-    return filter >= channels ? uniform(value, key, index) : filter == channel && index % area == middle ? 1.0F : 0.0F;
+    if (filter >= channels)
+        return centred(value, random_uniform(key, index));
+    return filter == channel && index % area == middle ? 1.0F : 0.0F;
 }
 
 /* Draws elements `first` to first + count - 1. Each is independent of threads, of how many are drawn at once, and of
@@ -34,11 +37,13 @@ static void draw(const struct value *value, uint64_t seed, size_t first, float *
 {
     struct random_key key = {seed, RANDOM_INITIAL, (uint64_t)value->number};
 
+    if (value->initial == FOV_INITIAL_UNIFORM)
+        random_uniforms(key, first, data, count);
     for (size_t i = 0; i < count; i++)
         switch (value->initial) {
         case FOV_INITIAL_ZEROS: data[i] = 0.0F; break;
         case FOV_INITIAL_ONES: data[i] = 1.0F; break;
-        case FOV_INITIAL_UNIFORM: data[i] = uniform(value, key, first + i); break;
+        case FOV_INITIAL_UNIFORM: data[i] = centred(value, data[i]); break;
         case FOV_INITIAL_DIRAC: data[i] = dirac(value, key, first + i); break;
         case FOV_INITIAL_CONSTANT: data[i] = value->scale; break;
         case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, first + i) * value->scale; break;

@@ -87,6 +87,21 @@ static void test_uniform(void **state)
     assert_true(chi < 19 + 5 * sqrt(38.0));
 }
 
+static void test_uniforms_at_once(void **state)
+{
+    (void)state;
+    struct random_key key = {42, RANDOM_TEST, 3};
+    float             at_once[11];
+    for (uint64_t first = 0; first < 8; first++) {
+        for (size_t count = 0; count <= 11; count++) {
+            random_uniforms(key, first, at_once, count);
+            for (size_t i = 0; i < count; i++) {
+                assert_true(at_once[i] == random_uniform(key, first + i));
+            }
+        }
+    }
+}
+
 static void test_normal(void **state)
 {
     (void)state;
@@ -180,9 +195,10 @@ static void test_permutation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers), cmocka_unit_test(test_every_part_of_the_key_counts),
-        cmocka_unit_test(test_uniform),       cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_below),         cmocka_unit_test(test_permutation),
+        cmocka_unit_test(test_known_answers),    cmocka_unit_test(test_every_part_of_the_key_counts),
+        cmocka_unit_test(test_uniform),          cmocka_unit_test(test_uniforms_at_once),
+        cmocka_unit_test(test_normal),           cmocka_unit_test(test_below),
+        cmocka_unit_test(test_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
