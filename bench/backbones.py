@@ -26,7 +26,7 @@ def fovea(options, *words):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit("%s ended with %d: %s" % (" ".join(command), done.returncode, done.stderr.strip().split("\n")[-1]))
-    return json.loads(done.stdout.strip().split("\n")[-1])  # training prints a line for each epoch, too
+    return json.loads(done.stdout.strip().split("\n")[-1])  # training prints a line of JSON for each epoch before it
 
 
 def train(options, backbone, folder):

@@ -24,7 +24,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PEER = os.path.join(HERE, "peers", "pytorch_course_cnn.py")
-# Networks of the peer script that may stand for one of fovea's; the parameter count decides.
+# fovea's network -> parameter count -> the peer script's name of the same network.
 PEER_MODELS = {"course-cnn": {8490: "course-cnn-8490", 21840: "course-cnn"}, "lenet5": {61706: "lenet5"}}
 
 
@@ -198,7 +198,7 @@ def main():
                      options.threads, basis))
             print("ratio    %.3f of the medians, %.3f of the least (fovea / pytorch)"
                   % (result["ratio"], min(seconds["fovea"]) / min(seconds["pytorch"])))
-    # OpenMP's spinning threads take many times as long as soon as something else wants a core.
+    # OpenMP's threads spin while they wait: once another process needs a core, an epoch takes many times as long.
     for name, values in seconds.items():
         if max(values) > 1.25 * min(values):
             sys.stderr.write("bench/epoch: %s took %.3f to %.3f s: the machine is not quiet, do not quote this run\n"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Times one epoch in PyTorch and in fovea, alternately; see bench/epoch.py, which does it.
+# Times one epoch in PyTorch and in fovea, alternately: runs bench/epoch.py, which describes the options.
 # Debian's PyTorch belongs to /usr/bin/python3, whatever python3 comes first in PATH.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 python=${PYTHON:-/usr/bin/python3}

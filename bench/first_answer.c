@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How long a program waits for its first answer: context, model from its file, session, one picture; then the second
- * picture. Prints the milliseconds of each. bench/first_answer.py runs it often, as processes of their own.
+/* How long a program waits for its first answer: it creates a context, loads the model from its file, creates a session
+ * and classifies one picture, then the same picture again. Prints the milliseconds of each. bench/first_answer.py runs
+ * it repeatedly, each time as a new process.
  *
  * Usage: first_answer MODEL.onnx [THREADS] */
 #include <fovea/fovea.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How near the product kernels come to the machine: GFLOP/s on one core against a loop of multiply-adds that touches no
-   memory, for every instruction set this machine has. Not a benchmark of layers; that is `fovea bench`.
+/* How near the product kernels come to the peak of one core: their GFLOP/s, and as a share of a loop of multiply-adds
+   that touches no memory, for every instruction set this machine has. `fovea bench` times whole layers.
    usage: kernel_product */
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Best GFLOP/s of a few repetitions of a product of so many multiply-adds. */
+/* Best GFLOP/s of REPETITIONS runs of the product `p`; each repeats it until it has done about 2e8 operations. */
 static double rate(const struct kernel_table *table, const struct kernel_product *p)
 {
     double work = 2.0 * (double)p->rows * (double)p->filters * (double)p->taps * (double)p->channels, best = 0;
@@ -36,7 +36,8 @@ static double rate(const struct kernel_table *table, const struct kernel_product
 }
 
 #ifdef __x86_64__
-/* Twelve chains of multiply-adds (SSE2: multiplications and additions) in registers, `turns` times. */
+/* Twelve independent chains of multiply-adds in registers, `turns` links each. SSE2 has no fused multiply-add: six
+   chains multiply and six add. */
 static void chains_sse2(size_t turns)
 {
     for (size_t i = 0; i < turns; i++) {
@@ -70,14 +71,14 @@ static void chains_avx512(size_t turns)
 }
 #endif
 
-/* GFLOP/s of multiply-adds that touch no memory; 0 where this program has no such loop. */
+/* The peak: GFLOP/s of multiply-adds that touch no memory; 0 except on x86-64, where alone the loop exists. */
 static double peak(const struct kernel_table *table)
 {
     void (*chains)(size_t) = NULL;
     double flops = 12 * 2 * (double)table->vector_floats, best = 0;
 #ifdef __x86_64__
     chains = table->level >= CPU_AVX512 ? chains_avx512 : table->level == CPU_AVX2 ? chains_avx2 : chains_sse2;
-    flops = table->level == CPU_SSE2 ? flops / 2 : flops; /* each instruction is half of a multiply-add */
+    flops = table->level == CPU_SSE2 ? flops / 2 : flops; /* a multiplication or an addition */
 #endif
     for (int i = 0; chains && i < REPETITIONS; i++) {
         double start = seconds();
@@ -88,7 +89,7 @@ static double peak(const struct kernel_table *table)
     return best;
 }
 
-/* Zeroed floats on a line of the cache, as the library's own buffers are. */
+/* Zeroed floats that begin on a cache line (64 bytes), as the library's own buffers do. Free with free(). */
 static void *lines(size_t floats)
 {
     size_t bytes = (floats * sizeof(float) + 63) / 64 * 64;
@@ -99,12 +100,12 @@ static void *lines(size_t floats)
 struct layer {
     const char *name;
     size_t      size, kernel, channels, filters;
-    int         collapsed; /* a row of the kernel is one tap */
+    int         collapsed; /* a whole row of the kernel is one tap, with kernel times as many channels */
 };
 
 static void measure(const struct kernel_table *table, const struct layer *l, double top)
 {
-    /* A block of pixels of a square image whose borders the caller padded, as an operator would cut it. */
+    /* At most 64 tiles of pixels of a square image with padded borders, the block that an operator would pass. */
     size_t out = l->size, in = l->size + l->kernel - 1, taps = l->kernel * l->kernel, pixels = out * out;
     size_t block = 64 * table->tile_rows;
     pixels = pixels < block ? pixels : block;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How many pictures a second become batches: read, decoded, changed at random, resized, normalised; without a network.
- * bench/loader.py compares it with torchvision.
+/* How many pictures a second become batches: read, decoded, augmented, resized, normalised; no network is run.
+ * bench/loader.py compares the figure with torchvision's.
  *
  *   loader DATA LIST SIDE BATCH THREADS EPOCHS      e.g. loader pictures/ "random-resized-crop, flip" 224 32 2 3
  *
- * Prints a line per epoch: pictures, seconds, pictures a second, the mean of all floats. */
+ * Prints a line per epoch: pictures, seconds, pictures a second, the sum of the first and last float of each batch. */
 #include "base/clock.h"
 #include "data/prefetch.h"
 #include "device/context.h"

@@ -36,7 +36,7 @@ def make_pictures(source, folder, count):
     for i in range(count):
         picture = pictures[i % len(pictures)]
         width, height = picture.size
-        cut = 1 + i // len(pictures) % 20  # no two alike
+        cut = 1 + i // len(pictures) % 20  # another crop in each of 20 rounds over the pictures
         part = picture.crop((cut, cut, width - cut, height - cut)).resize((500, 375), Image.BILINEAR)
         part.save(os.path.join(folder, "ab"[i % 2], "%05d.jpg" % i), quality=90)
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// From the pen's leaving the board to bars on the page of fovea serve, in a real browser: median and p95.
+// Time from lifting the pen to new bars on the page of fovea serve, in a real browser: median and 95th percentile.
 //
 //   node bench/pen.mjs URL [STROKES]      (fovea serve runs/train --port 0 --json prints the URL)
 //
-// Needs what ./dev test has fetched into build/node, and chromium. The clock is the page's own: from the event of the pen
-// to the frame after the bars have changed.
+// Needs the npm packages that ./dev test fetches into build/node, and chromium. The page's own clock measures from the
+// pointerup event to the next frame after the bars have changed.
 import { createRequire } from 'node:module';
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -36,6 +36,6 @@ for (let i = 0; i < +strokes; i++) {
   await page.mouse.up();
   for (let k = 0; k < 200 && await page.evaluate(() => window.times.length) <= i; k++) await page.waitForTimeout(20);
 }
-const times = (await page.evaluate(() => window.times)).slice(5).sort((a, b) => a - b); // the first ones warm up
+const times = (await page.evaluate(() => window.times)).slice(5).sort((a, b) => a - b); // the first five warm up
 await browser.close();
 console.log(`pen up to bars, ${times.length} strokes: median ${times[times.length >> 1].toFixed(1)} ms, p95 ${times[Math.floor(times.length * 0.95)].toFixed(1)} ms, least ${times[0].toFixed(1)} ms; load average ${loadavg()[0].toFixed(1)}`);

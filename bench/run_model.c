@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes what came out:
- * results, gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it
- * leaves.
+/* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes the results and
+ * gradients to another. A tool for comparison with other programs: tests/parity/check_models.py reads the files.
  *
  *   run_model [--exact-conv] load  MODEL.onnx
  *   run_model run   MODEL.onnx DATA.safetensors OUT.safetensors     "input" -> "output"
  *   run_model train MODEL.onnx DATA.safetensors OUT.safetensors RATE STEPS
- *       "train_input" and "answer" (int32: classes, one per sample or per pixel, else what the mean squared error is
- *       taken to) -> "train_logits", "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps
- *       of plain SGD
+ *       "train_input" and "answer" (int32: classes, one per sample or per pixel; any other type: the target of the
+ *       mean squared error) -> "train_logits", "loss", "gradient.NAME" of each parameter, all computed in training
+ *       mode; then STEPS steps of SGD without momentum
  *
- * --exact-conv: direct convolution only, no Winograd. Prints the highest resident memory (KiB) and the time of each
- * part, and the loss of each step. */
+ * --exact-conv: direct convolution only, no Winograd. Prints the time and the highest resident memory so far (KiB) of
+ * each part, and the loss of each step. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "graph/graph.h"
@@ -230,7 +229,7 @@ static int train(struct tool *tool, const char *out, float rate, int steps)
         t->batch = input->shape.dim[0];
         status   = build(tool, t, answer);
     }
-    /* The gradient first, at the file's own weights; then the steps, which change them. */
+    /* The gradients first, while the weights are still the file's: the SGD steps change them. */
     if (!status)
         status = one_gradient(tool, t, input, answer, out);
     if (!status && steps > 0)

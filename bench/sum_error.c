@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How far the sums of convolutions are from the true ones, which the definitions compute in double: the figures of
+/* Errors of convolutions in float against the operators' textbook functions, which compute in double: the figures of
  * docs/numerics.md. Nothing is timed.
  *
  *   sum_error layers                  single convolutions, direct and in each of Winograd's forms
- *   sum_error networks MODEL.onnx...  whole networks as plans choose by default, and with direct sums only
+ *   sum_error networks MODEL.onnx...  whole networks, with the algorithms a plan chooses by default and direct only
  *
- * Numbers are drawn: inputs normal (layers: behind a ReLU), weights of layers normal. */
+ * Inputs are random normal numbers (of layers: with the negative ones set to 0, as after a ReLU); weights of layers are
+ * normal, networks keep their own. */
 #include "graph/graph.h"
 #include "model/model.h"
 #include "op/op.h"
@@ -19,7 +20,7 @@
 enum { SEED = 3 };
 
 struct distance {
-    double worst, rms; /**< of the differences, over the expected result's greatest and its root mean square */
+    double worst, rms; /**< greatest and root-mean-square difference, each over that of the expected values */
 };
 
 static struct distance distance(const float *got, const double *expected, size_t count)
@@ -49,7 +50,8 @@ static double *draw(size_t count, uint64_t use, bool positive, double scale)
     return numbers;
 }
 
-/* The plan's result for an input; NULL after a failure. `detail` gets what its first convolution chose. */
+/* The output of a plan for the input `x`, to free(); NULL after a failure. `detail` is set to the form of the first
+ * step that uses Winograd, or to "direct"; the text is valid until the next call. */
 static float *run(fov_graph *graph, fov_value input, fov_value output, const double *x, size_t count, size_t results,
                   const char **detail)
 {
@@ -82,7 +84,7 @@ struct layer {
     int channels, filters, height, width, kernel[2];
 };
 
-/* The conv operator's options as its attribute table describes them. */
+/* Sets a list attribute of conv by its name in `options`: two numbers where `third` is negative, else four. */
 static void set_list(unsigned char *options, const char *name, int first, int second, int third, int fourth)
 {
     for (const struct op_attribute *attribute = op_find("conv")->attributes; attribute->name; attribute++)
@@ -140,7 +142,7 @@ static int layers(const char *isa)
     fov_rates most = {.products = 1, .transform = 1e30, .memory = 1e30, .wake = 1e-30}, small = most;
     int       failed = 0;
 
-    small.memory = 12.0 / 256; /* weights outweigh some of the products: small tiles */
+    small.memory = 12.0 / 256; /* slow memory makes the transformed weights expensive, so that small tiles are chosen */
     printf("| layer | sums | greatest error / greatest result | rms error / rms result |\n|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         failed += layer_errors(&list[i], isa, true, NULL);
@@ -203,7 +205,7 @@ static int network(const char *path, const char *isa)
     printf("| %s | %.1e | %.1e | ", path, distance(got[1], truth, results).worst,
            distance(got[0], truth, results).worst);
     for (size_t i = 0; i < results; i++)
-        truth[i] = (double)got[1][i]; /* from here on the direct result */
+        truth[i] = (double)got[1][i]; /* from here on the reference is the direct result */
     printf("%.1e |\n", distance(got[0], truth, results).worst);
     fflush(stdout);
     free(got[0]), free(got[1]), free(x), free(truth);

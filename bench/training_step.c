@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step of a network (forward, loss, gradient, SGD with momentum): its median time, where it goes step by
- * step, and the sum of each kind of operation. A tool for tuning; the comparison with PyTorch is bench/peers.
+/* One training step of a network (forward, loss, gradient, SGD with momentum): its median time, the time of each step
+ * of the plan, and the totals of each kind of operation. A tool for tuning; bench/peers compares with PyTorch.
  *
  *   training_step [NETWORK | MODEL.onnx] [BATCH] [THREADS] [LAYERS 0|1] [SECONDS]      lenet5 64 2 1 3
  *
- * Where the model's result is an image the loss is the mean squared error, else cross entropy. */
+ * A model whose output is an image is trained with the mean squared error, any other with cross entropy. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "graph/graph.h"
@@ -31,7 +31,7 @@ static double median(double *values, int count)
     return values[count / 2];
 }
 
-/* Adds momentum SGD for every parameter, as the trainer does. */
+/* Adds the updates of SGD with momentum 0.9 for every parameter that is not frozen, as the trainer does. */
 static void add_updates(fov_graph *g, fov_value loss, fov_value rate)
 {
     const struct op_emitter *emitter = fov_graph_emitter(g);
@@ -62,7 +62,7 @@ static void add_updates(fov_graph *g, fov_value loss, fov_value rate)
     }
 }
 
-/* The kinds of operation, the longest first. */
+/* Prints the totals of each kind of operation, the longest time first. */
 static void print_kinds(const fov_plan *plan, const double *times)
 {
     struct {
@@ -132,7 +132,7 @@ static void print_profile(fov_plan *plan, bool layers)
     free(all);
 }
 
-/* The graph of a network of the zoo or of a file, and its ends. */
+/* The graph of a zoo network or a model file, its input `x` and its scores before softmax `logits`. */
 static fov_graph *open_network(fov_context *context, const char *name, fov_model **model, fov_value *x,
                                fov_value *logits)
 {

@@ -20,7 +20,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PEERS = os.path.join(ROOT, "bench", "peers")
-PYTHON = os.environ.get("PYTHON", "/usr/bin/python3") # Debian's, which has its PyTorch
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3") # the Python that Debian's PyTorch package belongs to
 MAKE = """import sys, torch, torchvision
 net = getattr(torchvision.models, sys.argv[1])(**({"init_weights": False} if sys.argv[1] in ("googlenet", "inception_v3") else {}))
 torch.save(net, sys.argv[2])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Debian's packages belong to this one, whatever comes first in PATH.
+# The Python that Debian's packages are installed for, even where another one comes first in PATH.
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PACKAGES = {"torch": ["python3-torch", "libopenblas0-pthread"], "torchvision": ["python3-torchvision"],
             "cv2": ["python3-opencv"]}

@@ -22,8 +22,8 @@ from torch import nn
 SEED = 20261122
 SIZES = {"inception_v3": 299, "unet": 256, "lenet5": 32, "course-cnn": 28}
 SMALL = {"lenet5", "course-cnn"}
-# Whose training is compared; efficientnet_b0 in training form cannot be exported (StochasticDepth draws in a way ONNX
-# lacks).
+# The networks whose training is compared, too. efficientnet_b0 in training mode cannot be exported: ONNX lacks the
+# random numbers that StochasticDepth draws.
 TRAINED = {"vgg16", "resnet18", "resnet50", "unet", "googlenet", "alexnet", "mobilenet_v2"}
 OPTIONS = {"googlenet": {"aux_logits": False, "init_weights": False},
            "inception_v3": {"aux_logits": False, "init_weights": False}}
@@ -141,7 +141,7 @@ def prepare_small(name, folder, fovea):
     subprocess.run([fovea, "convert", model, os.path.join(folder, "train.onnx"), "--quiet"], check=True)
     network, tensors = small_network(name), read_weights(weights)
     layers = [m for m in network if isinstance(m, (nn.Conv2d, nn.Linear))]
-    names = sorted({key.rsplit(".", 1)[0] for key in tensors}) # their names sort as they follow each other
+    names = sorted({key.rsplit(".", 1)[0] for key in tensors}) # sorted names are in the network's order
     with torch.no_grad():
         for layer, key in zip(layers, names):
             layer.weight.copy_(tensors[key + ".weight"])
@@ -169,6 +169,6 @@ def prepare(name, cache, fovea):
         network.eval()
         export(network, shape, os.path.join(folder, "eval.onnx"), False)
         export(network, shape, os.path.join(folder, "old.onnx"), False, 9)
-    torch.save(network, os.path.join(folder, "module.new")) # last, and whole: it says that the others are there
+    torch.save(network, os.path.join(folder, "module.new")) # complete, it says the other files exist
     os.replace(os.path.join(folder, "module.new"), os.path.join(folder, "module.pt"))
     return folder

@@ -164,5 +164,5 @@ class OnnxModule(nn.Module):
 
 
 if __name__ == "__main__":
-    from onnx_module import OnnxModule as Module # by this name it is found again when the file is opened
+    from onnx_module import OnnxModule as Module # pickle writes this module's name, which torch.load imports
     torch.save(Module(sys.argv[1]), sys.argv[2])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ONNX Runtime as a peer: inference only. usage: node onnxruntime.mjs THREADS, with NODE_PATH-less resolution from
-// FOVEA_PEERS_NODE (the folder whose node_modules holds onnxruntime-node). worker.py says what it is told.
+// ONNX Runtime as a peer: inference only. usage: node onnxruntime.mjs THREADS. The folder whose node_modules holds
+// onnxruntime-node is named by FOVEA_PEERS_NODE, not by NODE_PATH. worker.py describes the requests.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

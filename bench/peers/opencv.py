@@ -18,7 +18,7 @@ class OpenCV:
         self.input = worker.read_input(request)
         try:
             self.network = cv2.dnn.readNetFromONNX(request["model"])
-        except cv2.error: # 4.6 refuses, for example, clips whose bounds are inputs
+        except cv2.error: # version 4.6 refuses Clip with bounds as inputs, for example; old.onnx has opset 9
             self.network = cv2.dnn.readNetFromONNX(os.path.join(os.path.dirname(request["model"]), "old.onnx"))
 
     def step(self):

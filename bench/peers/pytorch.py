@@ -11,7 +11,7 @@ import sys
 import time
 
 threads, form = int(sys.argv[1]), sys.argv[2]
-# Read when the libraries are loaded, so before torch is imported.
+# OpenMP and OpenBLAS read these when they are loaded: set them before importing torch.
 os.environ["OMP_NUM_THREADS"] = str(threads)
 os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
 
@@ -55,7 +55,7 @@ class PyTorch:
             if form == "frozen":
                 with torch.no_grad():
                     self.network = torch.jit.optimize_for_inference(torch.jit.trace(self.network, self.input))
-                    self.network(self.input) # the first runs compile
+                    self.network(self.input) # the first run of a frozen network compiles it
 
     def step(self):
         if self.optimizer is None:
@@ -73,7 +73,7 @@ class PyTorch:
         begun = time.perf_counter()
         self.step()
         if library is None or threads == 1 or time.perf_counter() - begun > 1:
-            return # such long steps are convolutions, not BLAS
+            return # a step over a second spends its time in convolutions, not in BLAS
         taken = {}
         for count in (threads, 1):
             library.openblas_set_num_threads(count)

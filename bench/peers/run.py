@@ -30,8 +30,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "fixtures"))
 
-AGREE = 1e-3 # of the output's scale; Winograd's stated error is 1e-4
-# network, batch, training, at least so many times as fast as the best peer, and what would be splendid
+AGREE = 1e-3 # greatest difference of two outputs, relative to their scale; Winograd's stated error is 1e-4
+# (network, batch, training, bar, moonshot). The bar is how many times as fast as the best peer fovea has to be; the
+# moonshot is the factor hoped for.
 CASES = [(name, 1, False, bar, moonshot) for name, bar, moonshot in (
     ("vgg16", 2.0, 2.8), ("unet", 2.0, 2.8), ("resnet18", 1.4, 1.8), ("resnet50", 1.2, 1.5), ("googlenet", 1.2, 1.5),
     ("inception_v3", 1.2, 1.5), ("squeezenet1_1", 1.2, 1.5), ("alexnet", 1.2, 1.5), ("mobilenet_v2", 1.2, 2.0),
@@ -43,7 +44,7 @@ CASES += [("mobilenet_v2", 16, True, 3.0, 5.0), ("lenet5", 64, True, 6.0, 12.0),
 QUICK = ("resnet18/inference", "squeezenet1_1/inference", "mobilenet_v2/inference", "lenet5/inference",
          "lenet5/training")
 PEERS = ("onnxruntime", "opencv", "pytorch")
-DROPOUT = {"alexnet", "vgg16", "googlenet", "mobilenet_v2"} # the loss of a training step depends on what is dropped
+DROPOUT = {"alexnet", "vgg16", "googlenet", "mobilenet_v2"} # random losses: not compared
 
 
 class Failed(Exception):
@@ -114,7 +115,7 @@ class Fovea:
         self.reports = []
 
     def run(self, seconds, least):
-        del least # its own: five, or three where they are long
+        del least # `fovea bench` has its own least number of runs: five, or three long ones
         command = [self.options.fovea, "bench", self.model, "--json", "--time", str(seconds)] + self.words
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
