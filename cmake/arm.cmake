@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Toolchain for 64-bit ARM from another machine: Debian's cross compiler, and qemu-user to run what it makes. Third-party
-# libraries for ARM come from build/arm/root, which `./dev arm` fills without touching the system.
+# Toolchain file to cross-compile for 64-bit ARM: Debian's cross compiler, and qemu-user to run the binaries.
+# Third-party libraries for ARM come from build/arm/root, which `./dev arm` fills without touching the system.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

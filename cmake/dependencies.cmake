@@ -51,9 +51,9 @@ if(NOT NANOPB_GENERATOR)
     message(FATAL_ERROR "nanopb_generator is missing: install nanopb (or run ./dev setup)")
 endif()
 
-# A library that is opened by the first call that needs it (base/library.h): its headers are compiled against, it is not
-# linked with. The name under which it is opened is the one that it gives itself. Where a source file is named behind, that
-# one alone knows of the library.
+# A library that the first call that needs it opens with dlopen (base/library.h): only its headers are needed to build.
+# It is opened by its SONAME. Source files after PACKAGE: only these get its headers and FOVEA_HAVE_name; by default
+# all do.
 function(fovea_find_late_package name module package)
     pkg_check_modules(${module} IMPORTED_TARGET ${module})
     if(NOT ${module}_FOUND)
@@ -75,9 +75,9 @@ function(fovea_find_late_package name module package)
     set(FOVEA_${name}_FILE ${file} PARENT_SCOPE)
 endfunction()
 
-# Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
+# Optional parts: FOVEA_WITH_X=OFF leaves X out; sources test #ifdef FOVEA_HAVE_X.
 set(png "PNG;spng;libspng-dev")
-if(FOVEA_STATIC) # distributions have no archive of libspng
+if(FOVEA_STATIC) # distributions have no static libspng
     set(png "PNG;libpng;libpng-dev")
 endif()
 foreach(part "JPEG;libjpeg;libjpeg-dev" "${png}" "WEBP;libwebp;libwebp-dev"
@@ -96,13 +96,13 @@ foreach(part "CURL;libcurl;libcurl4-openssl-dev" "ARCHIVE;libarchive;libarchive-
     list(GET part 0 name)
     list(GET part 1 module)
     list(GET part 2 package)
-    list(REMOVE_AT part 0 1 2) # what is left: the source that alone knows of it
+    list(REMOVE_AT part 0 1 2) # the rest: sources that use the library, if not all
     if(FOVEA_WITH_${name})
         fovea_find_late_package(${name} ${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF," ${part})
     endif()
 endforeach()
 target_link_libraries(fovea_dependencies INTERFACE ${CMAKE_DL_LIBS})
-if(FOVEA_WITH_MPI) # what clusters have, seldom a laptop: without it there is no module, and the command says so
+if(FOVEA_WITH_MPI) # optional even when on: without MPI no module is built, and the command says so
     find_package(MPI QUIET COMPONENTS C)
 endif()
 if(FOVEA_WITH_GIF)
@@ -110,7 +110,7 @@ if(FOVEA_WITH_GIF)
     target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_GIF)
 endif()
 
-# The server belongs to the command alone: the library is not linked to it.
+# libevent is for fovea serve: only the command is linked with it, not the library.
 if(FOVEA_WITH_EVENT)
     pkg_check_modules(libevent IMPORTED_TARGET libevent)
     if(NOT libevent_FOUND)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Files as bytes of the binary: run as a script while building, it writes a C file with a table of struct page_file.
+# Embeds files in the binary: the build runs this script, which writes a C file with a table of struct page_file.
 #
 #   cmake -DFOLDER=dir -DOUT=file.c -P cmake/embed.cmake
 file(GLOB files RELATIVE ${FOLDER} ${FOLDER}/*)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # How everything is compiled. Flags of this file apply to every folder; a folder may add its own after them (the
-# kernels' instruction sets do). fovea_compile(target) adds what the kernels must not have.
+# kernels' instruction sets do). fovea_compile(target) adds the flags that the kernels must not have (stack protector).
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -13,12 +13,12 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
-# -std=c11 hides POSIX; these bring it back, the same for every file.
+# -std=c11 hides the declarations of POSIX; these macros show them, the same in every file.
 add_compile_definitions(_XOPEN_SOURCE=700 _DEFAULT_SOURCE)
 
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wvla)
-# clang takes an enum without negative values for unsigned and so warns of every status that is returned as an int. gcc
-# checks the same source for real changes of sign.
+# clang treats an enum without negative values as unsigned and so warns of every status that is returned as an int. gcc
+# does check the same source for changes of sign.
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
     add_compile_options(-Wno-sign-conversion)
 endif()
@@ -26,7 +26,7 @@ if(FOVEA_WERROR)
     add_compile_options(-Werror)
 endif()
 
-# A product and a sum stay two roundings unless a kernel asks otherwise: the same bits from every compiler.
+# No fused multiply-add unless a kernel asks for one, so that every compiler's build computes the same bits.
 add_compile_options(-ffp-contract=off -fno-math-errno -fno-trapping-math)
 
 # Hardening that costs nothing measurable (RELIABILITY section 4). Sanitizers bring their own checks instead.
@@ -39,8 +39,8 @@ if(FOVEA_SANITIZE)
 elseif(CMAKE_BUILD_TYPE MATCHES "^Rel|^MinSize")
     add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
-# One file for whoever copies it: without the tables that unwind a stack (nothing here throws, and there are no symbols to
-# go with them), without what nothing calls.
+# The static command is kept small: no unwind tables (nothing throws, and without symbols they are of no use), no
+# functions that nothing calls.
 if(FOVEA_STATIC)
     add_compile_options(-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections)
     add_link_options(-Wl,--gc-sections)

@@ -16,11 +16,11 @@ endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 
-# A static libfovea makes its users link what it uses: the package files list exactly the parts that are switched on.
-if(NOT FOVEA_PACKAGE) # Debian's package has a file of its own for each
+if(NOT FOVEA_PACKAGE) # Debian's package has its own copyright and changelog files
     install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endif()
 
+# Programs that link a static libfovea also link its libraries: the package files list those of the parts switched on.
 set(modules zlib libmd)
 foreach(part "JANSSON:jansson" "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
@@ -54,7 +54,7 @@ install(EXPORT fovea-targets NAMESPACE fovea:: DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/fovea-config.cmake ${PROJECT_BINARY_DIR}/fovea-config-version.cmake
     DESTINATION ${package_folder})
 
-# fovea.pc finds the prefix from where it lies, so that the folder may be moved.
+# fovea.pc gives the prefix relative to its own folder, so that the installation may be moved.
 set(fovea_pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH fovea_pc_prefix ${CMAKE_INSTALL_PREFIX}/${fovea_pc_folder} ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" fovea_pc_prefix ${fovea_pc_prefix})

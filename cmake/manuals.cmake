@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Shell completions and manual pages, printed by the built command from its own tables, and installed. A cross build
-# without an emulator has none: they are the same for every machine.
+# without an emulator has none; they are the same on every machine, so a native build's can be used.
 
 if(NOT TARGET fovea_cli OR (CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR))
     return()
@@ -10,7 +10,7 @@ set(manuals ${PROJECT_BINARY_DIR}/manuals)
 file(MAKE_DIRECTORY ${manuals})
 set(manual_files)
 
-function(fovea_manual file) # its words behind "fovea completion"
+function(fovea_manual file) # FILE WORDS...: writes what `fovea completion WORDS...` prints
     add_custom_command(OUTPUT ${manuals}/${file}
         COMMAND fovea_cli completion ${ARGN} > ${manuals}/${file}
         DEPENDS fovea_cli COMMENT "Writing ${file}" VERBATIM)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A Debian package of what is installed, by CPack: `cpack -G DEB` in a build folder that was configured with
-# FOVEA_PACKAGE=ON, or ./dev deb. What it depends on is found by dpkg-shlibdeps in what was linked.
+# A Debian package of the installed files, by CPack: `cpack -G DEB` in a build folder that was configured with
+# FOVEA_PACKAGE=ON, or ./dev deb. dpkg-shlibdeps finds its dependencies in the linked binaries.
 
 set(FOVEA_MAINTAINER "The fovea maintainers <maintainers@fovea.invalid>" CACHE STRING "Of the package")
 
@@ -20,7 +20,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-# What dpkg-shlibdeps cannot see, because it is opened by name.
+# Libraries opened with dlopen, which dpkg-shlibdeps cannot see.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libcairo2, libcurl4, libarchive13, libhdf5-103-1")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
