@@ -50,29 +50,30 @@ static void touch_seen(const fov_plan *plan, struct plan_storage *storage, size_
 }
 
 /* Whether input k of a deferred step is still read when its rows are computed, while some other step reads them. */
-static bool rows_read(const struct plan_step *maker, int k)
+static bool rows_read(const struct plan_step *producer, int k)
 {
-    return maker->in[k] >= 0 && !(k < plan_op_inputs(maker) && k < 32 && (maker->op->cpu->rows_done_with >> k & 1U));
+    return producer->in[k] >= 0 &&
+           !(k < plan_op_inputs(producer) && k < 32 && (producer->op->cpu->rows_done_with >> k & 1U));
 }
 
-static void touch_makers(const fov_plan *plan, const struct plan_step *step, size_t s)
+static void touch_row_producers(const fov_plan *plan, const struct plan_step *step, size_t s)
 {
     for (int i = 0; i < step->in_count; i++) {
-        const struct plan_step *maker = plan_maker(plan, step, i);
+        const struct plan_step *producer = plan_row_producer(plan, step, i);
 
-        for (int k = 0; maker && k < maker->in_count; k++)
-            if (rows_read(maker, k))
-                touch_step(plan, storage_of(plan, maker->in[k]), s);
+        for (int k = 0; producer && k < producer->in_count; k++)
+            if (rows_read(producer, k))
+                touch_step(plan, storage_of(plan, producer->in[k]), s);
     }
 }
 
 static bool makes_from(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
 {
     for (int i = 0; i < step->in_count; i++) {
-        const struct plan_step *maker = plan_maker(plan, step, i);
+        const struct plan_step *producer = plan_row_producer(plan, step, i);
 
-        for (int k = 0; maker && k < maker->in_count; k++)
-            if (rows_read(maker, k) && storage_of(plan, maker->in[k]) == storage)
+        for (int k = 0; producer && k < producer->in_count; k++)
+            if (rows_read(producer, k) && storage_of(plan, producer->in[k]) == storage)
                 return true;
     }
     return false;
@@ -88,7 +89,7 @@ static void find_lifetimes(fov_plan *plan)
         for (int i = 0; i < step->in_count; i++)
             if (step->in[i] >= 0 && !plan_is_passed_on(step, i))
                 touch_seen(plan, storage_of(plan, step->in[i]), s);
-        touch_makers(plan, step, s);
+        touch_row_producers(plan, step, s);
         for (int i = 0; i < step->out_count; i++)
             if (step->out[i] >= 0 && !plan_is_passed_on(step, step->in_count + i))
                 touch_step(plan, storage_of(plan, step->out[i]), s);
@@ -187,12 +188,12 @@ static void share_in_place(fov_plan *plan)
     }
 }
 
-/* Extends a storage's lifetime to every step that reads rows of the deferred step `maker`. */
-static void touch_readers(const fov_plan *plan, struct plan_storage *storage, int maker)
+/* Extends a storage's lifetime to every step that reads rows of the deferred step `producer`. */
+static void touch_readers(const fov_plan *plan, struct plan_storage *storage, int producer)
 {
-    for (size_t s = (size_t)maker + 1; s < plan->step_count; s++)
+    for (size_t s = (size_t)producer + 1; s < plan->step_count; s++)
         for (int i = 0; i < plan->steps[s].in_count; i++)
-            if (plan->steps[s].maker[i] == maker)
+            if (plan->steps[s].row_producer[i] == producer)
                 touch_step(plan, storage, s);
 }
 

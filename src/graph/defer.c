@@ -40,12 +40,12 @@ static bool reads_rows(const struct lowering *l, int index, int id)
 static bool is_kept_by_others(const struct lowering *l, int id, int to)
 {
     const struct value *value = graph_value(l->graph, id);
-    int                 maker = value->node;
+    int                 producer = value->node;
 
-    if (maker < 0 || l->plan->known[id])
+    if (producer < 0 || l->plan->known[id])
         return true;
-    maker = l->taken_by[maker] >= 0 ? l->taken_by[maker] : maker;
-    return l->last_read[id] >= to && !l->deferred[maker];
+    producer = l->taken_by[producer] >= 0 ? l->taken_by[producer] : producer;
+    return l->last_read[id] >= to && !l->deferred[producer];
 }
 
 /* Whether storing the result of node `index` twice leaves its memory free for long, and all its inputs are kept until
@@ -128,19 +128,19 @@ bool lower_is_stored(const struct lowering *l, int index, int id)
 
 static int store(struct lowering *l, int index, int id)
 {
-    fov_plan         *plan  = l->plan;
-    int               maker = l->step_of[id], tensor = lower_part_tensor(l, id, -1, 0, (size_t)l->shapes[id].dim[1]);
+    fov_plan         *plan     = l->plan;
+    int               producer = l->step_of[id], tensor = lower_part_tensor(l, id, -1, 0, (size_t)l->shapes[id].dim[1]);
     int               number = tensor < 0 ? -1 : plan_new_step(plan, &plan_store, -1, 1, 1);
     struct plan_step *step;
 
     if (number < 0)
         return (int)l->graph->context->error.status;
-    step             = &plan->steps[number];
-    step->name       = graph_value(l->graph, id)->name;
-    step->out[0]     = tensor;
-    step->maker[0]   = maker;
-    step->in_rows[0] = true;
-    step->tensors[0] = lower_describe_rows(l, id);
+    step                  = &plan->steps[number];
+    step->name            = graph_value(l->graph, id)->name;
+    step->out[0]          = tensor;
+    step->row_producer[0] = producer;
+    step->in_rows[0]      = true;
+    step->tensors[0]      = lower_describe_rows(l, id);
     plan->tensor_of[id] = tensor;
     l->dense_of[id]     = -1;
     if (index > l->dropped_after[id])

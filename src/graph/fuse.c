@@ -82,7 +82,7 @@ static void take_affine(const struct lowering *l, int head, struct fusion *fusio
 static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *sum;
-    int                index, other, maker;
+    int                index, other, producer;
 
     if (!plan_node(l->plan, head)->op->fuses_residual)
         return;
@@ -90,13 +90,13 @@ static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
     if (!sum || !sum->op->as_residual)
         return;
     other = sum->in[0] == fusion->result ? sum->in[1] : sum->in[0];
-    maker = graph_value(l->graph, other)->node;
+    producer = graph_value(l->graph, other)->node;
     if (l->plan->known[other] || graph_value(l->graph, other)->dtype != FOV_F32 ||
         !shape_equal(&l->shapes[other], &l->shapes[fusion->result]))
         return;
-    while (maker >= 0 && l->taken_by[maker] >= 0)
-        maker = l->taken_by[maker];
-    if (maker >= head)
+    while (producer >= 0 && l->taken_by[producer] >= 0)
+        producer = l->taken_by[producer];
+    if (producer >= head)
         return;
     fusion->sum        = index;
     fusion->residual   = other;
@@ -108,7 +108,7 @@ static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
 static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *next;
-    int                index, saved, maker;
+    int                index, saved, producer;
 
     if (!plan_node(l->plan, head)->op->fuses_gate)
         return;
@@ -116,10 +116,10 @@ static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
     if (!next || !next->op->as_gate || next->in_count != 2 || next->in[0] != fusion->result || !next->in[1])
         return;
     saved = next->in[1];
-    maker = graph_value(l->graph, saved)->node;
-    while (maker >= 0 && l->taken_by[maker] >= 0)
-        maker = l->taken_by[maker];
-    if (l->plan->known[saved] || graph_value(l->graph, saved)->dtype != FOV_F32 || maker >= head ||
+    producer = graph_value(l->graph, saved)->node;
+    while (producer >= 0 && l->taken_by[producer] >= 0)
+        producer = l->taken_by[producer];
+    if (l->plan->known[saved] || graph_value(l->graph, saved)->dtype != FOV_F32 || producer >= head ||
         !shape_equal(&l->shapes[saved], &l->shapes[fusion->result]))
         return;
     fusion->gate       = index;

@@ -23,10 +23,11 @@ int lower_find_producer(const struct lowering *l, const struct plan_step *step)
         l->places[tensor->value].join >= 0)
         return -1;
     for (size_t s = plan->step_count - 1; s-- > 0;) {
-        const struct plan_step *maker = &plan->steps[s];
+        const struct plan_step *producer = &plan->steps[s];
 
-        if (maker->out_count > 0 && maker->out[0] == step->in[0])
-            return maker->compile.make && !maker->skip && !maker->once && !maker->compile.deferred ? (int)s : -1;
+        if (producer->out_count > 0 && producer->out[0] == step->in[0])
+            return producer->compile.make && !producer->skip && !producer->once && !producer->compile.deferred ? (int)s
+                                                                                                               : -1;
     }
     return -1;
 }
@@ -87,7 +88,7 @@ int lower_find_shown(const struct lowering *l, const struct node *node, struct p
         plan->tensors[step->in[seen]].layout != OP_CHANNELS_LAST)
         return -1;
     for (int i = 0; i < step->in_count; i++)
-        if (i != seen && (step->maker[i] >= 0 || (step->in[i] >= 0 && is_written_from(plan, step->in[i], by))))
+        if (i != seen && (step->row_producer[i] >= 0 || (step->in[i] >= 0 && is_written_from(plan, step->in[i], by))))
             return -1;
     step->compile.seen = true;
     return by;

@@ -70,7 +70,7 @@ fov_value fov_node_opt(fov_graph *graph, const char *operator_name, const fov_va
     return made;
 }
 
-static const struct node *maker(const fov_graph *graph, fov_value value)
+static const struct node *producer(const fov_graph *graph, fov_value value)
 {
     bool is_here = graph != NULL && value.id > 0 && (size_t)value.id < graph->value_count;
     int node = is_here ? graph_value(graph, value.id)->node : -1;
@@ -79,7 +79,7 @@ static const struct node *maker(const fov_graph *graph, fov_value value)
 
 fov_value fov_output(fov_graph *graph, fov_value value, int index)
 {
-    const struct node *node = maker(graph, value);
+    const struct node *node = producer(graph, value);
     bool is_there =
         node != NULL && index >= 0 && index < node->out_count && graph_value(graph, node->out[index])->shape.rank >= 0;
     return (fov_value){is_there ? node->out[index] : 0};
@@ -87,6 +87,6 @@ fov_value fov_output(fov_graph *graph, fov_value value, int index)
 
 int fov_output_count(const fov_graph *graph, fov_value value)
 {
-    const struct node *node = maker(graph, value);
+    const struct node *node = producer(graph, value);
     return node != NULL ? node->out_count : 0;
 }

@@ -64,14 +64,14 @@ void lower_prune(struct lowering *l)
 
 void lower_read_more(struct lowering *l, int id)
 {
-    int               maker = graph_value(l->graph, id)->node;
+    int               producer = graph_value(l->graph, id)->node;
     const struct node *node;
 
     l->readers[id]++;
-    if (maker < 0 || l->needed[maker])
+    if (producer < 0 || l->needed[producer])
         return;
-    node             = plan_node(l->plan, maker);
-    l->needed[maker] = true;
+    node                = plan_node(l->plan, producer);
+    l->needed[producer] = true;
     for (int i = 0; i < node->in_count; i++)
         if (lower_reads_data(l, node, i))
             lower_read_more(l, node->in[i]);
@@ -79,16 +79,16 @@ void lower_read_more(struct lowering *l, int id)
 
 void lower_read_less(struct lowering *l, int id)
 {
-    int               maker = graph_value(l->graph, id)->node;
-    const struct node *node = maker < 0 ? NULL : plan_node(l->plan, maker);
+    int               producer = graph_value(l->graph, id)->node;
+    const struct node *node = producer < 0 ? NULL : plan_node(l->plan, producer);
 
     l->readers[id]--;
     for (int i = 0; node && i < node->out_count; i++)
         if (l->readers[node->out[i]] > 0)
             return;
-    if (!node || !l->needed[maker])
+    if (!node || !l->needed[producer])
         return;
-    l->needed[maker] = false;
+    l->needed[producer] = false;
     for (int i = 0; i < node->in_count; i++)
         if (lower_reads_data(l, node, i))
             lower_read_less(l, node->in[i]);
@@ -232,10 +232,10 @@ static int find_ready(const struct lowering *l, const struct node *node, const i
     int latest = -1;
 
     for (int i = 0; i < node->in_count; i++) {
-        int maker = graph_value(l->graph, node->in[i])->node;
+        int producer = graph_value(l->graph, node->in[i])->node;
 
-        if (node->in[i] && maker >= 0 && ready[maker] > latest)
-            latest = ready[maker];
+        if (node->in[i] && producer >= 0 && ready[producer] > latest)
+            latest = ready[producer];
     }
     for (int i = 0; i < node->out_count; i++) {
         int renewed = op_port_at(node->op->out, i)->updates - 1, old = renewed < 0 ? 0 : node->in[renewed];

@@ -7,7 +7,7 @@
 
 enum { WORTH = 32 << 20 /* bytes of the gradient */, PART = 16 << 20 };
 
-static bool reads_only_here(const fov_plan *plan, int storage, size_t maker, size_t reader)
+static bool reads_only_here(const fov_plan *plan, int storage, size_t producer, size_t reader)
 {
     for (size_t s = 0; s < plan->step_count; s++) {
         const struct plan_step *step = &plan->steps[s];
@@ -16,7 +16,7 @@ static bool reads_only_here(const fov_plan *plan, int storage, size_t maker, siz
             if (step->in[i] >= 0 && plan->tensors[step->in[i]].storage == storage && s != reader)
                 return false;
         for (int i = 0; i < step->out_count; i++)
-            if (step->out[i] >= 0 && plan->tensors[step->out[i]].storage == storage && s != maker)
+            if (step->out[i] >= 0 && plan->tensors[step->out[i]].storage == storage && s != producer)
                 return false;
     }
     return true;
@@ -25,19 +25,19 @@ static bool reads_only_here(const fov_plan *plan, int storage, size_t maker, siz
 /* Rows of the gradient that steps s and s + 1 exchange at a time; 0: they cannot be a pair. */
 static size_t rows_together(const fov_plan *plan, size_t s)
 {
-    const struct plan_step    *maker = &plan->steps[s], *reader = &plan->steps[s + 1];
+    const struct plan_step    *producer = &plan->steps[s], *reader = &plan->steps[s + 1];
     const struct plan_tensor  *tensor;
     const struct plan_storage *storage;
-    size_t                     unit = maker->compile.rows_together, row;
+    size_t                     unit = producer->compile.rows_together, row;
     bool                       read = false;
 
-    if (maker->skip || !unit || reader->skip || !reader->op->by_elements || !reader->op->cpu || maker->out_count < 1 ||
-        maker->out[0] < 0)
+    if (producer->skip || !unit || reader->skip || !reader->op->by_elements || !reader->op->cpu ||
+        producer->out_count < 1 || producer->out[0] < 0)
         return 0;
-    tensor  = &plan->tensors[maker->out[0]];
+    tensor  = &plan->tensors[producer->out[0]];
     storage = &plan->storages[tensor->storage];
     for (int i = 0; i < reader->in_count; i++)
-        read = read || reader->in[i] == maker->out[0];
+        read = read || reader->in[i] == producer->out[0];
     if (!read || storage->fixed || storage->keep || storage->output || tensor->bytes < WORTH ||
         tensor->bytes != storage->bytes || tensor->layout != OP_PLAIN || tensor->shape.rank < 2 ||
         !reads_only_here(plan, tensor->storage, s, s + 1))
@@ -84,19 +84,19 @@ static void look_at(struct plan_step *step, const struct op_tensor *gradient, co
     }
 }
 
-void plan_run_pair(struct plan_step *maker, struct plan_step *reader)
+void plan_run_pair(struct plan_step *producer, struct plan_step *reader)
 {
-    const struct op_tensor *gradient = &maker->tensors[maker->in_count];
+    const struct op_tensor *gradient = &producer->tensors[producer->in_count];
     size_t                  rows = (size_t)gradient->shape.dim[0], before = 0;
 
-    for (size_t first = 0; first < rows; first += maker->pair_rows) {
-        maker->run.row_first = first;
-        maker->run.row_count = rows - first < maker->pair_rows ? rows - first : maker->pair_rows;
-        maker->compile.run(&maker->run);
-        look_at(reader, gradient, &gradient->shape, before, first, maker->run.row_count);
+    for (size_t first = 0; first < rows; first += producer->pair_rows) {
+        producer->run.row_first = first;
+        producer->run.row_count = rows - first < producer->pair_rows ? rows - first : producer->pair_rows;
+        producer->compile.run(&producer->run);
+        look_at(reader, gradient, &gradient->shape, before, first, producer->run.row_count);
         before = first;
         reader->compile.run(&reader->run);
     }
     look_at(reader, gradient, &gradient->shape, before, 0, rows);
-    maker->run.row_first = maker->run.row_count = 0;
+    producer->run.row_first = producer->run.row_count = 0;
 }

@@ -65,19 +65,19 @@ static void find_dense(const struct lowering *l, bool *dense)
 }
 
 /* The node whose step computes a value as its first result; -1: there is none. */
-static int maker_of(const struct lowering *l, int id)
+static int producer_of(const struct lowering *l, int id)
 {
-    int maker = graph_value(l->graph, id)->node;
+    int producer = graph_value(l->graph, id)->node;
 
-    while (maker >= 0 && l->taken_by[maker] >= 0)
-        maker = l->taken_by[maker];
-    return maker >= 0 && l->needed[maker] && l->fusions[maker].result == id ? maker : -1;
+    while (producer >= 0 && l->taken_by[producer] >= 0)
+        producer = l->taken_by[producer];
+    return producer >= 0 && l->needed[producer] && l->fusions[producer].result == id ? producer : -1;
 }
 
 static bool can_place(const struct lowering *l, int id, const bool *dense)
 {
-    int                maker = maker_of(l, id);
-    const struct node *node  = maker < 0 ? NULL : plan_node(l->plan, maker);
+    int                producer = producer_of(l, id);
+    const struct node *node     = producer < 0 ? NULL : plan_node(l->plan, producer);
     struct op_tensor   in[OP_MAX_PORTS];
 
     if (!node || dense[id] || l->in_storage[id] || l->plan->known[id] || l->places[id].join >= 0)

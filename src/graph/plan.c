@@ -45,21 +45,21 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
     step = &plan->steps[plan->step_count++];
     *step = (struct plan_step){.op = op, .node = node, .in_count = in_count, .out_count = out_count, .name = "",
                                 .observer = -1, .shown_by = -1, .producer = -1, .taker = -1};
-    step->in          = memory_allocate(memory, in, sizeof *step->in, "plan", error);
-    step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
-    step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
-    step->values      = memory_allocate(memory, in, sizeof *step->values, "plan", error);
-    step->maker       = memory_allocate(memory, in, sizeof *step->maker, "plan", error);
-    step->in_rows     = memory_allocate(memory, in, sizeof *step->in_rows, "plan", error);
-    step->maker_run   = memory_allocate(memory, in, sizeof(struct op_run *), "plan", error);
-    step->packed      = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
-    step->packed_data = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
-    step->tensors     = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
-    if (!step->in || !step->out || !step->constant || !step->values || !step->maker || !step->in_rows ||
-        !step->maker_run || !step->packed || !step->packed_data || !step->tensors)
+    step->in               = memory_allocate(memory, in, sizeof *step->in, "plan", error);
+    step->out              = memory_allocate(memory, out, sizeof *step->out, "plan", error);
+    step->constant         = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
+    step->values           = memory_allocate(memory, in, sizeof *step->values, "plan", error);
+    step->row_producer     = memory_allocate(memory, in, sizeof *step->row_producer, "plan", error);
+    step->in_rows          = memory_allocate(memory, in, sizeof *step->in_rows, "plan", error);
+    step->row_producer_run = memory_allocate(memory, in, sizeof(struct op_run *), "plan", error);
+    step->packed           = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
+    step->packed_data      = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
+    step->tensors          = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
+    if (!step->in || !step->out || !step->constant || !step->values || !step->row_producer || !step->in_rows ||
+        !step->row_producer_run || !step->packed || !step->packed_data || !step->tensors)
         return -1;
     for (size_t i = 0; i < in; i++)
-        step->packed[i] = step->maker[i] = step->in[i] = -1;
+        step->packed[i] = step->row_producer[i] = step->in[i] = -1;
     for (size_t i = 0; i < out; i++)
         step->out[i] = -1;
     for (size_t i = 0; i < in + out; i++)
@@ -101,7 +101,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
             step->tensors[i].data = tensor_address(plan, tensor);
     }
     for (int i = 0; i < step->in_count; i++)
-        step->maker_run[i] = step->maker[i] >= 0 ? &plan->steps[step->maker[i]].run : NULL;
+        step->row_producer_run[i] = step->row_producer[i] >= 0 ? &plan->steps[step->row_producer[i]].run : NULL;
     if (step->producer >= 0)
         compile->producer = &plan->steps[step->producer].compile;
     for (int i = 0; i < plan_op_inputs(step); i++) {
@@ -132,7 +132,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .beta                 = compile->beta,
         .residual             = compile->residual,
         .gate                 = compile->gate,
-        .maker                = step->maker_run,
+        .maker                = step->row_producer_run,
         .before               = compile->joins ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
         .producer             = step->producer >= 0 ? &plan->steps[step->producer].run : NULL,
@@ -378,9 +378,9 @@ void fov_plan_free(fov_plan *plan)
         memory_free(memory, plan->steps[s].out);
         memory_free(memory, plan->steps[s].constant);
         memory_free(memory, plan->steps[s].values);
-        memory_free(memory, plan->steps[s].maker);
+        memory_free(memory, plan->steps[s].row_producer);
         memory_free(memory, plan->steps[s].in_rows);
-        memory_free(memory, plan->steps[s].maker_run);
+        memory_free(memory, plan->steps[s].row_producer_run);
         memory_free(memory, plan->steps[s].packed);
         memory_free(memory, plan->steps[s].packed_data);
         memory_free(memory, plan->steps[s].tensors);
@@ -641,9 +641,9 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
         if (step->in[i] >= 0 && !plan_is_passed_on(step, i))
             result.reads += plan->tensors[step->in[i]].bytes;
     for (int i = 0; i < step->in_count; i++)
-        for (int k = 0; plan_maker(plan, step, i) && k < plan_maker(plan, step, i)->in_count; k++)
-            if (plan_maker(plan, step, i)->in[k] >= 0)
-                result.reads += plan->tensors[plan_maker(plan, step, i)->in[k]].bytes;
+        for (int k = 0; plan_row_producer(plan, step, i) && k < plan_row_producer(plan, step, i)->in_count; k++)
+            if (plan_row_producer(plan, step, i)->in[k] >= 0)
+                result.reads += plan->tensors[plan_row_producer(plan, step, i)->in[k]].bytes;
     if (step->deferred) { /* not stored, so `out` is NULL; its shape is known all the same */
         result.shape  = step->tensors[step->in_count].shape;
         result.layout = op_layout_name(OP_CHANNELS_LAST);

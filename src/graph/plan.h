@@ -58,11 +58,11 @@ struct plan_step {
     bool              residual, gate; /**< present: they follow the operator's own inputs in `in`, in this order */
     int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset are folded into the weights */
     size_t            fold_offset; /**< in plan->kept: factor, bias, and working space for two more of their size */
-    bool             *constant; /**< per input: does not change from run to run */
-    const double    **values;   /**< per input: known values, while the plan is made */
-    int              *maker;    /**< per input: the deferred step whose rows() computes it while it is read; else -1 */
-    bool             *in_rows;  /**< per input: has such a maker, and no tensor in memory */
-    const struct op_run **maker_run;
+    bool             *constant;     /**< per input: does not change from run to run */
+    const double    **values;       /**< per input: known values, while the plan is made */
+    int              *row_producer; /**< per input: the deferred step whose rows() computes it when read; else -1 */
+    bool             *in_rows;      /**< per input: has such a producer, and no tensor in memory */
+    const struct op_run **row_producer_run;
     int              *packed;   /**< per input: storage of the packed form if it is packed at each run; else -1 */
     struct op_compile compile;
     struct op_tensor *tensors; /**< in, then out: what compile and run see */
@@ -156,9 +156,9 @@ int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout);
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
 /** The deferred step that computes input i while `step` reads it, from its own inputs; NULL: there is none. */
-static inline const struct plan_step *plan_maker(const fov_plan *plan, const struct plan_step *step, int i)
+static inline const struct plan_step *plan_row_producer(const fov_plan *plan, const struct plan_step *step, int i)
 {
-    return step->maker[i] >= 0 ? &plan->steps[step->maker[i]] : NULL;
+    return step->row_producer[i] >= 0 ? &plan->steps[step->row_producer[i]] : NULL;
 }
 
 /** Inputs that the operator sees: all but residual and gate. */
@@ -233,7 +233,7 @@ fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count);
 /* pair.c */
 /** Finds pairs of steps that exchange a result some rows at a time, and shrinks its storage. After lowering. */
 void plan_find_pairs(fov_plan *plan);
-void plan_run_pair(struct plan_step *maker, struct plan_step *reader);
+void plan_run_pair(struct plan_step *producer, struct plan_step *reader);
 
 /* arena.c */
 int plan_place(fov_plan *plan);

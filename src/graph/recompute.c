@@ -43,8 +43,8 @@ struct candidate {
 struct search {
     fov_plan *draft;
     size_t    steps, storages;
-    int      *maker;  /* per storage: the one step that writes it; -1: none or several */
-    int      *writer; /* per storage outside the arena: the step that renews it; -1: none */
+    int      *producer; /* per storage: the one step that writes it; -1: none or several */
+    int      *writer;   /* per storage outside the arena: the step that renews it; -1: none */
     int      *last_before, *first_after; /* per step: the readers at both ends of the longest gap between its readers */
     size_t   *bytes;   /* per step: bytes freed by dropping its results; 0: they cannot be dropped */
     size_t   *scratch; /* per step */
@@ -76,10 +76,10 @@ static int storage_of(const struct search *s, int tensor)
 
 /* ---- what the draft says ----------------------------------------------------------------------------------------- */
 
-static void find_makers(struct search *s)
+static void find_producers(struct search *s)
 {
     for (size_t i = 0; i < s->storages; i++)
-        s->maker[i] = s->writer[i] = -1;
+        s->producer[i] = s->writer[i] = -1;
     for (size_t n = 0; n < s->steps; n++) {
         const struct plan_step *step = &s->draft->steps[n];
 
@@ -91,11 +91,11 @@ static void find_makers(struct search *s)
             if (s->draft->storages[at].fixed)
                 s->writer[at] = (int)n;
             else
-                s->maker[at] = s->maker[at] == -1 ? (int)n : -2; /* -2: several, for now */
+                s->producer[at] = s->producer[at] == -1 ? (int)n : -2; /* -2: several, for now */
         }
     }
     for (size_t i = 0; i < s->storages; i++)
-        s->maker[i] = s->maker[i] == -2 ? -1 : s->maker[i];
+        s->producer[i] = s->producer[i] == -2 ? -1 : s->producer[i];
 }
 
 /* Lists each step's views and identities; walks from the last step to the first so that each list is in order. */
@@ -107,10 +107,10 @@ static void find_names(struct search *s)
         const struct plan_step *view = &s->draft->steps[k];
         int                     at   = view->in_count > 0 ? storage_of(s, view->in[0]) : -1;
 
-        if (!view->skip || view->node < 0 || at < 0 || s->maker[at] < 0)
+        if (!view->skip || view->node < 0 || at < 0 || s->producer[at] < 0)
             continue;
-        s->next_name[k]              = s->first_name[s->maker[at]];
-        s->first_name[s->maker[at]] = (int)k;
+        s->next_name[k]                = s->first_name[s->producer[at]];
+        s->first_name[s->producer[at]] = (int)k;
     }
 }
 
@@ -124,15 +124,16 @@ static void find_gaps(struct search *s, int *seen)
         const struct plan_step *step = &s->draft->steps[n];
 
         for (int i = 0; !step->skip && i < step->in_count; i++) {
-            int at = storage_of(s, step->in[i]), maker = at < 0 ? -1 : s->maker[at];
+            int at = storage_of(s, step->in[i]), producer = at < 0 ? -1 : s->producer[at];
 
-            if (maker < 0)
+            if (producer < 0)
                 continue;
-            if (s->first_after[maker] < 0 || (int)n - seen[maker] > s->first_after[maker] - s->last_before[maker]) {
-                s->last_before[maker] = seen[maker];
-                s->first_after[maker] = (int)n;
+            if (s->first_after[producer] < 0 ||
+                (int)n - seen[producer] > s->first_after[producer] - s->last_before[producer]) {
+                s->last_before[producer] = seen[producer];
+                s->first_after[producer] = (int)n;
             }
-            seen[maker] = (int)n;
+            seen[producer] = (int)n;
         }
     }
 }
@@ -152,7 +153,7 @@ static size_t droppable(const struct search *s, size_t n)
 
         if (!storage || (port->updates && port->optional))
             continue; /* statistics are renewed only the first time the step runs */
-        if (storage->fixed || storage->keep || storage->output || s->maker[at] != (int)n || port->updates)
+        if (storage->fixed || storage->keep || storage->output || s->producer[at] != (int)n || port->updates)
             return 0;
         bytes += aligned(storage->bytes);
     }
@@ -197,10 +198,10 @@ static void make_again(struct search *s, int n, int at)
 
     s->again[n] = true;
     for (int i = 0; i < step->in_count; i++) {
-        int from = storage_of(s, step->in[i]), maker = from < 0 ? -1 : s->maker[from];
+        int from = storage_of(s, step->in[i]), producer = from < 0 ? -1 : s->producer[from];
 
-        if (maker >= 0 && s->dropped[maker] && !s->again[maker] && at > s->last_before[maker])
-            make_again(s, maker, at);
+        if (producer >= 0 && s->dropped[producer] && !s->again[producer] && at > s->last_before[producer])
+            make_again(s, producer, at);
         /* A parameter that has been renewed by now would give other results. */
         if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at &&
             !(s->writer[from] == n && i < 32 && (step->compile.renewed_or_not >> i & 1U)))
@@ -221,10 +222,10 @@ static bool write_program(struct search *s)
         const struct plan_step *step = &s->draft->steps[n];
 
         for (int i = 0; !step->skip && i < step->in_count; i++) {
-            int from = storage_of(s, step->in[i]), maker = from < 0 ? -1 : s->maker[from];
+            int from = storage_of(s, step->in[i]), producer = from < 0 ? -1 : s->producer[from];
 
-            if (maker >= 0 && s->dropped[maker] && !s->again[maker] && (int)n >= s->first_after[maker])
-                make_again(s, maker, (int)n);
+            if (producer >= 0 && s->dropped[producer] && !s->again[producer] && (int)n >= s->first_after[producer])
+                make_again(s, producer, (int)n);
         }
         append(s, (int)n, (int)n, false);
     }
@@ -417,9 +418,9 @@ static void search(struct search *s, size_t aim)
 static void close_search(struct search *s)
 {
     struct memory *memory = s->draft->graph->context->memory;
-    void *const    all[] = {s->maker, s->writer,  s->last_before, s->first_after, s->bytes,   s->scratch,
-                            s->price, s->dropped, s->again,       s->refused,     s->program, s->first,
-                            s->last,  s->second,  s->change,      s->candidates,  s->first_name, s->next_name};
+    void *const    all[] = {s->producer, s->writer,  s->last_before, s->first_after, s->bytes,      s->scratch,
+                            s->price,    s->dropped, s->again,       s->refused,     s->program,    s->first,
+                            s->last,     s->second,  s->change,      s->candidates,  s->first_name, s->next_name};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         memory_free(memory, all[i]);
@@ -433,7 +434,7 @@ static int open_search(struct search *s, fov_plan *draft)
     int           *seen = memory_allocate(memory, steps, sizeof *seen, "recomputation", error);
 
     *s = (struct search){.draft = draft, .steps = steps, .storages = storages};
-    s->maker       = memory_allocate(memory, storages, sizeof *s->maker, "recomputation", error);
+    s->producer    = memory_allocate(memory, storages, sizeof *s->producer, "recomputation", error);
     s->writer      = memory_allocate(memory, storages, sizeof *s->writer, "recomputation", error);
     s->last_before = memory_allocate(memory, steps, sizeof *s->last_before, "recomputation", error);
     s->first_after = memory_allocate(memory, steps, sizeof *s->first_after, "recomputation", error);
@@ -455,7 +456,7 @@ static int open_search(struct search *s, fov_plan *draft)
         memory_free(memory, seen);
         return (int)error->status;
     }
-    find_makers(s);
+    find_producers(s);
     find_names(s);
     find_gaps(s, seen);
     memory_free(memory, seen);

@@ -24,7 +24,7 @@ void lower_once(struct lowering *l, struct plan_step *step)
         return;
     for (int i = 0; i < step->in_count; i++) {
         any = any || step->in[i] >= 0;
-        if (step->maker[i] >= 0 || (step->in[i] >= 0 && !lower_is_constant(l, step->in[i])))
+        if (step->row_producer[i] >= 0 || (step->in[i] >= 0 && !lower_is_constant(l, step->in[i])))
             return;
     }
     step->once = any;
@@ -48,9 +48,9 @@ void lower_describe_inputs(const struct lowering *l, const struct node *node, st
         step->values[i] = l->plan->known[id];
         if (id && op_port_at(node->op->in, i)->shape_only)
             step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
-        step->constant[i] = step->in[i] >= 0 && lower_is_constant(l, step->in[i]);
-        step->maker[i]    = id && !lower_is_stored(l, step->node, id) ? l->step_of[id] : -1;
-        step->in_rows[i]  = step->maker[i] >= 0;
+        step->constant[i]     = step->in[i] >= 0 && lower_is_constant(l, step->in[i]);
+        step->row_producer[i] = id && !lower_is_stored(l, step->node, id) ? l->step_of[id] : -1;
+        step->in_rows[i]      = step->row_producer[i] >= 0;
         if (step->in_rows[i])
             step->tensors[i] = lower_describe_rows(l, id);
     }

@@ -11,7 +11,7 @@
 
 enum { MOST_ROUNDS = 16 };
 
-static bool find_maker(const void *plan, int value, struct op_maker *maker)
+static bool find_producer(const void *plan, int value, struct op_maker *producer)
 {
     const struct lowering *l     = plan;
     const struct value    *which = value ? graph_value(l->graph, value) : NULL;
@@ -19,8 +19,9 @@ static bool find_maker(const void *plan, int value, struct op_maker *maker)
 
     if (!which || which->node < 0 || l->plan->known[value] || !l->needed[which->node])
         return false;
-    node   = plan_node(l->plan, which->node);
-    *maker = (struct op_maker){node->op, node->name, node->options, node->in, node->out, node->in_count, which->output};
+    node      = plan_node(l->plan, which->node);
+    *producer = (struct op_maker){node->op,  node->name,     node->options, node->in,
+                                  node->out, node->in_count, which->output};
     return true;
 }
 
@@ -110,7 +111,7 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
     } options;
     struct op_takeover takeover = {.plan     = l,
                                    .kernel   = l->graph->context->kernel,
-                                   .maker    = find_maker,
+                                   .maker    = find_producer,
                                    .readers  = count_readers,
                                    .known    = find_known,
                                    .tensor   = describe,

@@ -76,7 +76,7 @@ static int check_packed(struct verifier *v, int step, int other, int i)
     return FOV_OK;
 }
 
-static int read_rows(struct verifier *v, int step, int maker);
+static int read_rows(struct verifier *v, int step, int producer);
 
 /* Checks input i of step `other`, read while `step` runs. */
 static int read_input(struct verifier *v, int step, int other, int i)
@@ -85,8 +85,8 @@ static int read_input(struct verifier *v, int step, int other, int i)
     bool                    packed = is_packed(of, i);
     int                     status = FOV_OK;
 
-    if (of->maker[i] >= 0)
-        return read_rows(v, step, of->maker[i]);
+    if (of->row_producer[i] >= 0)
+        return read_rows(v, step, of->row_producer[i]);
     if (packed)
         status = check_packed(v, step, other, i);
     if (of->again && i < 32 && (of->compile.renewed_or_not >> i & 1U))
@@ -106,21 +106,21 @@ static int read_inputs(struct verifier *v, int step, int other)
     return status;
 }
 
-static bool rows_read(const struct plan_step *maker, int i)
+static bool rows_read(const struct plan_step *producer, int i)
 {
-    return i >= plan_op_inputs(maker) || i >= 32 || !(maker->op->cpu->rows_done_with >> i & 1U);
+    return i >= plan_op_inputs(producer) || i >= 32 || !(producer->op->cpu->rows_done_with >> i & 1U);
 }
 
-static int read_rows(struct verifier *v, int step, int maker)
+static int read_rows(struct verifier *v, int step, int producer)
 {
-    const struct plan_step *of = &v->plan->steps[maker];
+    const struct plan_step *of = &v->plan->steps[producer];
     int                     status = FOV_OK;
 
-    if (!of->deferred || !of->op->cpu->rows || !v->ran[maker])
-        return refuse(v, step, maker, "reads rows of", of->name, "whose step has not run", -1);
+    if (!of->deferred || !of->op->cpu->rows || !v->ran[producer])
+        return refuse(v, step, producer, "reads rows of", of->name, "whose step has not run", -1);
     for (int i = 0; i < of->in_count && !status; i++)
         if (rows_read(of, i))
-            status = read_input(v, step, maker, i);
+            status = read_input(v, step, producer, i);
     return status;
 }
 
@@ -158,8 +158,8 @@ static void collect_reads(const struct verifier *v, struct touched *touched, int
     for (int i = of->producer >= 0 ? 1 : 0; i < of->in_count; i++) {
         if (rows && !rows_read(of, i))
             continue;
-        if (of->maker[i] >= 0) {
-            collect_reads(v, touched, of->maker[i], true, false);
+        if (of->row_producer[i] >= 0) {
+            collect_reads(v, touched, of->row_producer[i], true, false);
             continue;
         }
         if (is_packed(of, i) && of->packed[i] >= 0)

@@ -148,7 +148,7 @@ static void move_step(fov_plan *plan, int from, int to)
         struct plan_step *of = &plan->steps[s];
 
         for (int i = 0; i < of->in_count; i++)
-            of->maker[i] = of->maker[i] < 0 ? -1 : moved(of->maker[i], from, to);
+            of->row_producer[i] = of->row_producer[i] < 0 ? -1 : moved(of->row_producer[i], from, to);
         of->producer = of->producer < 0 ? -1 : moved(of->producer, from, to);
         of->taker    = of->taker < 0 ? -1 : moved(of->taker, from, to);
         of->observer = of->observer < 0 ? -1 : moved(of->observer, from, to);
