@@ -91,7 +91,7 @@ static bool may_defer(struct lowering *l, int index)
     struct op_tensor   in[OP_MAX_PORTS];
 
     if (!l->needed[index] || l->taken_by[index] >= 0 || !node->op->cpu || !node->op->cpu->rows ||
-        l->shapes[id].rank < 3 || l->places[id].join >= 0 || l->in_storage[id] || l->plan->known[id])
+        l->shapes[id].rank < 3 || l->concat_places[id].concat >= 0 || l->in_storage[id] || l->plan->known[id])
         return false;
     lower_describe(l, node, in);
     if (!cpu_supports(node->op, node->options, in, node->in_count) ||

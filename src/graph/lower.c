@@ -105,7 +105,7 @@ static int lower_parts(struct lowering *l, int index, bool again, bool *done)
     return FOV_OK;
 }
 
-/* Whether all parts of a join have been written straight into its result. */
+/* Whether all parts of a concatenation have been written straight into its result. */
 static bool is_in_place(const fov_plan *plan, const struct plan_step *step)
 {
     const struct plan_tensor *whole = &plan->tensors[step->out[0]];
@@ -164,7 +164,7 @@ static int lower_node(struct lowering *l, int index, bool again)
         step->skip = true;
         return status;
     }
-    if (node->op->as_join && l->places[node->out[0]].join >= 0 && is_in_place(plan, step)) {
+    if (node->op->as_join && l->concat_places[node->out[0]].concat >= 0 && is_in_place(plan, step)) {
         step->skip = true;
         return FOV_OK;
     }
@@ -278,7 +278,7 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
         return status;
     lower_find_updates_in_storage(l);
     lower_find_fusions(l);
-    lower_place_joins(l, dense);
+    lower_find_concat_places(l, dense);
     memset(l->step_of, -1, l->graph->value_count * sizeof *l->step_of);
     memset(l->dropped_after, -1, l->graph->value_count * sizeof *l->dropped_after);
     lower_defer(l);
@@ -309,12 +309,12 @@ int plan_lower(fov_plan *plan)
     bool           *dense = memory_allocate(memory, values, sizeof *dense, "plan", error);
     int             status;
 
-    l.places       = memory_allocate(memory, values, sizeof *l.places, "plan", error);
-    l.dense_of     = memory_allocate(memory, values, sizeof *l.dense_of, "plan", error);
-    l.deferred     = memory_allocate(memory, nodes, sizeof *l.deferred, "plan", error);
-    l.step_of      = memory_allocate(memory, values, sizeof *l.step_of, "plan", error);
-    l.dropped_after = memory_allocate(memory, values, sizeof *l.dropped_after, "plan", error);
-    l.join_storage = memory_allocate(memory, nodes, sizeof *l.join_storage, "plan", error);
+    l.concat_places  = memory_allocate(memory, values, sizeof *l.concat_places, "plan", error);
+    l.dense_of       = memory_allocate(memory, values, sizeof *l.dense_of, "plan", error);
+    l.deferred       = memory_allocate(memory, nodes, sizeof *l.deferred, "plan", error);
+    l.step_of        = memory_allocate(memory, values, sizeof *l.step_of, "plan", error);
+    l.dropped_after  = memory_allocate(memory, values, sizeof *l.dropped_after, "plan", error);
+    l.concat_storage = memory_allocate(memory, nodes, sizeof *l.concat_storage, "plan", error);
     l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
     l.fusions    = memory_allocate(memory, nodes, sizeof *l.fusions, "plan", error);
     l.taken_by   = memory_allocate(memory, nodes, sizeof *l.taken_by, "plan", error);
@@ -331,12 +331,12 @@ int plan_lower(fov_plan *plan)
     memory_free(memory, ready);
     memory_free(memory, read);
     memory_free(memory, dense);
-    memory_free(memory, l.places);
+    memory_free(memory, l.concat_places);
     memory_free(memory, l.dense_of);
     memory_free(memory, l.deferred);
     memory_free(memory, l.step_of);
     memory_free(memory, l.dropped_after);
-    memory_free(memory, l.join_storage);
+    memory_free(memory, l.concat_storage);
     memory_free(memory, l.needed);
     memory_free(memory, l.fusions);
     memory_free(memory, l.taken_by);

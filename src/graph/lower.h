@@ -16,10 +16,10 @@ struct fusion {
     int result;        /**< the value that becomes the step's first result */
 };
 
-/** Place of a value that is written straight into the result of a join (a concatenation of channels). */
-struct lower_place {
-    int     join; /**< node of the join; -1: the value has memory of its own */
-    int64_t channel; /**< of the join's result, at which the value begins */
+/** Place of a value that is written straight into the result of a concatenation of channels. */
+struct concat_place {
+    int     concat; /**< its node; -1: the value has memory of its own */
+    int64_t channel; /**< of its result, at which the value begins */
 };
 
 struct lowering {
@@ -32,9 +32,9 @@ struct lowering {
     int       *order;     /**< nodes in order of execution */
     struct fusion *fusions;  /**< per node */
     int           *taken_by; /**< per node: the node into whose step it is fused; -1 = has a step of its own */
-    struct lower_place *places; /**< per value */
-    int           *join_storage; /**< per node: storage of a join whose parts are being written; -1 = none yet */
-    int           *dense_of;     /**< per value: a dense copy of a tensor that lies in a wider one; -1 = none */
+    struct concat_place *concat_places; /**< per value */
+    int           *concat_storage; /**< per node: storage of a concat whose parts are being written; -1 = none yet */
+    int           *dense_of;       /**< per value: a dense copy of a tensor that lies in a wider one; -1 = none */
     bool      *renewed;   /**< per value: a parameter that this plan changes */
     bool      *in_storage; /**< per value: a parameter's new value, written over the old one */
     int       *read_until; /**< per value: the last node that reads it, for itself or for a neighbour; -1: none does;
@@ -85,7 +85,7 @@ void lower_describe(const struct lowering *l, const struct node *node, struct op
 void lower_find_fusions(struct lowering *l);
 
 /* defer.c */
-/** Fills l->deferred and l->dropped_after. After fusions and places. */
+/** Fills l->deferred and l->dropped_after. After fusions and concat places. */
 void lower_defer(struct lowering *l);
 /** Whether a value has a stored copy when node `index` runs: a deferred one has it only for some readers. */
 bool lower_is_stored(const struct lowering *l, int index, int id);
@@ -102,7 +102,7 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
 enum op_layout lower_layout(struct lowering *l, const struct node *node);
 /** A channels-last tensor that is some channels of a wider one, `begin` bytes into `storage` (-1: a new storage). */
 int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, size_t pixel_stride);
-/** The tensor for a node's output: over its parameter, in its input's memory, in a join or in new memory. */
+/** The tensor for a node's output: over its parameter, in its input's memory, in a concat's or in new memory. */
 int lower_result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
                         int first_input, bool once);
 /** A new tensor in plain order, with storage of its own; -1 on failure. */
@@ -143,9 +143,9 @@ int  lower_find_shown(const struct lowering *l, const struct node *node, struct 
 /** The step before this one, if both could run as one; else NULL. */
 struct plan_step *lower_find_before(const struct lowering *l, struct plan_step *step);
 
-/* place.c */
-/** Fills l->places. dense [values], preset to false, is workspace. */
-void lower_place_joins(struct lowering *l, bool *dense);
+/* concat_in_place.c */
+/** Fills l->concat_places. dense [values], preset to false, is workspace. */
+void lower_find_concat_places(struct lowering *l, bool *dense);
 /** Whether a node can read a channels-last input at any pixel stride. */
 bool lower_reads_strided(const struct lowering *l, const struct node *node, int input);
 /** If a node's output is some channels of its input 0: that value, and the first channel in *first; else 0. */

@@ -20,7 +20,7 @@ int lower_find_producer(const struct lowering *l, const struct plan_step *step)
         return -1;
     tensor = &plan->tensors[step->in[0]];
     if (tensor->layout != OP_CHANNELS_LAST || tensor->pixel_stride || tensor->begin || l->readers[tensor->value] != 1 ||
-        l->places[tensor->value].join >= 0)
+        l->concat_places[tensor->value].concat >= 0)
         return -1;
     for (size_t s = plan->step_count - 1; s-- > 0;) {
         const struct plan_step *producer = &plan->steps[s];

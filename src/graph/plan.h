@@ -72,7 +72,7 @@ struct plan_step {
     size_t            state_offset, packed_offset; /**< in plan->kept */
     const char       *name;
     char              operation[96];
-    bool              skip;     /**< nothing to run: a view, an identity, or a join whose parts lie in place */
+    bool              skip;     /**< nothing to run: a view, an identity, or a concat whose parts lie in place */
     bool              again;    /**< recomputes a result that was dropped to save memory */
     size_t            pair_rows; /**< alternates with the next step, this many rows of its result at a time; 0: alone */
     bool              paired;   /**< is the second step of such a pair */

@@ -172,8 +172,8 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
         return fills_registers(l, node, in) ? OP_IMAGES_LAST : OP_CHANNELS_LAST;
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
-    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts placed in a join decide */
-        if (l->places[node->in[i]].join >= 0 && in[i].layout == OP_CHANNELS_LAST)
+    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts placed in a concat decide */
+        if (l->concat_places[node->in[i]].concat >= 0 && in[i].layout == OP_CHANNELS_LAST)
             return OP_CHANNELS_LAST;
     for (int i = 0; i < node->in_count; i++)
         if (in[i].shape.rank >= 3 && !op_port_at(node->op->in, i)->plain &&
@@ -199,25 +199,25 @@ int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, siz
     return tensor;
 }
 
-/* A tensor at the value's place in the result of its join, whose storage is made with the first part. */
+/* A tensor at the value's place in the result of its concat, whose storage is made with the first part. */
 static int placed_tensor(struct lowering *l, int id)
 {
-    fov_plan          *plan  = l->plan;
-    struct lower_place place = l->places[id];
-    int                whole = plan_node(plan, place.join)->out[0];
-    size_t             bytes;
+    fov_plan           *plan  = l->plan;
+    struct concat_place place = l->concat_places[id];
+    int                 whole = plan_node(plan, place.concat)->out[0];
+    size_t              bytes;
 
-    if (l->join_storage[place.join] < 0) {
+    if (l->concat_storage[place.concat] < 0) {
         if (!shape_bytes(&l->shapes[whole], FOV_F32, &bytes)) {
             error_set(&plan->graph->context->error, FOV_E_MEMORY, "the tensor \"%s\" does not fit memory",
                       graph_value(plan->graph, whole)->name);
             return -1;
         }
-        l->join_storage[place.join] = plan_new_storage(plan, bytes);
-        if (l->join_storage[place.join] < 0)
+        l->concat_storage[place.concat] = plan_new_storage(plan, bytes);
+        if (l->concat_storage[place.concat] < 0)
             return -1;
     }
-    return lower_part_tensor(l, id, l->join_storage[place.join], (size_t)place.channel * sizeof(float),
+    return lower_part_tensor(l, id, l->concat_storage[place.concat], (size_t)place.channel * sizeof(float),
                        (size_t)l->shapes[whole].dim[1]);
 }
 
@@ -237,7 +237,7 @@ int lower_result_tensor(struct lowering *l, const struct node *node, int output,
     } else if (node->op->view && output == 0) {
         storage = plan->tensors[first_input].storage;
     }
-    if (storage < 0 && output == 0 && !once && l->places[id].join >= 0 && order == OP_CHANNELS_LAST)
+    if (storage < 0 && output == 0 && !once && l->concat_places[id].concat >= 0 && order == OP_CHANNELS_LAST)
         tensor = placed_tensor(l, id);
     else
         tensor = new_tensor(plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], order, storage);

@@ -196,7 +196,7 @@ static bool may_lie_over(const struct plan_step *step, int input)
     return step->residual && input == operands ? step->compile.overwrites_residual : step->compile.overwrites_gate;
 }
 
-/* Whether an input of a join lies at its place in the join's result. */
+/* Whether an input of a concat lies at its place in the result. */
 static bool is_in_place(const struct verifier *v, const struct plan_step *step, int input)
 {
     const struct place *whole = &v->place[step->out[0]], *part = &v->place[step->in[input]];
@@ -207,8 +207,8 @@ static bool is_in_place(const struct verifier *v, const struct plan_step *step, 
     return part->space == whole->space && part->begin == begin && verify_lies_within(part, whole);
 }
 
-/* Whether a thing is an input of a join that lies in its place, or a part of one: the join leaves those bytes alone. */
-static bool is_joined_in_place(const struct verifier *v, const struct plan_step *step, int thing)
+/* Whether a thing is an input of a concat that lies in its place, or a part of one: the concat leaves it alone. */
+static bool is_concat_in_place(const struct verifier *v, const struct plan_step *step, int thing)
 {
     for (int i = 0; step->op->as_join && i < step->in_count; i++)
         if (is_in_place(v, step, i) && verify_lies_within(&v->place[thing], &v->place[step->in[i]]))
@@ -246,7 +246,7 @@ static int check_overlaps(struct verifier *v, int s, const struct touched *touch
             if (!verify_overlap(&v->place[read], &v->place[written]) ||
                 (own >= 0 && same && written == first && may_lie_over(step, own)) ||
                 (own >= 0 && same && renews(v, step, written, own)) ||
-                (own >= 0 && written == first && is_joined_in_place(v, step, read)))
+                (own >= 0 && written == first && is_concat_in_place(v, step, read)))
                 continue;
             return refuse(v, s, s, "writes over what it still reads,",
                           (size_t)read < count ? value_name(v, read) : "a packed form",
@@ -400,8 +400,8 @@ static int check_folded(struct verifier *v, int s)
     return FOV_OK;
 }
 
-/* Marks as intact again what a join leaves alone: its inputs that lie in its result, and parts of these. */
-static void keep_joined(struct verifier *v, int s)
+/* Marks as intact again what a concat leaves alone: its inputs that lie in its result, and parts of these. */
+static void keep_concat_inputs(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
 
@@ -453,7 +453,7 @@ static int run(struct verifier *v, int s)
     for (int w = 0; w < touched.write_count && !status; w++)
         verify_write(v, touched.writes[w], s);
     if (!status)
-        keep_joined(v, s);
+        keep_concat_inputs(v, s);
     v->ran[s] = true;
     return status;
 }

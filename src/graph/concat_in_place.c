@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins without copies. With channels stored last, a concatenation of channels is a set of strided writes: the step
- * that computes a part writes it straight into the join's result, and the join itself has nothing to do. This file
- * decides, before any step is made, which values lie in which join; tensors.c places them there as far as layouts
- * allow, and a join copies the rest. DenseNet's joins, each of which begins with the whole of the one before, become
- * one buffer. */
+/* Concatenation without copies. With channels stored last, a concat of channels is a set of strided writes: the step
+ * that computes a part writes it straight into the concat's result, and the concat itself has nothing to do. This file
+ * decides, before any step is made, which values lie in which concat; tensors.c places them there as far as layouts
+ * allow, and a concat copies the rest. DenseNet's concats, each of which begins with the whole of the one before,
+ * become one buffer. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
-static bool is_join(const struct lowering *l, const struct node *node)
+static bool is_concat(const struct lowering *l, const struct node *node)
 {
     struct op_tensor in[OP_MAX_PORTS];
 
@@ -22,7 +22,7 @@ bool lower_reads_strided(const struct lowering *l, const struct node *node, int 
 {
     struct op_tensor in[OP_MAX_PORTS];
 
-    if (is_join(l, node))
+    if (is_concat(l, node))
         return true;
     if (!node->op->cpu || input >= 32 || !(node->op->cpu->strided_in >> input & 1U))
         return false;
@@ -48,7 +48,7 @@ int lower_part_of(const struct lowering *l, const struct node *node, int output,
     return node->in[0];
 }
 
-/* Marks values that some node reads densely: from within a join they would have to be copied out again. */
+/* Marks values that some node reads densely: from within a concat they would have to be copied out again. */
 static void find_dense(const struct lowering *l, bool *dense)
 {
     for (size_t n = 0; n < l->graph->node_count; n++) {
@@ -80,9 +80,9 @@ static bool can_place(const struct lowering *l, int id, const bool *dense)
     const struct node *node     = producer < 0 ? NULL : plan_node(l->plan, producer);
     struct op_tensor   in[OP_MAX_PORTS];
 
-    if (!node || dense[id] || l->in_storage[id] || l->plan->known[id] || l->places[id].join >= 0)
+    if (!node || dense[id] || l->in_storage[id] || l->plan->known[id] || l->concat_places[id].concat >= 0)
         return false;
-    if (is_join(l, node))
+    if (is_concat(l, node))
         return true;
     if (!node->op->cpu || !node->op->cpu->strided_out)
         return false;
@@ -90,43 +90,44 @@ static bool can_place(const struct lowering *l, int id, const bool *dense)
     return cpu_layout(node->op, node->options, in, node->in_count) == OP_WANTS_CHANNELS_LAST;
 }
 
-/* Whether all inputs already lie side by side in one join: then this join's result is that part of it. */
+/* Whether all inputs already lie side by side in one concat: then this concat's result is that part of it. */
 static bool lies_in_order(const struct lowering *l, const struct node *node)
 {
-    struct lower_place next = l->places[node->in[0]];
+    struct concat_place next = l->concat_places[node->in[0]];
 
     for (int i = 0; i < node->in_count; i++) {
-        const struct lower_place *place = &l->places[node->in[i]];
+        const struct concat_place *place = &l->concat_places[node->in[i]];
 
-        if (place->join < 0 || place->join != next.join || place->channel != next.channel)
+        if (place->concat < 0 || place->concat != next.concat || place->channel != next.channel)
             return false;
         next.channel += l->shapes[node->in[i]].dim[1];
     }
     return true;
 }
 
-/* From the last join to the first: a join that is itself part of a larger one hands its place on to its inputs. */
-void lower_place_joins(struct lowering *l, bool *dense)
+/* From the last concat to the first: a concat that is itself part of a larger one hands its place on to its inputs. */
+void lower_find_concat_places(struct lowering *l, bool *dense)
 {
     for (size_t id = 0; id < l->graph->value_count; id++)
-        l->places[id] = (struct lower_place){.join = -1};
+        l->concat_places[id] = (struct concat_place){.concat = -1};
     for (size_t n = 0; n < l->graph->node_count; n++)
-        l->join_storage[n] = -1;
+        l->concat_storage[n] = -1;
     if (l->plan->options.no_fusion)
         return;
     find_dense(l, dense);
     for (int n = (int)l->graph->node_count; n-- > 0;) {
         const struct node *node = plan_node(l->plan, n);
-        struct lower_place next;
+        struct concat_place next;
 
-        if (!l->needed[n] || l->taken_by[n] >= 0 || !is_join(l, node))
+        if (!l->needed[n] || l->taken_by[n] >= 0 || !is_concat(l, node))
             continue;
-        if (l->places[node->out[0]].join < 0)
-            l->places[node->out[0]] = lies_in_order(l, node) ? l->places[node->in[0]] : (struct lower_place){n, 0};
-        next = l->places[node->out[0]];
+        if (l->concat_places[node->out[0]].concat < 0)
+            l->concat_places[node->out[0]] = lies_in_order(l, node) ? l->concat_places[node->in[0]]
+                                                                    : (struct concat_place){n, 0};
+        next = l->concat_places[node->out[0]];
         for (int i = 0; i < node->in_count; i++) {
             if (can_place(l, node->in[i], dense))
-                l->places[node->in[i]] = next;
+                l->concat_places[node->in[i]] = next;
             next.channel += l->shapes[node->in[i]].dim[1];
         }
     }
