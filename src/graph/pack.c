@@ -223,12 +223,12 @@ static size_t shared_bytes(const fov_plan *plan)
     return bytes;
 }
 
-static int room_for_shared(fov_plan *plan, struct plan_step *step)
+static int allocate_shared(fov_plan *plan, struct plan_step *step)
 {
     for (int i = 0; i < plan_op_inputs(step); i++)
         if (shares_input(plan, step, i)) {
             step->packed_data[i] =
-                packs_room(plan->graph->packs, step->compile.packed[i], &plan->graph->context->error);
+                packs_allocate(plan->graph->packs, step->compile.packed[i], &plan->graph->context->error);
             if (!step->packed_data[i])
                 return FOV_E_MEMORY;
         }
@@ -282,7 +282,7 @@ int plan_pack(fov_plan *plan)
         packs_begin(plan->graph->packs, shared_bytes(plan));
     for (size_t s = 0; s < plan->step_count && !status; s++) {
         if (packs_now(&plan->steps[s])) {
-            status = room_for_shared(plan, &plan->steps[s]);
+            status = allocate_shared(plan, &plan->steps[s]);
             if (!status && workspace(plan, &plan->steps[s]))
                 status = pack_from_file(plan, &plan->steps[s], space);
             else if (!status)

@@ -11,7 +11,7 @@ enum { SLAB = 8 << 20 /* bytes */ };
 
 struct packed_weights {
     unsigned char *block;
-    size_t         bytes, room; /* room: bytes and tail, rounded up */
+    size_t         bytes, capacity; /* capacity: bytes and tail, rounded up */
     int            slab, owners; /* owners 0: free for reuse */
     bool           is_filled;    /* packed completely, so it may be compared */
 };
@@ -37,10 +37,10 @@ static void forget(struct packs *packs, size_t index)
 }
 
 /* The index of a slab with that much room at its end, a new one if necessary; -1 and an error on failure. */
-static int find_slab(struct packs *packs, size_t room, struct error *error)
+static int find_slab(struct packs *packs, size_t capacity, struct error *error)
 {
     for (size_t i = 0; i < packs->slab_count; i++) {
-        if (packs->slabs[i].block != NULL && packs->slabs[i].bytes - packs->slabs[i].used >= room) {
+        if (packs->slabs[i].block != NULL && packs->slabs[i].bytes - packs->slabs[i].used >= capacity) {
             return (int)i;
         }
     }
@@ -55,8 +55,8 @@ static int find_slab(struct packs *packs, size_t room, struct error *error)
         }
         packs->slab_count++;
     }
-    size_t wanted = packs->expected > room ? packs->expected : room;
-    size_t bytes = wanted < SLAB ? wanted : room > SLAB ? room : SLAB;
+    size_t wanted = packs->expected > capacity ? packs->expected : capacity;
+    size_t bytes = wanted < SLAB ? wanted : capacity > SLAB ? capacity : SLAB;
     packs->slabs[at] = (struct packs_slab){.bytes = bytes};
     packs->slabs[at].block = memory_allocate(packs->memory, bytes, 1, "packed weights", error);
     return packs->slabs[at].block != NULL ? (int)at : -1;
@@ -75,10 +75,10 @@ static void drop_slab(struct packs *packs, int slab)
 }
 
 /* A piece of exactly that size without owners; NULL: there is none. */
-static struct packed_weights *find_dead(struct packs *packs, size_t room)
+static struct packed_weights *find_dead(struct packs *packs, size_t capacity)
 {
     for (size_t i = 0; i < packs->count; i++) {
-        if (packs->list[i].owners == 0 && packs->list[i].room == room) {
+        if (packs->list[i].owners == 0 && packs->list[i].capacity == capacity) {
             return &packs->list[i];
         }
     }
@@ -101,36 +101,36 @@ void packs_end(struct packs *packs)
     }
 }
 
-void *packs_room(struct packs *packs, size_t bytes, struct error *error)
+void *packs_allocate(struct packs *packs, size_t bytes, struct error *error)
 {
-    size_t room;
-    if (!size_add(bytes, PACKS_TAIL + MEMORY_ALIGNMENT - 1, &room)) {
+    size_t capacity;
+    if (!size_add(bytes, PACKS_TAIL + MEMORY_ALIGNMENT - 1, &capacity)) {
         error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");
         return NULL;
     }
-    room = room / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-    struct packed_weights *piece = find_dead(packs, room);
+    capacity = capacity / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    struct packed_weights *piece = find_dead(packs, capacity);
     if (piece != NULL) {
-        memset(piece->block, 0, room);
+        memset(piece->block, 0, capacity);
     } else {
         if (memory_grow(packs->memory, (void **)&packs->list, &packs->capacity, packs->count, sizeof *packs->list,
                         "packed weights", error) != FOV_OK) {
             return NULL;
         }
-        int slab = find_slab(packs, room, error);
+        int slab = find_slab(packs, capacity, error);
         if (slab < 0) {
             return NULL;
         }
         piece = &packs->list[packs->count++];
         *piece = (struct packed_weights){
-            .block = packs->slabs[slab].block + packs->slabs[slab].used, .room = room, .slab = slab};
-        packs->slabs[slab].used += room;
+            .block = packs->slabs[slab].block + packs->slabs[slab].used, .capacity = capacity, .slab = slab};
+        packs->slabs[slab].used += capacity;
     }
     piece->bytes = bytes;
     piece->owners = 1;
     piece->is_filled = false;
     packs->slabs[piece->slab].live++;
-    packs->expected -= packs->expected < room ? packs->expected : room;
+    packs->expected -= packs->expected < capacity ? packs->expected : capacity;
     return piece->block;
 }
 
@@ -162,9 +162,9 @@ void packs_give(struct packs *packs, void *block)
     slab->live--;
     if (slab->live == 0 && !packs->is_packing) {
         drop_slab(packs, piece.slab);
-    } else if (piece.block + piece.room == slab->block + slab->used) { /* the last one cut: back to the slab, zeroed */
-        memset(piece.block, 0, piece.room);
-        slab->used -= piece.room;
+    } else if (piece.block + piece.capacity == slab->block + slab->used) { /* cut last: back to the slab, zeroed */
+        memset(piece.block, 0, piece.capacity);
+        slab->used -= piece.capacity;
         forget(packs, at - 1);
     }
 }

@@ -27,7 +27,7 @@ void packs_begin(struct packs *packs, size_t bytes);
 void packs_end(struct packs *packs);
 
 /** A zeroed block for a plan to pack into, with one owner; NULL and an error on failure. */
-void *packs_room(struct packs *packs, size_t bytes, struct error *error);
+void *packs_allocate(struct packs *packs, size_t bytes, struct error *error);
 /** Call when `block` is packed. If an older block has the same bytes, gives `block` back and returns the older one,
  *  with one more owner; else returns `block`. */
 void *packs_unite(struct packs *packs, void *block);

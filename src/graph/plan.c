@@ -146,9 +146,9 @@ static int allocate_and_bind(fov_plan *plan)
 {
     struct fov_context *context = plan->graph->context;
 
-    plan->arena = plan->room ? plan->room->bytes
-                             : memory_allocate_raw(context->memory, plan->arena_bytes, 1,
-                                                   "room for the plan's activations", &context->error);
+    plan->arena = plan->shared_arena ? plan->shared_arena->bytes
+                                     : memory_allocate_raw(context->memory, plan->arena_bytes, 1,
+                                                           "room for the plan's activations", &context->error);
     if (!plan->arena)
         return FOV_E_MEMORY;
     plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "room for the plan's packed weights",
@@ -304,29 +304,29 @@ static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, c
     return plan;
 }
 
-fov_plan *plan_create_within(struct plan_room *room, fov_graph *graph, const fov_value *outputs, int count,
+fov_plan *plan_create_within(struct plan_arena *arena, fov_graph *graph, const fov_value *outputs, int count,
                              const fov_plan_options *options)
 {
     fov_plan *plan = lay_out(graph, outputs, count, options);
 
     if (plan) {
-        plan->room = room;
-        room->size = plan->arena_bytes > room->size ? plan->arena_bytes : room->size;
+        plan->shared_arena = arena;
+        arena->size = plan->arena_bytes > arena->size ? plan->arena_bytes : arena->size;
     }
     return plan;
 }
 
-int plan_room_open(struct plan_room *room, struct error *error)
+int plan_arena_open(struct plan_arena *arena, struct error *error)
 {
-    room->bytes = memory_allocate_raw(room->memory, room->size, 1, "room for the plans' activations", error);
-    return room->bytes ? FOV_OK : FOV_E_MEMORY;
+    arena->bytes = memory_allocate_raw(arena->memory, arena->size, 1, "room for the plans' activations", error);
+    return arena->bytes ? FOV_OK : FOV_E_MEMORY;
 }
 
-void plan_room_close(struct plan_room *room)
+void plan_arena_close(struct plan_arena *arena)
 {
-    if (room->memory)
-        memory_free(room->memory, room->bytes);
-    *room = (struct plan_room){0};
+    if (arena->memory)
+        memory_free(arena->memory, arena->bytes);
+    *arena = (struct plan_arena){0};
 }
 
 struct wanted {
@@ -394,7 +394,7 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan->tensors);
     memory_free(memory, plan->tensor_of);
     memory_free(memory, plan->outputs);
-    memory_free(memory, plan->room ? NULL : plan->arena);
+    memory_free(memory, plan->shared_arena ? NULL : plan->arena);
     memory_free(memory, plan->kept);
     memory_free(memory, plan->labels);
     memory_free(memory, plan);
@@ -448,10 +448,10 @@ static void run_step(struct plan_step *step, uint64_t number)
  * plan ran in between. */
 static void begin(fov_plan *plan)
 {
-    bool was_away = plan->room && plan->room->last != plan;
+    bool was_away = plan->shared_arena && plan->shared_arena->last != plan;
 
     if (was_away)
-        plan->room->last = plan;
+        plan->shared_arena->last = plan;
     if (was_away || plan->version != plan->graph->version)
         plan_pack_again(plan);
 }

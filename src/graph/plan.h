@@ -121,7 +121,7 @@ struct fov_plan {
     struct node **rewritten; /**< [node_count] the node that replaces the graph's in this plan; NULL: not replaced */
 
     unsigned char *arena, *kept; /**< kept: operators' states, folded factors, constant packed weights */
-    struct plan_room *room;      /**< owner of the arena, which other plans use in turn; NULL: the plan owns it */
+    struct plan_arena *shared_arena; /**< which other plans use in turn; NULL: the plan owns its arena */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
     size_t         whole_bytes; /**< arena size if nothing were recomputed; 0: nothing is */
     const struct plan_program *program; /**< the order to lower; NULL: each node once. NULL after lowering */
@@ -132,19 +132,19 @@ struct fov_plan {
 /* plan.c */
 /** One arena shared by plans that run one at a time. A plan finds nothing there that its last run left, so all inputs
  *  are filled before each run. The plans may belong to several graphs. */
-struct plan_room {
+struct plan_arena {
     struct memory  *memory;
-    unsigned char  *bytes; /**< NULL until plan_room_open */
+    unsigned char  *bytes; /**< NULL until plan_arena_open */
     size_t          size;  /**< what the largest of its plans needs */
     const fov_plan *last;  /**< the plan that ran last */
 };
-/** As fov_plan_create, but with the room's arena: the plan can run, and has addresses, only after plan_bind. */
-fov_plan *plan_create_within(struct plan_room *room, fov_graph *graph, const fov_value *outputs, int count,
+/** As fov_plan_create, but in the shared arena: the plan can run, and has addresses, only after plan_bind. */
+fov_plan *plan_create_within(struct plan_arena *arena, fov_graph *graph, const fov_value *outputs, int count,
                              const fov_plan_options *options);
-/** Allocates the arena, once all plans have been made within the room. */
-int  plan_room_open(struct plan_room *room, struct error *error);
-void plan_room_close(struct plan_room *room); /**< after its plans were freed */
-/** Gives a plan its memory (the arena of its room, which must be open), binds all pointers and packs the weights. */
+/** Allocates it, once all of its plans have been made. */
+int  plan_arena_open(struct plan_arena *arena, struct error *error);
+void plan_arena_close(struct plan_arena *arena); /**< after its plans were freed */
+/** Gives a plan its memory (a shared arena must be open), binds all pointers and packs the weights. */
 int  plan_bind(fov_plan *plan);
 /** A plan without memory: lowered and, if wanted, placed. */
 fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,

@@ -502,7 +502,7 @@ static fov_plan *draft_with(struct search *s, size_t aim, const fov_value *outpu
     return plan;
 }
 
-struct room {
+struct budget {
     size_t all;       /* bytes that the plan may take */
     size_t structure; /* of those, bytes of the arrays that describe it */
     size_t whole_arena, kept; /* arena_bytes and kept_bytes of the plan without recomputation */
@@ -513,10 +513,10 @@ static size_t need_of(const fov_plan *plan)
     return plan->arena_bytes + plan->kept_bytes + PLAN_HEADERS;
 }
 
-static fov_plan *find_fitting(struct search *s, const struct room *room, const fov_value *outputs, int count)
+static fov_plan *find_fitting(struct search *s, const struct budget *budget, const fov_value *outputs, int count)
 {
     struct fov_context *context = s->draft->graph->context;
-    size_t   space = room->all > room->structure + room->kept ? room->all - room->structure - room->kept : 0;
+    size_t   taken = budget->structure + budget->kept, space = budget->all > taken ? budget->all - taken : 0;
     bool     large = s->steps > LARGE_STEPS; /* each attempt takes a second or more */
     int      few = large ? LARGE_ATTEMPTS : ATTEMPTS, more = large ? LARGE_ATTEMPTS : MORE_ATTEMPTS;
     size_t   smallest = SIZE_MAX; /* of the needs of all attempts */
@@ -524,7 +524,7 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
     char     need[32], left[32], limit[32];
 
     search(s, SIZE_MAX); /* drops nothing: gives the simulated peak of the draft, to compare with its real arena */
-    aim = (double)space - (double)room->whole_arena + (double)s->peak;
+    aim = (double)space - (double)budget->whole_arena + (double)s->peak;
     for (int attempt = 0; attempt < few + more; attempt++) {
         bool      least = attempt < few && (attempt == few - 1 || aim <= 0);
         size_t    before = memory_in_use(context->memory), structure, over;
@@ -533,18 +533,18 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
         if (!plan)
             return NULL;
         structure = memory_in_use(context->memory) - before;
-        if (need_of(plan) + structure <= room->all) {
-            plan->whole_bytes = room->whole_arena;
+        if (need_of(plan) + structure <= budget->all) {
+            plan->whole_bytes = budget->whole_arena;
             return plan;
         }
-        over     = need_of(plan) + structure - room->all;
-        smallest = room->all + over < smallest ? room->all + over : smallest;
+        over     = need_of(plan) + structure - budget->all;
+        smallest = budget->all + over < smallest ? budget->all + over : smallest;
         if (attempt == few + more - 1) {
             error_set(&context->error, FOV_E_MEMORY,
                       "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of "
                       "the limit of %s are left",
                       (long long)plan->options.batch, text_bytes(need, sizeof need, smallest),
-                      text_bytes(left, sizeof left, room->all),
+                      text_bytes(left, sizeof left, budget->all),
                       text_bytes(limit, sizeof limit, memory_limit(context->memory)));
             fov_plan_free(plan);
             return NULL;
@@ -566,20 +566,20 @@ fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
     struct memory   *memory  = graph->context->memory;
     fov_plan_options options = whole->options;
     const struct plan_program stored = {0}; /* no deferred steps and no producers: every result is stored */
-    struct room      room    = {.whole_arena = whole->arena_bytes, .kept = whole->kept_bytes};
+    struct budget    budget  = {.whole_arena = whole->arena_bytes, .kept = whole->kept_bytes};
     size_t           limit   = memory_limit(memory), before;
     fov_plan        *draft, *plan = NULL;
     struct search    s;
 
     fov_plan_free(whole); /* its arrays count against the limit, too */
-    before   = memory_in_use(memory);
-    room.all = limit > before ? limit - before : 0;
-    draft    = plan_draft(graph, outputs, count, &options, &stored, false);
+    before     = memory_in_use(memory);
+    budget.all = limit > before ? limit - before : 0;
+    draft      = plan_draft(graph, outputs, count, &options, &stored, false);
     if (!draft)
         return NULL;
-    room.structure = memory_in_use(memory) - before;
+    budget.structure = memory_in_use(memory) - before;
     if (!open_search(&s, draft))
-        plan = find_fitting(&s, &room, outputs, count);
+        plan = find_fitting(&s, &budget, outputs, count);
     close_search(&s);
     fov_plan_free(draft);
     return plan;

@@ -85,7 +85,7 @@ static int open_scale(struct training *t, struct scale *scale)
     }
     status = status == FOV_OK ? step_create(&scale->step, scale->model, &scale->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? step_share(&scale->step, &t->step, t->error) : status;
-    scale->step.room = &t->scales.room;
+    scale->step.arena = &t->scales.arena;
     return status;
 }
 
@@ -106,8 +106,8 @@ static int open_all(struct training *t, const char *text)
     }
     status = status == FOV_OK ? find_sizes(scales, &options, &own, memory, t->error) : status;
     scales->every = options.every;
-    scales->room.memory = memory;
-    t->step.room = &scales->room;
+    scales->arena.memory = memory;
+    t->step.arena = &scales->arena;
     for (int i = 0; status == FOV_OK && i < scales->count; i++) {
         status = open_scale(t, &scales->list[i]);
     }
@@ -142,7 +142,7 @@ void scales_close(struct training *t)
     }
     memory_free(memory, scales->list);
     memory_free(memory, scales->forms);
-    plan_room_close(&scales->room);
+    plan_arena_close(&scales->arena);
     *scales = (struct scales){.list = NULL};
 }
 
@@ -163,7 +163,7 @@ int scales_compile(struct training *t)
     for (int n = 0; status == FOV_OK && n <= scales->count; n++) {
         status = step_compile(by_size(t, n), &t->settings, t->count, t->error);
     }
-    status = status == FOV_OK && scales->list != NULL ? plan_room_open(&scales->room, t->error) : status;
+    status = status == FOV_OK && scales->list != NULL ? plan_arena_open(&scales->arena, t->error) : status;
     for (int n = 0; status == FOV_OK && scales->list != NULL && n <= scales->count; n++) {
         status = step_bind(by_size(t, n), t->error);
         t->step.rest_left_out = t->step.rest_left_out || by_size(t, n)->rest_left_out;

@@ -22,7 +22,7 @@ struct scales {
     struct scale *list; /**< the further sizes, ascending; NULL: all batches have the run's own size */
     int count, smaller; /**< how many; how many of these are smaller than the run's own size */
     int64_t every;      /**< consecutive batches of the same size */
-    struct plan_room room; /**< the arena that all plans share */
+    struct plan_arena arena; /**< shared by all plans */
     const struct training_step *last; /**< the step that has updated the weights last */
     uint8_t *forms; /**< size of each batch of the epoch, for the loader: 0 is the own size, i + 1 is list[i] */
 };

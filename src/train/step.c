@@ -51,12 +51,12 @@ static int compile_turn(const struct training_step *step, struct step_plan *plan
                                 .update_count = renewed.count,
                                 .channels_last_inputs = !is_nhwc};
     plan->batch = batch;
-    plan->plan = step->room != NULL ? plan_create_within(step->room, step->graph, outputs, is_first ? 2 : 1, &options)
-                                    : fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);
+    plan->plan = step->arena != NULL ? plan_create_within(step->arena, step->graph, outputs, is_first ? 2 : 1, &options)
+                                     : fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);
     if (plan->plan == NULL) {
         return (int)error->status;
     }
-    return step->room != NULL ? FOV_OK : find_places(step, plan, turn, error);
+    return step->arena != NULL ? FOV_OK : find_places(step, plan, turn, error);
 }
 
 static int compile(const struct training_step *step, struct step_plan *plans, int64_t batch, struct error *error)
@@ -250,7 +250,7 @@ int step_bind(struct training_step *step, struct error *error)
 {
     int status = FOV_OK;
     struct step_plan *plans[] = {step->rest, step->whole};
-    for (int i = 0; step->room != NULL && i < 2; i++) {
+    for (int i = 0; step->arena != NULL && i < 2; i++) {
         for (int turn = 0; status == FOV_OK && turn < step->turn_count; turn++) {
             struct step_plan *plan = &plans[i][turn];
             status = plan->plan != NULL ? plan_bind(plan->plan) : FOV_OK;

@@ -24,7 +24,7 @@ struct training_step {
         struct model_scores scores;
     } pictures;
     const struct training_step *base; /**< step whose parameters this one shares; NULL: it has its own */
-    struct plan_room *room; /**< arena shared by its plans for batches; NULL: each has its own */
+    struct plan_arena *arena; /**< shared by its plans for batches; NULL: each has its own */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's state */
 
     /** The losses that a step minimises in turn, as with the two networks of a GAN; one loss for all parameters is a
@@ -60,7 +60,7 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
  *  then), it is left out. Call this when everything else that training needs is in memory: the rest of the memory limit
  *  decides how much of the step is rematerialised. */
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
-/** If the step's plans share an arena (.room), assigns their memory, once the arena is open. */
+/** If the step's plans share an arena (.arena), assigns their memory, once the arena is open. */
 int step_bind(struct training_step *step, struct error *error);
 void step_free(struct training_step *step);
 /** Makes `step` use the memory of the parameters (optimiser state included) of `base`, which was created in the same

@@ -143,7 +143,7 @@ static void a_replay_begins_like_a_run(void **state)
     fov_context             *context = fov_context_create(&(fov_context_options){.threads = 1, .seed = 3});
     fov_graph               *graph   = fov_graph_create(context);
     const struct op_emitter *emitter = fov_graph_emitter(graph);
-    struct plan_room         room    = {.memory = context->memory};
+    struct plan_arena        arena   = {.memory = context->memory};
     struct plan_finding      finding;
     char                     out[FINDING_TEXT_SIZE];
 
@@ -153,11 +153,11 @@ static void a_replay_begins_like_a_run(void **state)
     fov_value p = fov_parameter(graph, .name = "p", .shape = {1, {NUMBERS}}, .initial = FOV_INITIAL_ONES);
     fov_value once = op_emit1(emitter, "exp", op_emit1(emitter, "exp", p, NULL), NULL);
     fov_value y = fov_add(graph, view, once);
-    fov_plan *plan = plan_create_within(&room, graph, &y, 1, &(fov_plan_options){.batch = 1});
-    if (!plan || plan_room_open(&room, &context->error) || plan_bind(plan))
+    fov_plan *plan = plan_create_within(&arena, graph, &y, 1, &(fov_plan_options){.batch = 1});
+    if (!plan || plan_arena_open(&arena, &context->error) || plan_bind(plan))
         fail_msg("%s", fov_error(context));
     assert_true(plan->steps[0].skip);
-    memset(room.bytes, 0xff, room.size); /* as another plan may leave it */
+    memset(arena.bytes, 0xff, arena.size); /* as another plan may leave it */
     float *in = fov_plan_data(plan, x);
     for (int k = 0; k < NUMBERS; k++)
         in[k] = (float)k;
@@ -167,7 +167,7 @@ static void a_replay_begins_like_a_run(void **state)
     for (int k = 0; k < NUMBERS; k++)
         assert_true(fabs((double)result[k] - k - exp(exp(1))) < 1e-4);
     fov_plan_free(plan);
-    plan_room_close(&room);
+    plan_arena_close(&arena);
     fov_graph_free(graph);
     fov_context_free(context);
 }
