@@ -29,13 +29,13 @@ static void touch(struct plan_storage *storage, int step)
 }
 
 /* Extends a storage's lifetime to step s, and to the steps that run together with it: the step within which s runs, and
- * the partner of s in a pair or join, which run alternately or as one. */
+ * the partner of s, with which it alternates (a pair) or is merged. */
 static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_t s)
 {
     touch(storage, (int)s);
     for (int taker = plan->steps[s].taker; taker >= 0; taker = plan->steps[taker].taker)
         touch(storage, taker);
-    if (plan->steps[s].pair_rows || plan->steps[s].joined)
+    if (plan->steps[s].pair_rows || plan->steps[s].merged)
         touch(storage, (int)s + 1);
     if (plan->steps[s].paired)
         touch(storage, (int)s - 1);
@@ -125,7 +125,7 @@ static bool reads(const fov_plan *plan, const struct plan_step *step, const stru
     return makes_from(plan, step, storage);
 }
 
-/* Whether a step that runs within this one, or whose work this one does (joins), reads the storage, at any time. */
+/* Whether a step that runs within this one, or whose work this one does (merges), reads the storage, at any time. */
 static bool is_read_within(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
 {
     if (step->compile.joins && reads(plan, step - 1, storage))

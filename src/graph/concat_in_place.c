@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Concatenation without copies. With channels stored last, a concat of channels is a set of strided writes: the step
  * that computes a part writes it straight into the concat's result, and the concat itself has nothing to do. This file
- * decides, before any step is made, which values lie in which concat; tensors.c places them there as far as layouts
- * allow, and a concat copies the rest. DenseNet's concats, each of which begins with the whole of the one before,
- * become one buffer. */
+ * decides, before any step is made, which values lie in which concat; tensor_layout.c places them there as far as
+ * layouts allow, and a concat copies the rest. DenseNet's concats, each of which begins with the whole of the one
+ * before, become one buffer. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 

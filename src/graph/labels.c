@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 256 }; /* labels converted at a time */
+enum { CHUNK = 256 }; /* labels converted at a time */
 
 /* The index of the input port of that name; -1: there is none. */
 static int port_named(const struct op *op, const char *name)
@@ -91,9 +91,9 @@ static int check(const fov_plan *plan, const struct plan_labels *labels, const f
 {
     const struct value *value = graph_value(plan->graph, labels->value);
     size_t count = shape_span(shape, 0, shape->rank), size = fov_dtype_size(value->dtype);
-    double numbers[PIECE];
-    for (size_t at = 0; at < count; at += PIECE) {
-        size_t some = count - at < PIECE ? count - at : PIECE;
+    double numbers[CHUNK];
+    for (size_t at = 0; at < count; at += CHUNK) {
+        size_t some = count - at < CHUNK ? count - at : CHUNK;
         convert_to_double(value->dtype, (const unsigned char *)data + at * size, numbers, some);
         for (size_t i = 0; i < some; i++) {
             double label = trunc(numbers[i]);

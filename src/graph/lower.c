@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes to steps. Four questions in turn: which nodes are needed and in which order (order.c); which of them mean or
- * become one step (rewrite.c, takeover.c, fuse.c); where and in which layout each tensor is stored (tensors.c); and how
- * each operator will compute (step.c, neighbours.c). Nothing here knows any operator by name: descriptors answer. */
+ * become one step (rewrite.c, substitute.c, fuse.c); where and in which layout each tensor is stored (tensor_layout.c);
+ * and how each operator will compute (step.c, fuse_steps.c). No operator is known by name: descriptors answer. */
 #include "device/cpu/cpu.h"
 #include "graph/known.h"
 #include "graph/lower.h"
@@ -178,7 +178,7 @@ static int lower_node(struct lowering *l, int index, bool again)
         return (int)l->graph->context->error.status;
     step->compile.before = NULL; /* dangling once steps are added: the array moves */
     if (step->compile.joins)
-        before->joined = true;
+        before->merged = true;
     if (step->compile.seen) {
         step->shown_by                 = shown_by;
         plan->steps[shown_by].observer = number;
@@ -273,7 +273,7 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
         return status;
     lower_prune(l);
     lower_count_readers(l);
-    status = lower_take_over(l);
+    status = lower_substitute(l);
     if (status)
         return status;
     lower_find_updates_in_storage(l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* State shared by the files of lowering while one plan is made: order.c decides which nodes run and when, fuse.c which
- * of them become one step, defer.c which results need not be stored; lower.c turns nodes into steps, with tensors.c,
- * step.c and neighbours.c. Private to these files; the rest of the plan sees plan.h. */
+ * of them become one step, defer.c which results need not be stored; lower.c turns nodes into steps, with
+ * tensor_layout.c, step.c and fuse_steps.c. Private to these files; the rest of the plan sees plan.h. */
 #ifndef GRAPH_LOWER_H
 #define GRAPH_LOWER_H
 
@@ -72,10 +72,10 @@ int lower_rewrite(struct lowering *l);
 /** Puts a copy of `wanted`, with copies of its inputs and options, in place of node `index`; the outputs stay. */
 int lower_replace(struct lowering *l, int index, const struct node *wanted);
 
-/* takeover.c */
+/* substitute.c */
 /** Lets operators take over a neighbour's work (op.take_over) or replace several nodes (op.take_place). Uses l->readers
  *  and keeps them and l->needed up to date. */
-int lower_take_over(struct lowering *l);
+int lower_substitute(struct lowering *l);
 
 /* fuse.c */
 /** A value's dtype and shape, without a layout; rank -1: value 0. */
@@ -92,7 +92,7 @@ bool lower_is_stored(const struct lowering *l, int index, int id);
 /** Adds steps that store a node's deferred inputs, where it cannot read them as rows. */
 int  lower_store_inputs(struct lowering *l, int index);
 
-/* tensors.c */
+/* tensor_layout.c */
 /** The tensor of an input, parameter, constant or known value; -1 on failure, as all functions of this file. */
 int lower_source(struct lowering *l, int id);
 /** The value's tensor in `layout`; adds a conversion step if there is none yet. strided: the tensor may be some
@@ -134,7 +134,7 @@ int  lower_compile(fov_plan *plan, struct plan_step *step, const void *options);
 void lower_alias(fov_plan *plan, struct plan_step *step);
 void lower_count_cost(struct plan_step *step, const void *options);
 
-/* neighbours.c */
+/* fuse_steps.c */
 /** The step that produces input 0 and could do so within this step; -1: there is none. */
 int  lower_find_producer(const struct lowering *l, const struct plan_step *step);
 void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer);

@@ -14,7 +14,7 @@ enum {
     PART        = 1 << 19, /* bytes of weights in plain form at a time, if the operator packs them in parts: they
                               stay in a core's cache, and the first run waits for few new pages */
     MOST_AT_ONCE = 8,      /* at most this many threads count when a part is sized (one unit per thread) */
-    PIECE       = 1 << 18  /* bytes that one thread reads at a time */
+    CHUNK       = 1 << 18  /* bytes that one thread reads at a time */
 };
 
 char plan_unread[1];
@@ -84,14 +84,14 @@ struct reading {
     atomic_bool      failed;
 };
 
-static void read_piece(void *context, size_t chunk, int worker)
+static void read_chunk(void *context, size_t chunk, int worker)
 {
     struct reading *reading = context;
     struct error    error   = {0}; /* of this thread; after a failure the caller reads again to get the message */
-    size_t          at = chunk * PIECE, rest = reading->count - at;
+    size_t          at = chunk * CHUNK, rest = reading->count - at;
 
     (void)worker;
-    if (graph_read(reading->graph, reading->id, reading->offset + at, reading->to + at, rest < PIECE ? rest : PIECE,
+    if (graph_read(reading->graph, reading->id, reading->offset + at, reading->to + at, rest < CHUNK ? rest : CHUNK,
                    &error))
         atomic_store(&reading->failed, true);
 }
@@ -101,7 +101,7 @@ static int read_part(fov_plan *plan, int id, size_t offset, size_t count, void *
     struct fov_context *context = plan->graph->context;
     struct reading      reading = {plan->graph, id, offset, count, to, false};
 
-    pool_run(context->pool, read_piece, &reading, (count + PIECE - 1) / PIECE);
+    pool_run(context->pool, read_chunk, &reading, (count + CHUNK - 1) / CHUNK);
     if (!atomic_load(&reading.failed))
         return FOV_OK;
     return graph_read(plan->graph, id, offset, to, count, &context->error);

@@ -436,7 +436,7 @@ static void run_step(struct plan_step *step, uint64_t number)
     step->run.random.position = number;
     if (step->compile.pack && !plan_packs_once(step))
         step->compile.pack(&step->run);
-    if (step->joined)
+    if (step->merged)
         return;
     if (step->pair_rows)
         plan_run_pair(step, step + 1);
@@ -627,7 +627,7 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                                       .detail        = step->op->view       ? "view: nothing to do"
                                                        : step->skip         ? "identity: nothing to do"
                                                        : step->once         ? "constant: computed once"
-                                                           : step->joined       ? "together with the next step"
+                                                           : step->merged       ? "together with the next step"
                                                                             : step->compile.detail,
                                       .layout        = "",
                                       .in_place      = step->in_place,

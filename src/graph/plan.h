@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The internals of a plan. Compilation goes through these files, in this order:
- *   lower.c    nodes -> steps: which nodes run, in which order (order.c), fused how (fuse.c), stored where (tensors.c);
- *              each step asks its operator how it computes (step.c, neighbours.c)
+ *   lower.c    nodes -> steps: which nodes run, in which order (order.c), fused how (fuse.c), stored where
+ *              (tensor_layout.c); each step asks its operator how it computes (step.c, fuse_steps.c)
  *   pair.c     a weight's gradient and its update some rows at a time
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
  *   recompute.c  if a training plan exceeds the memory limit: made again with results that are recomputed, not kept
@@ -81,7 +81,7 @@ struct plan_step {
     bool              in_place; /**< output 0 overwrites an input */
     int               observer; /**< the step whose sums over the first result are taken as it is written; -1: none */
     int               shown_by; /**< the step that lets this one sum over an input as it is written; -1: none */
-    bool              joined;   /**< the next step does this step's work along with its own */
+    bool              merged;   /**< the next step does this step's work along with its own */
     bool              deferred; /**< the first result is not stored: its readers have its rows computed (op_rows) */
     bool              once; /**< all inputs are constant: runs when the plan is made and when parameters change */
     int64_t           multiply_adds;

@@ -516,7 +516,8 @@ static size_t need_of(const fov_plan *plan)
 static fov_plan *find_fitting(struct search *s, const struct budget *budget, const fov_value *outputs, int count)
 {
     struct fov_context *context = s->draft->graph->context;
-    size_t   taken = budget->structure + budget->kept, space = budget->all > taken ? budget->all - taken : 0;
+    size_t   space =
+        budget->all > budget->structure + budget->kept ? budget->all - budget->structure - budget->kept : 0;
     bool     large = s->steps > LARGE_STEPS; /* each attempt takes a second or more */
     int      few = large ? LARGE_ATTEMPTS : ATTEMPTS, more = large ? LARGE_ATTEMPTS : MORE_ATTEMPTS;
     size_t   smallest = SIZE_MAX; /* of the needs of all attempts */

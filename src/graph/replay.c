@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 1024 }; /* elements converted at a time */
+enum { CHUNK = 1024 }; /* elements converted at a time */
 
 /* Whether numbers of any floating type hold an infinity, and whether they hold a NaN. */
 struct found {
@@ -18,10 +18,10 @@ struct found {
 
 static void look(fov_dtype dtype, const void *data, size_t count, struct found *found)
 {
-    double numbers[PIECE];
+    double numbers[CHUNK];
 
-    for (size_t at = 0; at < count && !found->nan; at += PIECE) {
-        size_t some = count - at < PIECE ? count - at : PIECE;
+    for (size_t at = 0; at < count && !found->nan; at += CHUNK) {
+        size_t some = count - at < CHUNK ? count - at : CHUNK;
 
         convert_to_double(dtype, (const unsigned char *)data + at * fov_dtype_size(dtype), numbers, some);
         for (size_t i = 0; i < some; i++) {
@@ -59,14 +59,14 @@ static struct found look_at_parameter(const fov_graph *graph, int id)
     const struct value *value = graph_value(graph, id);
     struct found        found = {false, false};
     struct error        error = {0};
-    double              piece[PIECE];
-    size_t              width = fov_dtype_size(value->dtype), most = PIECE;
+    double              chunk[CHUNK];
+    size_t              width = fov_dtype_size(value->dtype), most = CHUNK;
 
     for (size_t at = 0, bytes; is_float(value->dtype) && at < value->bytes; at += bytes) {
         bytes = value->bytes - at < most * width ? value->bytes - at : most * width;
-        if ((!value->data && !value->file) || graph_read(graph, id, at, piece, bytes, &error))
+        if ((!value->data && !value->file) || graph_read(graph, id, at, chunk, bytes, &error))
             break;
-        look(value->dtype, piece, bytes / width, &found);
+        look(value->dtype, chunk, bytes / width, &found);
     }
     return found;
 }
@@ -143,7 +143,7 @@ int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding
             continue;
         if (more && step->compile.joins && s > 0) /* the results of the step before are written only now */
             more = note_outputs(&plan->steps[s - 1], finding);
-        if (more && !step->joined && !step->paired)
+        if (more && !step->merged && !step->paired)
             more = note_outputs(step, finding);
     }
     memory_free(memory, seen);
@@ -173,7 +173,7 @@ size_t plan_steps_to(const fov_plan *plan, fov_value value)
         for (int i = 0; i < plan->steps[s].out_count; i++)
             if (plan->steps[s].out[i] >= 0 && plan->tensors[plan->steps[s].out[i]].value == value.id)
                 end = s + 1;
-    while (end > 0 && end < plan->step_count && (plan->steps[end - 1].joined || plan->steps[end].paired))
+    while (end > 0 && end < plan->step_count && (plan->steps[end - 1].merged || plan->steps[end].paired))
         end++;
     return end;
 }

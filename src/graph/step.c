@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One step by itself: the description of its inputs, the nodes fused into it, its compilation by its operator, and
- * whether it runs only once. What it does together with other steps is in neighbours.c. Read lower.c first. */
+ * whether it runs only once. What it does together with other steps is in fuse_steps.c. Read lower.c first. */
 #include "base/text.h"
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"

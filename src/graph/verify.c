@@ -423,7 +423,7 @@ static int run(struct verifier *v, int s)
     int                     status = check_values(v, s), before = step->compile.joins ? s - 1 : -1;
 
     touched.read_count = touched.write_count = 0;
-    if (!status && before >= 0 && !v->plan->steps[before].joined)
+    if (!status && before >= 0 && !v->plan->steps[before].merged)
         status = refuse(v, s, before, "does the work of", step_name(v, before), "which runs by itself, too", -1);
     if (!status && step->shown_by >= 0 && !v->shown[s])
         status = refuse(v, s, step->shown_by, "has sums over the result of", step_name(v, step->shown_by),
@@ -485,7 +485,7 @@ static int take_step(struct verifier *v, int s)
     if (step->once || step->paired)
         return FOV_OK;
     status = pack(v, s);
-    if (status || step->joined || step->taker >= 0)
+    if (status || step->merged || step->taker >= 0)
         return status;
     status = run(v, s);
     if (!status)

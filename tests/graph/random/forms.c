@@ -52,9 +52,9 @@ static bool is_shown(const struct plan_step *step)
     return step->observer >= 0;
 }
 
-static bool is_joined(const struct plan_step *step)
+static bool is_merged(const struct plan_step *step)
 {
-    return step->joined;
+    return step->merged;
 }
 
 static bool is_view(const struct plan_step *step)
@@ -88,7 +88,7 @@ const struct random_form random_forms[] = {
     {"computed once", NULL, NULL, is_once},
     {"made by its readers", NULL, NULL, is_deferred},
     {"shown while it is made", NULL, NULL, is_shown},
-    {"done by the next step", NULL, NULL, is_joined},
+    {"done by the next step", NULL, NULL, is_merged},
     {"convolution and activation", "conv + relu", NULL, NULL},
     {"convolution and clip", "conv + clip", NULL, NULL},
     {"convolution, sum and activation", "conv + add + relu", NULL, NULL},

@@ -153,7 +153,7 @@ static int ask_all(struct lowering *l, int index, bool *changed)
     return status;
 }
 
-int lower_take_over(struct lowering *l)
+int lower_substitute(struct lowering *l)
 {
     bool changed = !l->plan->options.no_fusion;
 
