@@ -377,7 +377,7 @@ void case_unpack_weights(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 50; i++) {
         size_t filters = RANDOM_OF(1, 3, 8, 10, 17, 33, 70), channels = RANDOM_OF(1, 3, 16), taps = RANDOM_OF(1, 4, 9);
-        int32_t order[9] = {2, 0, 1, 3, 8, 7, 5, 6, 4}; /* the first 1, 3, 4 or 9 are not always a permutation */
+        int32_t order[9] = {2, 0, 1, 3, 8, 7, 5, 6, 4}; /* permutations: the first 4, all 9 */
         struct kernel_weights shape = {filters, channels, taps, channels * taps, taps, NULL};
         size_t n = filters * channels * taps;
         shape.tap_offsets = taps != 1 && random_below(2) ? order : NULL;

@@ -229,7 +229,8 @@ static fov_value conv_next(struct random_builder *b, fov_value x)
     return random_residual(b, y, x);
 }
 
-/** Attention by large windows: depthwise 5 x 5, a wide one with dilation, pointwise; times x (Guo et al. 2022). */
+/** Attention by large windows: depthwise 5 x 5, depthwise 3 to 7, perhaps dilated, pointwise; times x (Guo et al.
+ *  2022). */
 static fov_value large_kernel_attention(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x);

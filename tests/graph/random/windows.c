@@ -150,7 +150,7 @@ static fov_value depthwise_chain(struct random_builder *b, fov_value x)
     return y;
 }
 
-/** A first layer: of one or three channels. */
+/** A network's first layer: a convolution of at most four channels. */
 static fov_value first_layer(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
