@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: alignment, zeroed blocks, counters, limits, failure on request, a program's own allocator, several threads.
- * */
+/* Memory: alignment, zeroed blocks, counters, limits, failure on request, a custom allocator, several threads. */
 #include "base/memory.h"
 #include "tests.h"
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings and errors: escaping of foreign text, growing buffers, suggestions, patterns, numbers in any locale, errors.
- * */
+/* Strings and errors: escaping of foreign text, growing buffers, suggestions, patterns, numbers in any locale. */
 #include "base/error.h"
 #include "base/text.h"
 #include "base/utf8.h"

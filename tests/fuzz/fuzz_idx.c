@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as IDX of rank 1 (labels) and rank 3 (images), plain or gzipped, and as CIFAR records.
- * */
+/* libFuzzer harness: any bytes as IDX of rank 1 (labels) and 3 (images), plain or gzipped, and as CIFAR records. */
 #include "base/memory.h"
 #include "data/cifar.h"
 #include "data/idx.h"

@@ -21,8 +21,7 @@ enum {
     MAX_MULTIPLY_ADDS = 1 << 22
 };
 
-/** Numbers that code is apt to forget: mostly small ones, so that indices and sizes often fit, sometimes extreme ones.
- *  */
+/** Numbers that code tends to forget: mostly small, so that indices and sizes often fit, sometimes extreme. */
 static double element(size_t seed, size_t k)
 {
     static const double odd[] = {-1, 1e30, -1e30, 0x1p31, -0x1p63, 0x1p53, 0.5, -0.0};

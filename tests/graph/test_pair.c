@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A plan computes a large weight's gradient and applies its update part by part. That gives the same bits as the whole
- * gradient first, then the update (as happens when the gradient is an output), for both optimizers, in far less memory.
- * */
+ * gradient first, then the update (as when the gradient is an output), for both optimizers, in far less memory. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Small dense weights, which all steps divide among threads by the same ranges of rows (op/parts.h): training a layer
- * with a residual behind it gives the weights of the plan without fusion, and the same bits for any number of threads.
- * */
+ * with a residual behind it gives the weights of the plan without fusion; any number of threads gives the same bits. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 #include <math.h>
@@ -13,8 +12,7 @@
 
 enum { BATCH = 40, FEATURES = 96, UNITS = 7, WEIGHT = FEATURES * FEATURES };
 
-/* Trains relu(dense(x) + x) and a dense layer behind it for three steps; weight: the first layer's weight after them.
- * */
+/* Trains relu(dense(x) + x) and a dense layer behind it for three steps; weight: the first layer's then. */
 static void train(bool fused, int threads, float *weight)
 {
     fov_context *context = fov_context_create(&(fov_context_options){.threads = threads, .seed = 3});

@@ -555,8 +555,7 @@ static void passes_change_steps_and_not_numbers(void **state)
                 check(&networks[i], cpu_level_name((enum cpu_level)level));
 }
 
-/* Packed weights with a folded normalisation, and results of run-once steps, are recomputed when a parameter changes.
- * */
+/* Packed weights with a folded normalisation and results of run-once steps are recomputed when a parameter changes. */
 static void check_followed(network *build)
 {
     struct expected test = {"", FOV_SHAPE(2, 5, 9, 7), build, "", false};

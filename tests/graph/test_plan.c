@@ -338,8 +338,7 @@ static void the_first_error_is_kept(void **state)
     fov_context_free(context);
 }
 
-/* The inserted network depends on a second input: the insertion fails, and every later call on the graph reports that.
- * */
+/* The inserted network depends on a second input: the insertion fails, and every later call on the graph says so. */
 static void a_failed_insertion_is_kept(void **state)
 {
     fov_context *context = open_context(1);

@@ -159,8 +159,7 @@ static void drawn_weights_need_not_be_kept(void **state)
     free(kept);
 }
 
-/* One convolution gives the same bits when its weight is drawn and packed in parts as when it is in memory as a whole.
- * */
+/* A convolution gives the same bits whether its weight is drawn and packed in parts or is in memory as a whole. */
 static void convolve_twice(const struct fixture *fixture, int channels, int filters, int kernel)
 {
     fov_graph *g = fov_graph_create(fixture->context);

@@ -31,8 +31,7 @@ static float *room_for(const struct kernel_table *table, size_t rows, size_t fil
     return floats > 0 ? guard_floats(floats) : NULL;
 }
 
-/* One random product: rows found by offsets or strides; any bias, residual and activation; rows stored in order or not.
- * */
+/* One random product: rows read by offsets or strides, stored in order or not; any bias, residual and activation. */
 static void check_product(const struct kernel_table *table, size_t rows, size_t filters, size_t taps, size_t channels,
                           enum numbers numbers)
 {
@@ -265,8 +264,7 @@ void case_outer(const struct kernel_table *table)
     check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
 }
 
-/* Rows of x anywhere or missing, in one call or several; the result's rows and columns are padded to whole registers.
- * */
+/* Rows of x anywhere or missing, in one call or several; the result's rows and columns padded to whole registers. */
 static void check_outer_rows(const struct kernel_table *table, size_t pixels, size_t channels, size_t filters,
                              enum numbers numbers)
 {

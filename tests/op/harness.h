@@ -52,8 +52,7 @@ bool harness_try(struct harness *harness, const struct op *op, const struct op_c
                  uint64_t seed);
 void harness_close(struct harness *harness);
 
-/** Sets given[id] to the data of each input, for graph_evaluate. `given` has an element for every value of the graph.
- *  */
+/** Sets given[id] to each input's data, for graph_evaluate. `given` has an element for every value of the graph. */
 void harness_given(const struct harness *harness, const double **given);
 
 /** Writes the inputs into a plan, each in its own type. */

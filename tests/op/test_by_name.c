@@ -44,8 +44,7 @@ static void built_by_name(const struct op *op, const struct op_case *test)
     assert_ptr_equal(second->op, op);
     assert_int_equal(second->out_count, first->out_count);
     assert_int_equal(fov_output_count(harness.graph, made), first->out_count);
-    /* Recurrent cells have options beside the table: constants of activations, which only ONNX files set (recurrent.h).
-     * */
+    /* Constants of a recurrent cell's activations are not in the table: only ONNX files set them (recurrent.h). */
     if (op->options_size > 0 && op->family != OP_RECURRENT &&
         memcmp(first->options, second->options, op->options_size) != 0) {
         fail_msg("%s/%s: some option is not in the table", op->name, test->name);

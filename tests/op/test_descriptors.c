@@ -88,8 +88,7 @@ static void functions_are_there(void **state)
         EXPECT(op, op->infer != NULL, "no shape rule\n");
         EXPECT(op, op->textbook != NULL, "no definition\n");
         EXPECT(op, op->gradient == NULL || !op->zero_gradient, "has a gradient and says that it is zero\n");
-        /* Optimisers and operators of gradients may be without a gradient; all others have one, or say that it is zero.
-         * */
+        /* Optimisers and operators of gradients need no gradient; all others have one, or say that it is zero. */
         if (op->family != OP_OPTIMISER && op->family != OP_GRADIENT) {
             EXPECT(op, op->gradient != NULL || op->zero_gradient, "no gradient\n");
         }

@@ -284,8 +284,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op *op = op_table[i];
         for (const struct op_case *test = op->cases; test->name != NULL && count < MOST - 3; test++) {
-            /* The number of rows that NonMaxSuppression returns depends on data: such a file cannot be read beyond it.
-             * */
+            /* How many rows NonMaxSuppression returns depends on data: a file cannot be read beyond such a node. */
             bool is_read = strcmp(op->name, "suppressed_boxes") != 0;
             if (op->onnx == NULL || !is_read || (argc > 1 && strcmp(argv[1], op->name) != 0) || test->training) {
                 continue;

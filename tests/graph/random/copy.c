@@ -174,8 +174,7 @@ bool random_copy(const struct random_case *drawn, fov_graph *to, const struct ra
     bool copied = true;
     memset(id, 0, c.from->value_count * sizeof *id);
     mark(&c, nodes, values);
-    /* In order of creation, so that what a node reads has been copied. A node is copied when its first result comes up.
-     * */
+    /* In order of creation, so that what a node reads has been copied: a node is copied with its first result. */
     for (size_t v = 1; copied && v < c.from->value_count; v++) {
         const struct value *value = graph_value(c.from, (int)v);
         if (value->kind != VALUE_RESULT) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints a case, a line per value and node; writes it as a folder of ONNX files with the layout of a conformance case.
- * */
+/* Prints a case, a line per value and node; writes it as a folder of ONNX files, like a conformance case. */
 #include "random.h"
 
 #include "base/file.h"

@@ -13,8 +13,7 @@
 
 void random_limit(int seconds)
 {
-    /* Threads that wait for each other use no processor time: elapsed time ends them, 30 times more for busy machines.
-     * */
+    /* Threads that wait for each other use no processor time: they are ended after 30 times as long by the clock. */
     enum { WAITS = 30 };
     setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {.tv_sec = seconds}}, NULL);
     alarm((unsigned)(seconds * WAITS));

@@ -23,8 +23,7 @@ static int draw_stride(struct random_builder *b)
     return random_chance(b, 68) ? 1 : random_chance(b, 85) ? 2 : 3;
 }
 
-/** kernel 0, stride 0: drawn. Pads: those that keep the size, random ones up to the dilated kernel less one, or none.
- *  */
+/** kernel 0, stride 0: drawn. Pads: those that keep the size, random ones below the dilated kernel's size, or none. */
 static struct window_draw draw_window(struct random_builder *b, const fov_shape *x, int kernel, int stride,
                                       bool dilates)
 {
