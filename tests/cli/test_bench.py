@@ -105,7 +105,7 @@ def test_bench_tune():
     assert len(kept) == 1 and kept[0]["products"] == tuned["products"] and kept[0]["isa"] == tuned["isa"]
     assert path in fovea("inspect", "lenet5", "-v", env=env).err
     assert "rates: those of" in fovea("inspect", "lenet5", "-v").err
-    # A second time replaces the entry; that of another machine stays, and is not taken for ours.
+    # Tuning again replaces this machine's entry; another machine's entry stays and is not used.
     other = dict(kept[0], processor="another", products=1)
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"rates": [other, kept[0]]}, file)

@@ -81,7 +81,7 @@ def test_train_from_weights_of_a_network():
     assert fovea("eval", "again/last.onnx", "--data", "digits:600", "--json").json()["metrics"]["accuracy"] == right
     result = train("twelve", *words, "--classes", 12, epochs=1)
     assert "a new head for 12 classes instead of 10" in result.err, result.err
-    os.remove("w.safetensors")  # a run goes on without the file that it began with
+    os.remove("w.safetensors")  # resuming does not need the file of initial weights
     assert fovea("train", "--resume", "twelve", "--epochs", 2).code == OK
     expect_failure(train("none", "--weights", "known/last.onnx"), USAGE, "--weights", "--model")
     expect_failure(train("none", *words), IO, "w.safetensors")

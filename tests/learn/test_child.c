@@ -157,7 +157,7 @@ static void test_no_fork_bomb(void **state)
 static void test_no_network(void **state)
 {
     (void)state;
-    /* In a name space of its own even the loopback is down. */
+    /* In a new network name space even the loopback interface is down. */
     check("int s = socket(AF_INET, SOCK_DGRAM, 0); struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = 9};\n"
           "a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);\n"
           "if (sendto(s, \"x\", 1, 0, (struct sockaddr *)&a, sizeof a) == 1) exit(42);",

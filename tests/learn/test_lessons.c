@@ -400,8 +400,7 @@ static void test_perceptron_stays_within_novikoffs_bound(void **state)
     assert_true(learn_gate((const int[]){0, 1, 1, 0}, w) >= 100);  /* XOR: never right */
 }
 
-/* ---- expressions
- * -------------------------------------------------------------------------------------------------- */
+/* ---- expressions ------------------------------------------------------------------------------------------------- */
 
 static void test_expressions(void **state)
 {

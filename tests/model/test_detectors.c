@@ -100,7 +100,8 @@ static void corners_and_softmax(void **state)
     fov_answer_free(&answer);
 }
 
-/* Scores across, logits each for itself, boxes in parts of the input, told by name. */
+/* The form "raw" is given by name: logits that take a sigmoid each, boxes in fractions of the input. The logits are a
+ * symmetric matrix, so that their layout does not matter. */
 static void parts_and_sigmoids(void **state)
 {
     static const float boxes[] = {0.25F, 0.5F, 0.5F, 1, 0, 0, 0.125F, 0.125F}, logits[] = {1, -9, -9, 2};

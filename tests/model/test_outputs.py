@@ -296,7 +296,7 @@ def check_scores(folder):
     same("as values", predicted(path, [picture], ("--scores", "values"))[0], z)
     says(fovea("predict", path, picture, "--scores", "softmax", code=INPUT), '"y"', "probabilities")
     says(fovea("predict", path, picture, "--scores", "map", code=INPUT), '"y" [N, 3]', "no map")
-    twice = softmax(softmax(z))  # who insists on logits gets a softmax
+    twice = softmax(softmax(z))  # --scores logits applies another softmax to a softmax
     path = write(folder, "softmax_reshape")
     same("as logits", predicted(path, [picture], ("--scores", "logits"))[0], twice)
 

@@ -122,7 +122,7 @@ static void what_cannot_be_is_said(void **state)
     for (int i = 0; i < 6; i++) {
         odd[i] = lit;
     }
-    odd[0].name = "classify"; /* taken */
+    odd[0].name = "classify"; /* a built-in task's name */
     odd[1].name = "a:b";
     odd[2].loss = NULL;
     odd[3].count_count = 0;

@@ -70,8 +70,7 @@ static uint8_t *paint(int threads, const char *layers, struct seen *seen)
     return pixels;
 }
 
-/* ---- by hand
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
 /* The Gram matrix [WIDTHS, WIDTHS] of the first activation at full (size 0) or half (size 1) resolution. */
 static void gram_of(fov_context *context, const fov_image *image, int size, double gram[WIDTHS * WIDTHS])
@@ -124,8 +123,7 @@ static double style_by_hand(int size)
     return difference / square;
 }
 
-/* ---- what is asserted
- * --------------------------------------------------------------------------------------------- */
+/* ---- what is asserted -------------------------------------------------------------------------------------------- */
 
 static void the_loss_is_that_of_gram_matrices_and_falls(void **state)
 {
