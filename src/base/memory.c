@@ -52,7 +52,7 @@ static void *memory_map(size_t bytes, size_t *mapped)
     if (bytes > SIZE_MAX / 2) {
         return NULL;
     }
-    const size_t   page = 65536, kept = (bytes + page - 1) / page * page; /* a multiple of any common page */
+    const size_t   page = 65536, kept = size_round_up(bytes, page); /* a multiple of any common page */
     unsigned char *start = mmap(NULL, kept + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) {
         return NULL;
@@ -83,24 +83,6 @@ static void memory_malloc_free(void *user, void *block)
 {
     (void)user;
     free(block);
-}
-
-bool size_multiply(size_t a, size_t b, size_t *result)
-{
-    if (b != 0 && a > SIZE_MAX / b) {
-        return false;
-    }
-    *result = a * b;
-    return true;
-}
-
-bool size_add(size_t a, size_t b, size_t *result)
-{
-    if (a > SIZE_MAX - b) {
-        return false;
-    }
-    *result = a + b;
-    return true;
 }
 
 struct memory *memory_create(const struct memory_source *source, size_t limit)

@@ -5,11 +5,18 @@
 #define BASE_MEMORY_H
 
 #include "base/error.h"
+#include "base/size.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { MEMORY_ALIGNMENT = 64 };
+
+/** `bytes`, rounded up such that what follows in the same block is aligned, too. */
+static inline size_t memory_aligned(size_t bytes)
+{
+    return size_round_up(bytes, MEMORY_ALIGNMENT);
+}
 
 /** The underlying allocator; `user` is passed to both functions. allocate returns `bytes` bytes aligned to 16, or
  *  NULL. */
@@ -56,9 +63,5 @@ size_t   memory_limit(const struct memory *memory);     /**< bytes, 0 = none */
 void     memory_set_limit(struct memory *memory, size_t limit);
 /** For tests: the `n`-th request from now fails (1 = the next), and all after it when `sticky`. 0 switches off. */
 void memory_fail_at(struct memory *memory, uint64_t n, bool sticky);
-
-/** Checked arithmetic on sizes: false when the result does not fit. */
-bool size_multiply(size_t a, size_t b, size_t *result);
-bool size_add(size_t a, size_t b, size_t *result);
 
 #endif

@@ -2,6 +2,7 @@
 /* The dataset "digits[:COUNT[:SEED]]": handwriting drawn by fovea itself. Its SEED is separate from the context's seed,
  * so that every run is tested on the same pictures. Next: digits_draw.c. */
 #include "data/digits.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "data/dataset.h"
 #include <stdio.h>
@@ -99,7 +100,7 @@ static int digits_open(struct fov_dataset *dataset, const char *argument, fov_sp
         }
         dataset->pixels = state->pixels;
     }
-    pool_run(dataset->context->pool, digits_draw_block, dataset, (dataset->count + DIGITS_BLOCK - 1) / DIGITS_BLOCK);
+    pool_run(dataset->context->pool, digits_draw_block, dataset, size_divide_up(dataset->count, DIGITS_BLOCK));
     return dataset_set_classes(dataset, names, DIGITS_CLASSES, error);
 }
 

@@ -2,6 +2,7 @@
 /* The loader prepares the samples of a batch in parallel on a thread pool. All buffers are allocated once, one set per
  * thread; only larger pictures decoded from files can make them grow. */
 #include "data/loader.h"
+#include "base/size.h"
 #include "data/cache.h"
 #include "data/pictures.h"
 #include <pthread.h>
@@ -307,7 +308,7 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, fl
     for (int i = 0; i < loader->worker_count; i++) {
         loader->workers[i].failed = SIZE_MAX;
     }
-    pool_run(loader->pool, fill_chunk, loader, (count + loader->per_chunk - 1) / loader->per_chunk);
+    pool_run(loader->pool, fill_chunk, loader, size_divide_up(count, loader->per_chunk));
 
     // the error of the batch's first bad sample, whichever thread met it
     const struct loader_worker *first = NULL;

@@ -3,6 +3,7 @@
  * choose algorithms. Rates are the best of several tries, because other load can only make a machine look slower. */
 #include "base/arithmetic.h"
 #include "base/clock.h"
+#include "base/size.h"
 #include "device/context.h"
 #include "device/rates.h"
 #include <fovea/bench.h>
@@ -235,7 +236,7 @@ static int measure_transforms(fov_context *context, double *rate)
     struct winograd_sizes sizes = winograd_sizes(WINOGRAD_f4x4_3x3);
     size_t points = sizes.points[0] * sizes.points[1], height = sizes.points[0];
     size_t width = TRANSFORM_TILES * sizes.outputs[1], channels = TRANSFORM_CHANNELS;
-    size_t stride = (channels + kernel->vector_floats - 1) / kernel->vector_floats * kernel->vector_floats;
+    size_t stride = size_round_up(channels, kernel->vector_floats);
     size_t plane = TRANSFORM_TILES * stride + 16; /* planes a power of two apart would conflict in the cache */
     size_t image = height * width * channels, transformed = points * plane;
     float *data = memory_allocate(context->memory, 2 * (image + transformed), sizeof *data, "measuring transforms",

@@ -3,17 +3,11 @@
  * two storages may share addresses if their lifetimes do not overlap. Finding the smallest arena is NP-hard; placing
  * the largest first at the lowest free address works well (Pisarchyk & Lee, "Efficient memory management for deep
  * neural net inference", 2020: greedy by size). If that leaves holes, other orders are tried, and the best is taken. */
+#include "base/memory.h"
 #include "graph/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ALIGNMENT = 64 };
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 static struct plan_storage *storage_of(const fov_plan *plan, int tensor)
 {
@@ -207,7 +201,7 @@ static int add_scratch(fov_plan *plan)
         struct op_compile *compile = &plan->steps[s].compile;
         size_t             workers = 0;
 
-        compile->scratch_per_worker = aligned(compile->scratch_per_worker);
+        compile->scratch_per_worker = memory_aligned(compile->scratch_per_worker);
         if (!size_multiply(compile->scratch_per_worker, (size_t)compile->workers, &workers))
             return (int)error_set(error, FOV_E_MEMORY, "the workspace of \"%s\" does not fit memory",
                                   plan->steps[s].name);
@@ -283,12 +277,12 @@ static int by_both(const void *a, const void *b)
  * by address: behind the first gap that is wide enough the rest does not matter. */
 static size_t lowest_free(const struct plan_storage *storage, struct plan_storage *const *placed, size_t count)
 {
-    size_t offset = 0, bytes = aligned(storage->bytes);
+    size_t offset = 0, bytes = memory_aligned(storage->bytes);
 
     for (size_t i = 0; i < count && placed[i]->offset < offset + bytes; i++) {
         const struct plan_storage *other = placed[i];
         bool                       meets = other->first <= storage->last && storage->first <= other->last;
-        size_t                     end   = other->offset + aligned(other->bytes);
+        size_t                     end   = other->offset + memory_aligned(other->bytes);
 
         offset = meets && end > offset ? end : offset;
     }
@@ -337,7 +331,7 @@ static size_t place_in_order(struct plan_storage **order, size_t count, const st
         size_t end;
 
         order[i]->offset = lowest_free(order[i], order, i);
-        end              = order[i]->offset + aligned(order[i]->bytes);
+        end              = order[i]->offset + memory_aligned(order[i]->bytes);
         bytes            = end > bytes ? end : bytes;
         sort_in(order, i);
     }
@@ -351,8 +345,8 @@ static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order
     size_t live = 0, most = 0;
 
     for (size_t i = 0; i < count; i++) { /* entries may wrap below zero; their running sum never does */
-        change[order[i]->first] += aligned(order[i]->bytes);
-        change[order[i]->last + 1] -= aligned(order[i]->bytes);
+        change[order[i]->first] += memory_aligned(order[i]->bytes);
+        change[order[i]->last + 1] -= memory_aligned(order[i]->bytes);
     }
     for (size_t s = 0; s <= plan->step_count; s++) {
         live += change[s];
@@ -377,7 +371,7 @@ static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
         if (storage->fixed || storage->first < 0)
             continue;
         if (storage->bytes > SIZE_MAX / 4 ||
-            !size_add(plan->unshared_bytes, aligned(storage->bytes), &plan->unshared_bytes))
+            !size_add(plan->unshared_bytes, memory_aligned(storage->bytes), &plan->unshared_bytes))
             return (int)error_set(&plan->graph->context->error, FOV_E_MEMORY, "the plan's tensors do not fit memory");
         order[count++] = storage;
     }
@@ -407,13 +401,13 @@ static int place_kept(fov_plan *plan)
         if (step->skip)
             continue;
         step->state_offset = bytes;
-        fits               = size_add(bytes, aligned(step->compile.state), &bytes);
+        fits               = size_add(bytes, memory_aligned(step->compile.state), &bytes);
         step->fold_offset  = bytes;
-        fits               = fits && size_add(bytes, aligned(plan_fold_bytes(step)), &bytes);
+        fits               = fits && size_add(bytes, memory_aligned(plan_fold_bytes(step)), &bytes);
         step->packed_offset = bytes;
         for (int i = 0; i < plan_op_inputs(step); i++)
             if (step->compile.packed[i] && step->constant[i] && !plan_shares_packed(plan, step))
-                fits = fits && size_add(bytes, aligned(step->compile.packed[i]), &bytes);
+                fits = fits && size_add(bytes, memory_aligned(step->compile.packed[i]), &bytes);
         if (!fits)
             return (int)error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");
         plan->kept_bytes = bytes;

@@ -2,6 +2,7 @@
 /* Operators that occur in plans but never in a graph: changing the layout of a tensor, copying one, and storing the
  * result of a deferred step (defer.c). They have the form of operators, so that the rest of the plan need not treat
  * them specially. */
+#include "base/size.h"
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ static struct matrix matrix_of(const fov_shape *shape)
     struct matrix m = {(size_t)shape->dim[0], (size_t)shape->dim[1], shape_span(shape, 2, shape->rank), 0, 0};
 
     m.block  = TASK / (m.channels + 1) / 64 * 64 + 64;
-    m.blocks = (m.pixels + m.block - 1) / m.block;
+    m.blocks = size_divide_up(m.pixels, m.block);
     return m;
 }
 
@@ -85,7 +86,7 @@ static struct matrix groups_of(const struct op_run *run)
 
     m.samples /= run->kernel->vector_floats;
     m.block  = IMAGES_TASK / (m.channels * run->kernel->vector_floats + 1) + 1;
-    m.blocks = (m.pixels + m.block - 1) / m.block;
+    m.blocks = size_divide_up(m.pixels, m.block);
     return m;
 }
 
@@ -119,7 +120,7 @@ static struct matrix channels_of(const struct op_run *run)
 
     m.samples /= run->kernel->vector_floats;
     m.block  = IMAGES_TASK / (m.pixels * run->kernel->vector_floats + 1) + 1;
-    m.blocks = (m.channels + m.block - 1) / m.block;
+    m.blocks = size_divide_up(m.channels, m.block);
     return m;
 }
 
@@ -239,7 +240,7 @@ static void store(const struct op_run *run)
 {
     struct matrix m = matrix_of(&run->out[0].shape);
 
-    pool_run(run->pool, store_rows, (void *)run, (m.samples * m.pixels + m.block - 1) / m.block);
+    pool_run(run->pool, store_rows, (void *)run, size_divide_up(m.samples * m.pixels, m.block));
 }
 
 static int compile_convert(struct op_compile *compile)

@@ -4,6 +4,8 @@
  * file (or drawn) into a small workspace, part by part, and packed from there, so that a network's weights are in
  * memory once, not twice. Before parameters change, all of them are loaded (graph_settle), so that packing again cannot
  * fail. */
+#include "base/memory.h"
+#include "base/size.h"
 #include "graph/packs.h"
 #include "graph/plan.h"
 
@@ -101,18 +103,13 @@ static int read_part(fov_plan *plan, int id, size_t offset, size_t count, void *
     struct fov_context *context = plan->graph->context;
     struct reading      reading = {plan->graph, id, offset, count, to, false};
 
-    pool_run(context->pool, read_chunk, &reading, (count + CHUNK - 1) / CHUNK);
+    pool_run(context->pool, read_chunk, &reading, size_divide_up(count, CHUNK));
     if (!atomic_load(&reading.failed))
         return FOV_OK;
     return graph_read(plan->graph, id, offset, to, count, &context->error);
 }
 
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
-
-static size_t padded(size_t bytes)
-{
-    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-}
 
 /* Rows of the weight (input 1) in one part, a multiple of the operator's unit (compile.pack_rows); 0: all at once. All
  * threads get equally many units: most of the time goes into touching new memory, and one thread touches half as much
@@ -142,7 +139,8 @@ static size_t workspace(const fov_plan *plan, const struct plan_step *step)
 
         if (tensor)
             bytes +=
-                padded(i == 1 && rows ? tensor->bytes / (size_t)tensor->shape.dim[0] * (size_t)rows : tensor->bytes);
+                memory_aligned(i == 1 && rows ? tensor->bytes / (size_t)tensor->shape.dim[0] * (size_t)rows
+                                              : tensor->bytes);
     }
     return bytes;
 }
@@ -162,11 +160,11 @@ static int pack_from_file(fov_plan *plan, struct plan_step *step, char *space)
         step->tensors[i].data = space;
         if (i == 1 && rows) {
             weight = space;
-            space += padded(tensor->bytes / (size_t)all * (size_t)rows);
+            space += memory_aligned(tensor->bytes / (size_t)all * (size_t)rows);
             continue;
         }
         status = read_part(plan, storage_of(plan, step->in[i])->parameter, 0, tensor->bytes, space);
-        space += padded(tensor->bytes);
+        space += memory_aligned(tensor->bytes);
     }
     for (int64_t row = 0; row < all && !status; row += rows ? rows : 1) {
         if (rows) {
@@ -219,7 +217,7 @@ static size_t shared_bytes(const fov_plan *plan)
     for (size_t s = 0; s < plan->step_count; s++)
         for (int i = 0; i < plan_op_inputs(&plan->steps[s]); i++)
             if (shares_input(plan, &plan->steps[s], i))
-                bytes += padded(plan->steps[s].compile.packed[i]) + PACKS_TAIL;
+                bytes += memory_aligned(plan->steps[s].compile.packed[i]) + PACKS_TAIL;
     return bytes;
 }
 

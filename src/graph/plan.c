@@ -2,6 +2,7 @@
 /* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of
  * steps. After fov_plan_create nothing is allocated, looked up or decided. */
 #include "graph/plan.h"
+#include "base/memory.h"
 #include "graph/fitting.h"
 
 #include "base/arithmetic.h"
@@ -110,7 +111,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         if (!compile->packed[i] || !step->constant[i] || plan_shares_packed(plan, step))
             continue;
         step->packed_data[i] = plan->kept + packed;
-        packed += (compile->packed[i] + 63) / 64 * 64;
+        packed += memory_aligned(compile->packed[i]);
     }
     step->run = (struct op_run){
         .op                   = step->op,

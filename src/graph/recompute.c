@@ -10,6 +10,7 @@
  * peak, the step that frees most bytes per time of recomputing is repeated, until all fits. Cheap steps (normalisation,
  * activations, pooling) go first. The arena of the chosen program is then placed exactly; if it is still too large, the
  * search is repeated with a lower aim. */
+#include "base/memory.h"
 #include "base/text.h"
 #include "graph/plan.h"
 
@@ -63,11 +64,6 @@ struct search {
     size_t        effort; /* steps simulated so far */
     bool          alone;  /* dropping several at once did not help: drop one at a time */
 };
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-}
 
 static int storage_of(const struct search *s, int tensor)
 {
@@ -155,7 +151,7 @@ static size_t droppable(const struct search *s, size_t n)
             continue; /* statistics are renewed only the first time the step runs */
         if (storage->fixed || storage->keep || storage->output || s->producer[at] != (int)n || port->updates)
             return 0;
-        bytes += aligned(storage->bytes);
+        bytes += memory_aligned(storage->bytes);
     }
     return bytes;
 }
@@ -169,12 +165,13 @@ static void describe_steps(struct search *s)
         const struct op_compile *compile = &step->compile;
         double                   moved   = 0;
 
-        s->scratch[n] = aligned(compile->scratch) + aligned(compile->scratch_per_worker) * (size_t)compile->workers;
+        s->scratch[n] = memory_aligned(compile->scratch) +
+                        memory_aligned(compile->scratch_per_worker) * (size_t)compile->workers;
         s->scratch[n] = step->skip ? 0 : s->scratch[n];
         for (int i = 0; i < step->in_count; i++) {
             moved += step->in[i] < 0 ? 0 : (double)s->draft->tensors[step->in[i]].bytes;
             if (!step->skip && compile->packed[i] && !step->constant[i])
-                s->scratch[n] += aligned(compile->packed[i]);
+                s->scratch[n] += memory_aligned(compile->packed[i]);
         }
         for (int o = 0; o < step->out_count; o++)
             moved += step->out[o] < 0 ? 0 : (double)s->draft->tensors[step->out[o]].bytes;
@@ -270,8 +267,8 @@ static double play(struct search *s, size_t aim)
 
         if (storage->fixed || s->first[i] < 0)
             continue;
-        s->change[whole ? 0 : s->first[i]] += (int64_t)aligned(storage->bytes);
-        s->change[whole ? s->count : (size_t)s->last[i] + 1] -= (int64_t)aligned(storage->bytes);
+        s->change[whole ? 0 : s->first[i]] += (int64_t)memory_aligned(storage->bytes);
+        s->change[whole ? s->count : (size_t)s->last[i] + 1] -= (int64_t)memory_aligned(storage->bytes);
     }
     s->peak = 0;
     for (size_t p = 0; p < s->count; p++) {

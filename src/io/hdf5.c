@@ -5,6 +5,7 @@
  * thread-safe: a lock is held while a file is read. */
 #include "io/hdf5.h"
 #include "base/library.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "io/safetensors_types.h"
 #include <stdlib.h>
@@ -587,7 +588,7 @@ static int read_numbers(const struct reading *r, hid_t file)
             status = damaged(r, set->path);
         }
         set->data = content->block + used;
-        used += (set->bytes + HDF5_ALIGNMENT - 1) / HDF5_ALIGNMENT * HDF5_ALIGNMENT;
+        used += size_round_up(set->bytes, HDF5_ALIGNMENT);
         if (type >= 0) {
             r->call.type_close(type);
         }

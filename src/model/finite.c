@@ -3,6 +3,7 @@
  * nothing else tells where it came from. fovea computes with denormals flushed to zero, other programs may not. Loading
  * weights therefore reports the tensors that hold such numbers. Weights that stay in their file are read piece by piece
  * and not kept in memory. */
+#include "base/size.h"
 #include "base/text.h"
 #include "model/model.h"
 #include "tensor/convert.h"
@@ -96,7 +97,7 @@ static void scan_chunk(void *context, size_t chunk, int worker)
 static int count_odd(const fov_graph *graph, int id, size_t *odd, size_t *tiny, struct error *error)
 {
     struct scan scan = {.graph = graph, .id = id};
-    pool_run(graph->context->pool, scan_chunk, &scan, (graph_value(graph, id)->bytes + CHUNK - 1) / CHUNK);
+    pool_run(graph->context->pool, scan_chunk, &scan, size_divide_up(graph_value(graph, id)->bytes, CHUNK));
     *odd = atomic_load(&scan.odd);
     *tiny = atomic_load(&scan.tiny);
     return atomic_load(&scan.failed) ? (int)error_set(error, scan.error.status, "%s", scan.error.text) : 0;

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "kernel/kernel.h"
 #include "tensor/shape.h"
 #include <fovea/context.h>
@@ -104,13 +105,13 @@ struct op_port {
 /** The batch size among known values (op_infer.in_constant) while it is not yet known. So large that a value computed
  * from it is recognised and discarded. */
 #define OP_OPEN_BATCH 0x1p50
-/** Converts a known value to a dimension: OP_OPEN_BATCH becomes FOV_BATCH. */
+/** Converts a known value to a dimension: OP_OPEN_BATCH becomes FOV_BATCH; what is no size (NaN, -infinity), INT64_MIN,
+ *  which no dimension equals. */
 static inline int64_t op_size_value(double value)
 {
-    return value >= OP_OPEN_BATCH ? FOV_BATCH : (int64_t)value;
+    return value >= OP_OPEN_BATCH ? FOV_BATCH : value > -OP_OPEN_BATCH ? (int64_t)value : INT64_MIN;
 }
 
-struct op;
 /** Arguments and results of a shape rule. Dimensions may be FOV_BATCH. */
 struct op_infer {
     const struct op        *op; /**< the operator asked: a family's operators share one infer function */

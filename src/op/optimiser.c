@@ -2,6 +2,7 @@
 /* The driver of optimisers by rule. A tensor is updated in chunks of fixed size; norms are sums over the same chunks,
  * added up in order, so that no bit depends on the number of threads. */
 #include "op/optimiser.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <string.h>
@@ -190,7 +191,7 @@ static float *renewed(const struct op_run *run, float *to, int input)
 
 static size_t sums_bytes(size_t count)
 {
-    return (2 * op_chunks(count, OP_CHUNK) * sizeof(double) + 63) / 64 * 64;
+    return memory_aligned(2 * op_chunks(count, OP_CHUNK) * sizeof(double));
 }
 
 /* Whether the new value of a state is an output. A state whose new value nobody reads is renewed in scratch: its old

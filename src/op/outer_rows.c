@@ -16,26 +16,16 @@ enum {
     MAX_PARTS = 16
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /** Channels or filters per part: a multiple of 32 (two tiles) if there is more than one part. */
 static size_t part_of(size_t side, size_t parts)
 {
-    size_t part = divide_up(divide_up(side, parts), 32) * 32;
-    return smaller(part, side);
+    size_t part = size_round_up(size_divide_up(side, parts), 32);
+    return size_smaller(part, side);
 }
 
 static size_t steps_of(const struct outer_rows_plan *plan)
 {
-    return divide_up(plan->pixels, STEP_PIXELS);
+    return size_divide_up(plan->pixels, STEP_PIXELS);
 }
 
 /** Estimated cost, roughly in nanoseconds: every piece prepares its rows of x and dy (and may compute all channels of
@@ -52,7 +42,7 @@ static double cost_of(const struct outer_rows_plan *plan, bool made)
 static void keep_better(const struct outer_rows_plan *tried, bool made, struct outer_rows_plan *best, size_t *best_jobs)
 {
     size_t pieces = tried->groups * tried->taps * tried->filter_parts * tried->channel_parts;
-    size_t jobs = smaller(pieces * tried->pixel_parts, LEAST_JOBS);
+    size_t jobs = size_smaller(pieces * tried->pixel_parts, LEAST_JOBS);
     if (jobs > *best_jobs || (jobs == *best_jobs && cost_of(tried, made) < cost_of(best, made))) {
         *best = *tried;
         *best_jobs = jobs;
@@ -64,13 +54,13 @@ static void keep_better(const struct outer_rows_plan *tried, bool made, struct o
 static void cut(struct outer_rows_plan *plan, bool made)
 {
     struct outer_rows_plan best = *plan, tried = *plan;
-    size_t best_jobs = 0, most = smaller(steps_of(plan) / PART_STEPS, MAX_PARTS);
+    size_t best_jobs = 0, most = size_smaller(steps_of(plan) / PART_STEPS, MAX_PARTS);
     for (size_t f = 1; f == 1 || part_of(plan->filters, f - 1) > 64; f++) {
         for (size_t c = 1; c == 1 || part_of(plan->channels, c - 1) > 64; c++) {
             tried.filter_part = part_of(plan->filters, f);
             tried.channel_part = part_of(plan->channels, c);
-            tried.filter_parts = divide_up(plan->filters, tried.filter_part);
-            tried.channel_parts = divide_up(plan->channels, tried.channel_part);
+            tried.filter_parts = size_divide_up(plan->filters, tried.filter_part);
+            tried.channel_parts = size_divide_up(plan->channels, tried.channel_part);
             bool fits = tried.filter_part <= PIECE_SIDE && tried.channel_part <= PIECE_SIDE &&
                         tried.filter_part * tried.channel_part <= PIECE_SUMS;
             for (tried.pixel_parts = 1; fits && (tried.pixel_parts == 1 || tried.pixel_parts <= most);
@@ -90,8 +80,8 @@ bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *ke
     }
     cut(plan, made);
     size_t vector = kernel->vector_floats;
-    plan->sum_stride = (divide_up(plan->channel_part, vector) + 1) * vector; /* + 1 vector: see kernel_outer_rows */
-    plan->sum_floats = divide_up(plan->filter_part, vector) * vector * plan->sum_stride;
+    plan->sum_stride = size_round_up(plan->channel_part, vector) + vector; /* + vector: see kernel_outer_rows */
+    plan->sum_floats = size_round_up(plan->filter_part, vector) * plan->sum_stride;
     plan->room_floats = kernel->outer_rows_room(plan->channel_part, plan->filter_part);
     plan->made_floats = made ? KERNEL_OUTER_PIXELS * plan->groups * plan->channels : 0;
     plan->worker_floats = plan->sum_floats + plan->room_floats + plan->made_floats;
@@ -123,8 +113,8 @@ static struct rows_piece piece_at(const struct outer_rows_plan *plan, size_t ind
     index /= plan->taps;
     piece.group = index % plan->groups;
     piece.part = index / plan->groups;
-    piece.filters = smaller(plan->filter_part, plan->filters - piece.filter);
-    piece.channels = smaller(plan->channel_part, plan->channels - piece.channel);
+    piece.filters = size_smaller(plan->filter_part, plan->filters - piece.filter);
+    piece.channels = size_smaller(plan->channel_part, plan->channels - piece.channel);
     return piece;
 }
 
@@ -138,9 +128,9 @@ static void sum_piece(const struct rows_job *job, const struct rows_piece *piece
                                       .dy_stride = dy_stride, .out = sums, .out_stride = plan->sum_stride,
                                       .room = sums + plan->sum_floats};
     size_t steps = steps_of(plan), first = steps * piece->part / plan->pixel_parts * STEP_PIXELS;
-    size_t end = smaller(steps * (piece->part + 1) / plan->pixel_parts * STEP_PIXELS, plan->pixels);
+    size_t end = size_smaller(steps * (piece->part + 1) / plan->pixel_parts * STEP_PIXELS, plan->pixels);
     for (; first < end || outer.before > 0; outer.block++) {
-        outer.pixels = smaller(KERNEL_OUTER_PIXELS, end - first);
+        outer.pixels = size_smaller(KERNEL_OUTER_PIXELS, end - first);
         if (outer.pixels > 0) {
             outer.dy = dy + first * dy_stride + piece->group * plan->filters + piece->filter;
             job->find(job->run, first, outer.pixels, piece->tap, outer.room + plan->room_floats, rows);

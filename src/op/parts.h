@@ -29,7 +29,7 @@ static inline size_t op_row_parts(const struct kernel_table *kernel, size_t rows
 /** The first row of range `part`, a multiple of the kernels' tile_rows; part = parts: one past the last row. */
 static inline size_t op_row_part(const struct kernel_table *kernel, size_t rows, size_t parts, size_t part)
 {
-    size_t tiles = (rows + kernel->tile_rows - 1) / kernel->tile_rows, row = tiles * part / parts * kernel->tile_rows;
+    size_t tiles = size_divide_up(rows, kernel->tile_rows), row = tiles * part / parts * kernel->tile_rows;
     return row < rows ? row : rows;
 }
 

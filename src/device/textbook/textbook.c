@@ -3,15 +3,11 @@
  * the results. Slow, but correct and the same for every element type. */
 #include "device/textbook/textbook.h"
 
+#include "base/memory.h"
 #include "tensor/convert.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static size_t rounded(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
 
 static size_t elements(const struct op_tensor *tensor)
 {
@@ -29,7 +25,7 @@ static void run(const struct op_run *run)
         if (run->in[i].shape.rank < 0 || !run->in[i].data)
             continue;
         in[i].data = (double *)(void *)scratch;
-        scratch += rounded(count * sizeof(double));
+        scratch += memory_aligned(count * sizeof(double));
         convert_to_double(run->in[i].dtype, run->in[i].data, in[i].data, count);
     }
     for (int i = 0; i < run->out_count; i++) {
@@ -39,7 +35,7 @@ static void run(const struct op_run *run)
             continue;
         out[i].data = (double *)(void *)scratch;
         memset(scratch, 0, count * sizeof(double));
-        scratch += rounded(count * sizeof(double));
+        scratch += memory_aligned(count * sizeof(double));
     }
     run->op->textbook(&(struct op_textbook){.op        = run->op,
                                               .options   = run->options,

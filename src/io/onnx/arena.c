@@ -2,6 +2,7 @@
 /* The arena: a list of blocks of 64 KiB each, or of the requested size where that is large; and a hash table of names
  * with open addressing. */
 #include "io/onnx/arena.h"
+#include "base/size.h"
 #include <string.h>
 
 enum { BLOCK_BYTES = 65536, GRAIN = 16 };
@@ -20,7 +21,7 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
         error_set(arena->error, FOV_E_MEMORY, "a list of %zu elements does not fit memory", count);
         return NULL;
     }
-    bytes = bytes == 0 ? GRAIN : (bytes + GRAIN - 1) / GRAIN * GRAIN;
+    bytes = bytes == 0 ? GRAIN : size_round_up(bytes, GRAIN);
     if (arena->block == NULL || arena->block->size - arena->block->used < bytes) {
         size_t              room = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;
         struct arena_block *block =

@@ -2,6 +2,7 @@
 /* Average pooling of 1 to 3 spatial axes, line by line with the kernel average_pool. The divisor of each output pixel
  * is computed once, when a plan is made; the gradient is in gradient.c. */
 #include "op/avg_pool/avg_pool.h"
+#include "base/memory.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -66,7 +67,7 @@ double avg_pool_divisor(const struct window *window, bool include_pad, int64_t z
 
 static size_t divisors_at(void)
 {
-    return (sizeof(struct avg_pool_plan) + 63) / 64 * 64;
+    return memory_aligned(sizeof(struct avg_pool_plan));
 }
 
 size_t avg_pool_state_bytes(const struct window *window)

@@ -133,7 +133,7 @@ struct batch_norm_plan batch_norm_plan(const struct op_compile *compile)
     plan.rows = (size_t)x->dim[0] * shape_span(x, 2, x->rank);
     plan.chunk_rows = plan.channels >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.channels + 1) + 1;
     if (plan.rows > plan.chunk_rows * MAX_CHUNKS) {
-        plan.chunk_rows = (plan.rows + MAX_CHUNKS - 1) / MAX_CHUNKS;
+        plan.chunk_rows = size_divide_up(plan.rows, MAX_CHUNKS);
     }
     if (compile->part_rows > 0) {
         plan.chunk_rows = compile->part_rows;

@@ -65,7 +65,7 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
     const struct window *window = &geometry->window;
     struct conv_cut cut = {.lines = (size_t)(geometry->batch * window->out[1])};
     size_t width = (size_t)window->in[2], line = width * (size_t)geometry->channels * (size_t)window->stride[1];
-    size_t least = (LEAST_PIXELS + width - 1) / width, workers = (size_t)compile->workers;
+    size_t least = size_divide_up(LEAST_PIXELS, width), workers = (size_t)compile->workers;
     double again = geometry->groups > 1                ? repeated(compile)
                    : compile->producer->takes_producer ? repeated(compile->producer)
                                                        : 0;
@@ -78,7 +78,7 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
     if (cut.items > cut.lines) {
         cut.items = cut.lines;
     }
-    size_t each = (cut.lines + cut.items - 1) / cut.items;
+    size_t each = size_divide_up(cut.lines, cut.items);
     cut.block = TILE_FLOATS / (line + 1) > least ? TILE_FLOATS / (line + 1) : least;
     cut.block = cut.block < each ? cut.block : each;
     return cut;
@@ -119,7 +119,7 @@ static void chain_item(void *context, size_t item, int worker)
     const struct conv_cut *cut = &plan->cut;
     float *tile = op_worker_scratch(run, worker);
     size_t width = (size_t)plan->window.out[2], begin = cut->lines * item / cut->items;
-    size_t lines = cut->lines * (item + 1) / cut->items - begin, blocks = (lines + cut->block - 1) / cut->block;
+    size_t lines = cut->lines * (item + 1) / cut->items - begin, blocks = size_divide_up(lines, cut->block);
     for (size_t block = 0; block < blocks; block++) {
         size_t first = begin + lines * block / blocks, count = begin + lines * (block + 1) / blocks - first;
         struct op_lines wanted = {first, count, 0, plan->channels, block > 0};

@@ -123,8 +123,7 @@ void conv_add_residual(const struct op_run *run, size_t pixel, size_t pixels, si
 static int compile(struct op_compile *compile)
 {
     struct conv_geometry geometry;
-    int status =
-        conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status = conv_forward_geometry(&geometry, compile);
     if (status != 0) {
         return status;
     }

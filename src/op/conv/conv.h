@@ -35,7 +35,10 @@ int conv_x_shape(const struct conv_options *options, const fov_shape *dy, const 
 /** Shape of weight from x and dy, with options->kernel. */
 int conv_weight_shape(const struct conv_options *options, const fov_shape *x, const fov_shape *dy, fov_shape *weight,
                       struct error *error);
-/** The geometry of the convolution whose weight gradient (in: x, dy) is compiled. */
+/** The geometry of the convolution that is compiled (in: x, weight), whose input gradient is (in: dy, weight), or whose
+ *  weight gradient is (in: x, dy). */
+int conv_forward_geometry(struct conv_geometry *geometry, const struct op_compile *compile);
+int conv_input_geometry(struct conv_geometry *geometry, const struct op_compile *compile);
 int conv_weight_geometry(struct conv_geometry *geometry, const struct op_compile *compile);
 fov_shape conv_y_shape(const struct conv_geometry *geometry);
 /** FOV_E_SHAPE unless dy has the shape of y. */

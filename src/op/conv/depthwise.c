@@ -2,6 +2,7 @@
 /* Depthwise convolution, one filter per channel, a line of pixels at a time by the row kernels, which are vectorised
  * over channels. The general form (product.h) would multiply by a matrix of one column. The gradients are in
  * depthwise_gradient.c. */
+#include "base/memory.h"
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -55,12 +56,7 @@ static struct depthwise_plan make_plan(const struct op_compile *compile, const s
 
 static size_t chunks_of(const struct depthwise_plan *plan)
 {
-    return (plan->lines + plan->lines_per_chunk - 1) / plan->lines_per_chunk;
-}
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
+    return size_divide_up(plan->lines, plan->lines_per_chunk);
 }
 
 /** Channels of a small image to compute at a time: whole panels of the product that makes them, divided evenly among
@@ -69,7 +65,7 @@ static size_t choose_part(const struct op_compile *compile, const struct conv_ge
 {
     enum { CACHE_FLOATS = 1 << 13 };
     size_t panel = compile->kernel->panel_columns, channels = (size_t)geometry->channels;
-    size_t workers = (size_t)compile->workers, panels = (channels + panel - 1) / panel, best = panels;
+    size_t workers = (size_t)compile->workers, panels = size_divide_up(channels, panel), best = panels;
     double least = 0;
     /* Floats per channel: the lines that one line of the result meets, that line itself, and the weights. */
     size_t each_channel = (size_t)((geometry->window.kernel[1] + 1) * geometry->window.in[2] + geometry->taps);
@@ -77,7 +73,7 @@ static size_t choose_part(const struct op_compile *compile, const struct conv_ge
         return channels;
     }
     for (size_t each = 1; each * panel * each_channel <= CACHE_FLOATS && each < panels; each++) {
-        size_t turns = ((panels + each - 1) / each + workers - 1) / workers;
+        size_t turns = size_divide_up(size_divide_up(panels, each), workers);
         double time = (double)turns * ((double)each + 0.3); /* in panels; 0.3: the overhead of a part */
         if (best == panels || time < least) {
             best = each;
@@ -104,8 +100,7 @@ static size_t cut_work(struct depthwise_plan *plan, const struct op_compile *com
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    int status =
-        conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status = conv_forward_geometry(&geometry, compile);
     if (status == 0) {
         *(struct depthwise_plan *)state = make_plan(compile, &geometry);
     }
@@ -146,7 +141,7 @@ struct depthwise_job {
 /** Bytes of a worker's pointers to kernel rows, rounded up so that lines may follow. */
 static size_t rows_bytes(const struct window *window)
 {
-    return (window_rows_count(window) * sizeof(void *) + 63) / 64 * 64;
+    return memory_aligned(window_rows_count(window) * sizeof(void *));
 }
 
 static void *rows_of(const struct op_run *run, int worker)
@@ -342,7 +337,7 @@ static void forward_lines(const struct op_run *run, const struct op_lines *lines
     if (taken) {
         char *rest = (char *)forward.rows + rows_bytes(&plan->window);
         forward.ring = (struct depthwise_ring *)(void *)rest;
-        forward.lines = (float *)(void *)(rest + aligned(sizeof *forward.ring));
+        forward.lines = (float *)(void *)(rest + memory_aligned(sizeof *forward.ring));
         forward.places = lines->channels < plan->channels ? (size_t)plan->window.in[1] : plan->held;
         block = lines->channels < plan->channels ? height : block;
     }
@@ -394,7 +389,7 @@ static void taken_chunk(void *context, size_t chunk, int worker)
 static void run_taken(const struct op_run *run)
 {
     struct depthwise_job job = {run, run->state};
-    size_t parts = (job.plan->channels + job.plan->part - 1) / job.plan->part;
+    size_t parts = size_divide_up(job.plan->channels, job.plan->part);
     pool_run(run->pool, taken_chunk, &job, parts > 1 ? job.plan->batch * parts : job.plan->cut.items);
 }
 
@@ -427,7 +422,7 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
         size_t floats = cut_work(&plan, compile, geometry);
         compile->run = run_taken;
         compile->shows = false;
-        compile->scratch_per_worker += aligned(sizeof(struct depthwise_ring)) + floats * sizeof(float);
+        compile->scratch_per_worker += memory_aligned(sizeof(struct depthwise_ring)) + floats * sizeof(float);
         snprintf(compile->detail, sizeof compile->detail, "depthwise rows of %s made in it",
                  plan.part < plan.channels ? "channels" : "lines");
     }

@@ -2,6 +2,7 @@
 /* The gradients of a depthwise convolution with respect to its input, its weight, or both in one pass. The pass goes
  * down the lines of x, each of which meets some lines of dy; every line is read once, or made once if it is not stored
  * (line_ring.h). The forward pass is in depthwise.c. */
+#include "base/memory.h"
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -40,21 +41,16 @@ struct gradient_job {
     const struct gradient_plan *plan;
 };
 
-static size_t rounded(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static void cut_lines(struct gradient_plan *plan, size_t line_floats)
 {
     size_t lines = PART_FLOATS / (line_floats == 0 ? 1 : line_floats), item = plan->lines / ITEMS;
     lines = lines < LEAST_LINES ? LEAST_LINES : lines > MOST_LINES ? MOST_LINES : lines;
     item = item < TALL_LINES ? plan->lines / LEAST_ITEMS : item;
     item = item == 0 ? 1 : item;
-    size_t parts = (item + lines - 1) / lines; /* of an item, all equal */
-    plan->part_lines = (item + parts - 1) / parts;
+    size_t parts = size_divide_up(item, lines); /* of an item, all equal */
+    plan->part_lines = size_divide_up(item, parts);
     plan->item_lines = plan->part_lines * parts;
-    plan->items = (plan->lines + plan->item_lines - 1) / plan->item_lines;
+    plan->items = size_divide_up(plan->lines, plan->item_lines);
 }
 
 static struct gradient_plan make_plan(const struct conv_geometry *geometry, bool input, bool weight, bool made_x,
@@ -72,8 +68,8 @@ static struct gradient_plan make_plan(const struct conv_geometry *geometry, bool
     plan.lines = plan.batch * (size_t)(window->in[0] * window->in[1]);
     size_t line = (size_t)window->in[2] * plan.channels;
     cut_lines(&plan, line);
-    plan.met_bytes = rounded(window_rows_count(window) * sizeof(void *));
-    plan.x_bytes = made_x ? rounded(line * sizeof(float)) : 0;
+    plan.met_bytes = memory_aligned(window_rows_count(window) * sizeof(void *));
+    plan.x_bytes = made_x ? memory_aligned(line * sizeof(float)) : 0;
     return plan;
 }
 
@@ -92,10 +88,7 @@ static size_t dy_bytes(const struct gradient_plan *plan)
 static int plan_input(const struct op_compile *compile, struct gradient_plan *plan)
 {
     struct conv_geometry geometry;
-    fov_shape x;
-    int status = conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error);
-    status =
-        status != 0 ? status : conv_geometry(&geometry, compile->options, &x, &compile->in[1].shape, compile->error);
+    int status = conv_input_geometry(&geometry, compile);
     if (status == 0) {
         *plan = make_plan(&geometry, true, false, false, op_comes_as_rows(compile, 0));
     }

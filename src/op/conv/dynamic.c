@@ -2,6 +2,7 @@
 /* Dynamic convolution: every sample has its own weights, which the network computes. Each sample is a convolution of a
  * batch of one, by the same fast forms; so are the two gradients. As with conv, the three operators are each other's
  * gradients. */
+#include "base/memory.h"
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/outer.h"
@@ -136,7 +137,7 @@ struct head {
 
 static size_t head_bytes(void)
 {
-    return (sizeof(struct head) + 63) / 64 * 64;
+    return memory_aligned(sizeof(struct head));
 }
 
 static void run(const struct op_run *run)

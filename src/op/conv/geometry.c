@@ -92,6 +92,19 @@ int conv_weight_shape(const struct conv_options *options, const fov_shape *x, co
     return 0;
 }
 
+int conv_forward_geometry(struct conv_geometry *geometry, const struct op_compile *compile)
+{
+    return conv_geometry(geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+}
+
+int conv_input_geometry(struct conv_geometry *geometry, const struct op_compile *compile)
+{
+    fov_shape x;
+    const fov_shape *weight = &compile->in[1].shape;
+    int status = conv_x_shape(compile->options, &compile->in[0].shape, weight, &x, compile->error);
+    return status != 0 ? status : conv_geometry(geometry, compile->options, &x, weight, compile->error);
+}
+
 int conv_weight_geometry(struct conv_geometry *geometry, const struct op_compile *compile)
 {
     fov_shape weight;

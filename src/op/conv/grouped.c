@@ -21,11 +21,6 @@ struct grouped_plan {
     size_t lines_per_chunk;
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /** Whether the kernel takes these sizes, and the groups are no wider than a panel; if they were, a product would fill
  *  its tiles. */
 static bool fits(const struct kernel_table *kernel, const struct conv_geometry *geometry)
@@ -58,8 +53,7 @@ static struct grouped_plan make_plan(const struct conv_geometry *geometry)
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    int status =
-        conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status = conv_forward_geometry(&geometry, compile);
     if (status == 0) {
         *(struct grouped_plan *)state = make_plan(&geometry);
     }
@@ -109,7 +103,7 @@ static void run_chunk(void *context, size_t chunk, int worker)
     const struct grouped_plan *plan = run->state;
     const struct window *window = &plan->window;
     const void **rows = op_worker_scratch(run, worker);
-    size_t chunks = divide_up(plan->lines, plan->lines_per_chunk), first = chunk % chunks * plan->lines_per_chunk;
+    size_t chunks = size_divide_up(plan->lines, plan->lines_per_chunk), first = chunk % chunks * plan->lines_per_chunk;
     size_t end = first + plan->lines_per_chunk < plan->lines ? first + plan->lines_per_chunk : plan->lines;
     size_t channel = chunk / chunks * plan->part, left = plan->channels - channel;
     struct kernel_window row = window_row(window, plan->part < left ? plan->part : left);
@@ -132,7 +126,7 @@ static void run_forward(const struct op_run *run)
     const struct grouped_plan *plan = run->state;
     struct grouped_job job = {run};
     pool_run(run->pool, run_chunk, &job,
-             divide_up(plan->lines, plan->lines_per_chunk) * divide_up(plan->channels, plan->part));
+             size_divide_up(plan->lines, plan->lines_per_chunk) * size_divide_up(plan->channels, plan->part));
 }
 
 bool conv_grouped_compile(struct op_compile *compile, const struct conv_geometry *geometry)

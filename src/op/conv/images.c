@@ -10,14 +10,8 @@
 enum {
     MOST_CHANNELS = 24,            /* more channels or filters fill registers well enough by themselves */
     MOST_GROUP_FLOATS = 3 << 15,   /* floats of a group's x, and of its image before pooling: 384 KiB */
-    WANTED_ITEMS = 8,
-    SCRATCH_ALIGN = 16             /* floats */
+    WANTED_ITEMS = 8
 };
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
 
 bool images_can(const struct pooled_geometry *geometry)
 {
@@ -57,31 +51,31 @@ struct images_plan images_plan(const struct op_compile *compile, const struct po
                                .count = (size_t)(conv->channels * conv->filters * conv->taps)};
     plan.bare = plan.images_last && window->begin[1] == 0 && window->end[1] == 0 && window->begin[2] == 0 &&
                 window->end[2] == 0;
-    plan.groups = divide_up(plan.batch, plan.lanes);
+    plan.groups = size_divide_up(plan.batch, plan.lanes);
     plan.pixels_of_y = plan.height * plan.width;
     return plan;
 }
 
-static size_t reserve(struct images_plan *plan, size_t floats)
+size_t images_reserve(struct images_plan *plan, size_t floats)
 {
     size_t at = plan->worker_floats;
-    plan->worker_floats += divide_up(floats, SCRATCH_ALIGN) * SCRATCH_ALIGN;
+    plan->worker_floats += size_round_up(floats, IMAGES_ALIGN);
     return at;
 }
 
 static struct images_plan forward_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     struct images_plan plan = images_plan(compile, geometry);
-    plan.bands = divide_up(WANTED_ITEMS, plan.groups);
+    plan.bands = size_divide_up(WANTED_ITEMS, plan.groups);
     if (plan.bands > plan.height / 2) {
         plan.bands = plan.height < 2 ? 1 : plan.height / 2;
     }
-    size_t pooled = divide_up(plan.height, plan.bands), outputs = pooled * plan.width * plan.filters * plan.lanes;
+    size_t pooled = size_divide_up(plan.height, plan.bands), outputs = pooled * plan.width * plan.filters * plan.lanes;
     plan.lines = (2 * pooled - 1) * (size_t)plan.window.stride[1] + (size_t)plan.window.kernel[1];
-    plan.x = reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
-    plan.y = reserve(&plan, outputs);
-    plan.index = reserve(&plan, outputs);
-    plan.integers = reserve(&plan, outputs);
+    plan.x = images_reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
+    plan.y = images_reserve(&plan, outputs);
+    plan.index = images_reserve(&plan, outputs);
+    plan.integers = images_reserve(&plan, outputs);
     return plan;
 }
 

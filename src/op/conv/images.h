@@ -9,6 +9,8 @@
 
 #include "op/conv/pooled.h"
 
+enum { IMAGES_ALIGN = 16 }; /**< floats: the alignment of everything in a worker's scratch */
+
 /** The work is divided into groups of images x bands of lines; a chunk is one band of one group. Depends on the shapes
  *  and the width of a register alone. */
 struct images_plan {
@@ -42,6 +44,8 @@ static inline size_t images_in(const struct images_plan *plan, size_t group)
 }
 float *images_scratch(const struct op_run *run, int worker);
 struct images_plan images_plan(const struct op_compile *compile, const struct pooled_geometry *geometry);
+/** Reserves `floats` floats of each worker's scratch; returns where they begin. */
+size_t images_reserve(struct images_plan *plan, size_t floats);
 /** Lines first .. first + count - 1 of a group's x, counted with the pads: [lines][padded width][channels][lanes].
  *  Returns a pointer to x itself where that is possible, else copies them to `room`. */
 const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count,

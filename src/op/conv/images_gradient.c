@@ -11,26 +11,8 @@
 enum {
     MOST_PARTS = 8,
     WANTED_ITEMS = 8,
-    CACHED_FLOATS = 5120, /* floats of dy for five filters: half of the first-level cache */
-    SCRATCH_ALIGN = 16
+    CACHED_FLOATS = 5120 /* floats of dy for five filters: half of the first-level cache */
 };
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t reserve(struct images_plan *plan, size_t floats)
-{
-    size_t at = plan->worker_floats;
-    plan->worker_floats += divide_up(floats, SCRATCH_ALIGN) * SCRATCH_ALIGN;
-    return at;
-}
 
 const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy,
                                   const struct op_tensor *index, size_t group, size_t first, size_t end, float *room,
@@ -79,16 +61,16 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
 static struct images_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     struct images_plan plan = images_plan(compile, geometry);
-    plan.parts = smaller(plan.groups, MOST_PARTS);
+    plan.parts = size_smaller(plan.groups, MOST_PARTS);
     plan.lines = (2 * plan.height - 1) * (size_t)plan.window.stride[1] + (size_t)plan.window.kernel[1];
-    plan.x = reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
-    plan.together = CACHED_FLOATS / (4 * plan.width * smaller(plan.filters, 5) * plan.lanes);
-    plan.together = smaller(plan.together == 0 ? 1 : plan.together, plan.height);
+    plan.x = images_reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
+    plan.together = CACHED_FLOATS / (4 * plan.width * size_smaller(plan.filters, 5) * plan.lanes);
+    plan.together = size_smaller(plan.together == 0 ? 1 : plan.together, plan.height);
     size_t outputs = plan.together * plan.width * plan.filters * plan.lanes;
-    plan.y = reserve(&plan, outputs);
-    plan.index = reserve(&plan, outputs);
-    plan.integers = reserve(&plan, 4 * outputs); /* afterwards it holds dy, scattered */
-    plan.sums = reserve(&plan, plan.count * plan.lanes);
+    plan.y = images_reserve(&plan, outputs);
+    plan.index = images_reserve(&plan, outputs);
+    plan.integers = images_reserve(&plan, 4 * outputs); /* afterwards it holds dy, scattered */
+    plan.sums = images_reserve(&plan, plan.count * plan.lanes);
     return plan;
 }
 
@@ -121,7 +103,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     for (size_t group = plan->groups * chunk / plan->parts; group < end; group++) {
         const float *x = images_lines(job, run->in[0].data, group, 0, plan->lines, scratch + plan->x);
         for (size_t first = 0; first < plan->height; first += plan->together) { /* so few that dy stays in cache */
-            size_t last = smaller(first + plan->together, plan->height);
+            size_t last = size_smaller(first + plan->together, plan->height);
             spread(job, &run->in[1], &run->in[2], group, first, last, scratch, dy, dy_line, 0);
             outer.lines = 2 * (last - first);
             outer.x = x + 2 * first * outer.x_line;
@@ -199,16 +181,17 @@ int images_weight_compile(struct op_compile *compile, const struct pooled_geomet
 static struct images_plan input_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     struct images_plan plan = images_plan(compile, geometry);
-    plan.bands = smaller(divide_up(WANTED_ITEMS, plan.groups), divide_up(plan.in_height, 4));
-    size_t lines = divide_up(plan.in_height, plan.bands); /* of dx */
-    size_t pooled = smaller((lines + (size_t)plan.window.kernel[1]) / 2 + 1, plan.height);
+    plan.bands = size_smaller(size_divide_up(WANTED_ITEMS, plan.groups), size_divide_up(plan.in_height, 4));
+    size_t lines = size_divide_up(plan.in_height, plan.bands); /* of dx */
+    size_t pooled = size_smaller((lines + (size_t)plan.window.kernel[1]) / 2 + 1, plan.height);
     size_t outputs = pooled * plan.width * plan.filters * plan.lanes;
     plan.lines = 2 * pooled;
-    plan.x = reserve(&plan, lines * plan.in_width * plan.channels * plan.lanes);
-    plan.y = reserve(&plan, outputs);
-    plan.index = reserve(&plan, outputs);
-    plan.integers = reserve(&plan, outputs);
-    plan.sums = reserve(&plan, plan.lines * (2 * plan.width + 2) * plan.filters * plan.lanes); /* dy, scattered */
+    plan.x = images_reserve(&plan, lines * plan.in_width * plan.channels * plan.lanes);
+    plan.y = images_reserve(&plan, outputs);
+    plan.index = images_reserve(&plan, outputs);
+    plan.integers = images_reserve(&plan, outputs);
+    /* dy, scattered */
+    plan.sums = images_reserve(&plan, plan.lines * (2 * plan.width + 2) * plan.filters * plan.lanes);
     return plan;
 }
 
@@ -274,8 +257,8 @@ static void input_chunk(void *context, size_t chunk, int worker)
     float *dx = plan->images_last ? out + first * out_line * plan->lanes : scratch + plan->x;
     ptrdiff_t from = (ptrdiff_t)window->begin[1] - (ptrdiff_t)taps + 1; /* of dy: what line 0 meets through tap row 0 */
     ptrdiff_t low = (ptrdiff_t)first + from, high = (ptrdiff_t)end + (ptrdiff_t)window->begin[1];
-    size_t pooled_first = low > 0 ? smaller((size_t)low / 2, plan->height) : 0;
-    size_t pooled_end = high > 0 ? smaller(((size_t)high + 1) / 2, plan->height) : 0;
+    size_t pooled_first = low > 0 ? size_smaller((size_t)low / 2, plan->height) : 0;
+    size_t pooled_end = high > 0 ? size_smaller(((size_t)high + 1) / 2, plan->height) : 0;
     pooled_end = pooled_end < pooled_first ? pooled_first : pooled_end;
     size_t pixel = plan->filters * plan->lanes, line = (2 * plan->width + 2) * pixel;
     for (size_t y = 0; y < 2 * (pooled_end - pooled_first); y++) {

@@ -15,8 +15,7 @@ enum {
     WANTED_ITEMS = 8,
     MOST_PARTS = 8,
     CACHED_FLOATS = 3 << 16, /* floats of the tiles that are processed together: they fit the second-level cache; */
-    NEAR_FLOATS = 9 << 10,   /* of these, floats that are read again and again: they fit the first-level cache */
-    SCRATCH_ALIGN = 16
+    NEAR_FLOATS = 9 << 10    /* of these, floats that are read again and again: they fit the first-level cache */
 };
 
 struct transformed_plan {
@@ -33,23 +32,6 @@ struct transformed_job {
     const struct op_run           *run;
     const struct transformed_plan *plan;
 };
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t reserve(struct transformed_plan *plan, size_t floats)
-{
-    size_t at = plan->images.worker_floats;
-    plan->images.worker_floats += divide_up(floats, SCRATCH_ALIGN) * SCRATCH_ALIGN;
-    return at;
-}
 
 /** Compares the multiplications saved in a tile with the vector operations that transform its channels and filters,
  *  counted three times since their operands come from memory. */
@@ -73,17 +55,17 @@ static struct transformed_plan make_plan(const struct op_compile *compile, const
     plan.taps = (size_t)images->window.kernel[1];
     plan.points = plan.taps + 1;
     plan.line = images->padded_width * images->channels * images->lanes;
-    plan.plane = divide_up(images->channels * images->filters, SCRATCH_ALIGN) * SCRATCH_ALIGN;
+    plan.plane = size_round_up(images->channels * images->filters, IMAGES_ALIGN);
     size_t filters = images->width * images->filters * images->lanes,
            channels = images->width * images->channels * images->lanes;
     size_t most = CACHED_FLOATS / (plan.points * (plan.line + 2 * filters + channels) + 4 * filters);
-    most = near > 0 ? smaller(most, NEAR_FLOATS / (near * images->width * images->lanes)) : most;
-    most = smaller(most == 0 ? 1 : most, lines);
-    plan.together = divide_up(lines, divide_up(lines, most));
-    plan.lines = reserve(&plan, plan.points * plan.together * plan.line);
-    plan.tiles = reserve(&plan, plan.points * plan.together * 2 * filters);
-    plan.values = reserve(&plan, plan.points * plan.together * channels);
-    plan.sums = reserve(&plan, 4 * plan.together * filters);
+    most = near > 0 ? size_smaller(most, NEAR_FLOATS / (near * images->width * images->lanes)) : most;
+    most = size_smaller(most == 0 ? 1 : most, lines);
+    plan.together = size_divide_up(lines, size_divide_up(lines, most));
+    plan.lines = images_reserve(&plan.images, plan.points * plan.together * plan.line);
+    plan.tiles = images_reserve(&plan.images, plan.points * plan.together * 2 * filters);
+    plan.values = images_reserve(&plan.images, plan.points * plan.together * channels);
+    plan.sums = images_reserve(&plan.images, 4 * plan.together * filters);
     return plan;
 }
 
@@ -192,19 +174,19 @@ static void collect_weights(const struct transformed_plan *plan, const struct ke
 static struct transformed_plan forward_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     struct images_plan images = images_plan(compile, geometry);
-    size_t bands = divide_up(WANTED_ITEMS, images.groups);
+    size_t bands = size_divide_up(WANTED_ITEMS, images.groups);
     if (bands > images.height / 2) {
         bands = images.height < 2 ? 1 : images.height / 2;
     }
-    size_t lines = divide_up(images.height, bands);
+    size_t lines = size_divide_up(images.height, bands);
     struct transformed_plan plan = make_plan(compile, geometry, lines, 0);
     size_t outputs = lines * images.width * images.filters * images.lanes;
     plan.images.bands = bands;
     plan.images.lines = 2 * (lines - 1) + plan.points;
-    plan.images.x = reserve(&plan, plan.images.lines * plan.line);
-    plan.images.y = reserve(&plan, outputs);
-    plan.images.index = reserve(&plan, outputs);
-    plan.images.integers = reserve(&plan, outputs);
+    plan.images.x = images_reserve(&plan.images, plan.images.lines * plan.line);
+    plan.images.y = images_reserve(&plan.images, outputs);
+    plan.images.index = images_reserve(&plan.images, outputs);
+    plan.images.integers = images_reserve(&plan.images, outputs);
     return plan;
 }
 
@@ -255,7 +237,7 @@ static void forward_chunk(void *context, size_t chunk, int worker)
                                   scratch + images->x);
     float *y = images_results(&job->images, group, first, scratch + images->y);
     for (size_t row = 0; row < end - first; row += plan->together) {
-        forward_lines(job, smaller(plan->together, end - first - row), x + 2 * row * plan->line, scratch,
+        forward_lines(job, size_smaller(plan->together, end - first - row), x + 2 * row * plan->line, scratch,
                       y + row * outputs, indexed ? index + row * outputs : NULL);
     }
     if (run->activation != UNARY_identity && run->activation != UNARY_relu) {
@@ -329,11 +311,12 @@ static struct transformed_plan weight_plan(const struct op_compile *compile, con
     struct transformed_plan plan =
         make_plan(compile, geometry, (size_t)geometry->height, 2 * (size_t)geometry->conv.filters + 4 * points);
     struct images_plan *images = &plan.images;
-    images->parts = smaller(images->groups, MOST_PARTS);
+    images->parts = size_smaller(images->groups, MOST_PARTS);
     images->lines = 2 * (images->height - 1) + plan.points;
-    images->x = reserve(&plan, images->lines * plan.line);
-    images->sums = reserve(&plan, plan.points * plan.points * images->count / (plan.taps * plan.taps) * images->lanes);
-    plan.dy = reserve(&plan, 2 * plan.together * images->width * images->filters * images->lanes);
+    images->x = images_reserve(images, images->lines * plan.line);
+    images->sums =
+        images_reserve(images, plan.points * plan.points * images->count / (plan.taps * plan.taps) * images->lanes);
+    plan.dy = images_reserve(&plan.images, 2 * plan.together * images->width * images->filters * images->lanes);
     return plan;
 }
 
@@ -368,7 +351,8 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     for (size_t group = begin; group < end; group++) {
         const float *x = images_lines(&job->images, job->run->in[0].data, group, 0, images->lines, scratch + images->x);
         for (size_t first = 0; first < images->height; first += plan->together) {
-            weight_lines(job, group, first, smaller(first + plan->together, images->height), x + 2 * first * plan->line,
+            weight_lines(job, group, first, size_smaller(first + plan->together, images->height),
+                         x + 2 * first * plan->line,
                          scratch, group == begin && first == 0);
         }
     }
@@ -420,8 +404,8 @@ static struct transformed_plan input_plan(const struct op_compile *compile, cons
     struct images_plan *images = &plan.images;
     size_t pads = (size_t)(images->window.begin[1] + images->window.end[1]);
     images->lines = images->in_height + pads;
-    images->x = reserve(&plan, images->lines * plan.line);
-    plan.dy = reserve(&plan, 2 * plan.together * images->width * images->filters * images->lanes);
+    images->x = images_reserve(images, images->lines * plan.line);
+    plan.dy = images_reserve(&plan.images, 2 * plan.together * images->width * images->filters * images->lanes);
     return plan;
 }
 
@@ -458,7 +442,7 @@ static void input_chunk(void *context, size_t group, int worker)
     float *dx = images->bare ? out : scratch + images->x;
     memset(dx, 0, images->lines * plan->line * sizeof *dx);
     for (size_t first = 0; first < images->height; first += plan->together) {
-        input_lines(job, group, first, smaller(first + plan->together, images->height), scratch,
+        input_lines(job, group, first, size_smaller(first + plan->together, images->height), scratch,
                     dx + 2 * first * plan->line);
     }
     if (images->bare) {

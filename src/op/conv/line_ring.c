@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A ring buffer of image lines that are made on demand: see line_ring.h. */
 #include "op/conv/line_ring.h"
+#include "base/memory.h"
 
 #include <string.h>
 
 static size_t held_bytes(size_t slots)
 {
-    return (slots * sizeof(size_t) + 63) / 64 * 64;
+    return memory_aligned(slots * sizeof(size_t));
 }
 
 size_t line_ring_bytes(size_t slots, size_t floats)

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /** A unit of pixels: output lines first .. end - 1 of plane z of an image. */
 struct unit {
     size_t  image;
@@ -45,7 +40,7 @@ static struct outer_ahead ahead_of(const float *first, size_t floats, const floa
 static void look_ahead(struct outer_ahead *ahead, struct kernel_outer *call)
 {
     int piece = ahead->lines[0] > 0 ? 0 : 1;
-    size_t lines = smaller(ahead->each, ahead->lines[piece]);
+    size_t lines = size_smaller(ahead->each, ahead->lines[piece]);
     call->ahead = ahead->at[piece];
     call->ahead_lines = lines;
     if (lines > 0) {
@@ -194,7 +189,7 @@ static void add_products(const struct outer_job *job, const struct outer_source 
     /* Blocks of a packed copy are tile_rows columns wide; unpacked columns are divided evenly among the blocks. */
     bool packed = plan->form == OUTER_BLOCKS;
     size_t first_column = packed ? block * kernel->tile_rows : plan->columns * block / plan->blocks;
-    size_t end_column = packed ? smaller(first_column + kernel->tile_rows, plan->columns)
+    size_t end_column = packed ? size_smaller(first_column + kernel->tile_rows, plan->columns)
                                : plan->columns * (block + 1) / plan->blocks;
     const float *x = source->x + (packed ? (group * plan->blocks + block) * plan->block : first_column);
     const float *dy = source->dy + group * source->dy_pixels * plan->padded_filters + first_filter * source->dy_pixels +
@@ -302,7 +297,7 @@ static void copy_chunk(void *context, size_t chunk, int worker)
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
     size_t together = window_lines_per_chunk(plan->width * plan->channels), height = plan->lines;
-    size_t lines = plan->batch * plan->planes * height, end = smaller((chunk + 1) * together, lines);
+    size_t lines = plan->batch * plan->planes * height, end = size_smaller((chunk + 1) * together, lines);
     for (size_t line = chunk * together; line < end; line++) {
         int64_t y = (int64_t)(line % height), z = (int64_t)(line / height % plan->planes);
         size_t image = line / height / plan->planes;
@@ -323,7 +318,7 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     size_t pixels = plan->batch * (size_t)window_out_pixels(&plan->window);
     size_t together = window_lines_per_chunk(plan->filters), first = chunk * together;
     const float *dy = (const float *)job->run->in[1].data + first * plan->filters;
-    pack_dy(job, dy, first, smaller(together, pixels - first), pixels, job->dy);
+    pack_dy(job, dy, first, size_smaller(together, pixels - first), pixels, job->dy);
 }
 
 static struct outer_source packed_source(const struct outer_job *job, const struct unit *unit)
@@ -364,15 +359,15 @@ static void block_chunk(void *context, size_t chunk, int worker)
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t block_jobs = (plan->blocks + plan->blocks_together - 1) / plan->blocks_together;
-    size_t panel_jobs = (plan->panels + plan->panels_together - 1) / plan->panels_together;
+    size_t block_jobs = size_divide_up(plan->blocks, plan->blocks_together);
+    size_t panel_jobs = size_divide_up(plan->panels, plan->panels_together);
     size_t group = chunk / block_jobs / panel_jobs;
     size_t first_block = chunk % block_jobs * plan->blocks_together;
-    size_t end_block = smaller(first_block + plan->blocks_together, plan->blocks);
+    size_t end_block = size_smaller(first_block + plan->blocks_together, plan->blocks);
     size_t first_panel = chunk / block_jobs % panel_jobs * plan->panels_together;
-    size_t end_panel = smaller(first_panel + plan->panels_together, plan->panels);
+    size_t end_panel = size_smaller(first_panel + plan->panels_together, plan->panels);
     size_t first = first_block * kernel->tile_rows,
-           columns = smaller(end_block * kernel->tile_rows, plan->columns) - first;
+           columns = size_smaller(end_block * kernel->tile_rows, plan->columns) - first;
     for (size_t panel = first_panel; panel < end_panel; panel++) {
         size_t width = kernel_panel_width(kernel, plan->group_filters - panel * kernel->panel_columns);
         float *out = panel_of(job, job->sums, group, panel);
@@ -413,7 +408,7 @@ static void finish_chunk(void *context, size_t chunk, int worker)
     for (size_t part = 1; part < plan->parts; part++) {
         kernel->scale_add(floats, 1, sum + part * plan->part_floats, 1, sum);
     }
-    struct kernel_weights shape = {.filters = smaller(kernel->panel_columns, plan->group_filters - first),
+    struct kernel_weights shape = {.filters = size_smaller(kernel->panel_columns, plan->group_filters - first),
                                    .channels = plan->group_channels,
                                    .taps = taps,
                                    .filter_stride = plan->group_channels * taps,
@@ -431,12 +426,12 @@ void conv_outer_run(const struct op_run *run)
     if (plan->packed_first) {
         size_t lines = plan->batch * plan->planes * plan->lines;
         size_t together = window_lines_per_chunk(plan->width * plan->channels);
-        pool_run(run->pool, copy_chunk, &job, (lines + together - 1) / together);
+        pool_run(run->pool, copy_chunk, &job, size_divide_up(lines, together));
         size_t pixels = plan->batch * (size_t)window_out_pixels(&plan->window);
         together = window_lines_per_chunk(plan->filters);
-        pool_run(run->pool, pack_chunk, &job, (pixels + together - 1) / together);
-        size_t block_jobs = (plan->blocks + plan->blocks_together - 1) / plan->blocks_together;
-        size_t panel_jobs = (plan->panels + plan->panels_together - 1) / plan->panels_together;
+        pool_run(run->pool, pack_chunk, &job, size_divide_up(pixels, together));
+        size_t block_jobs = size_divide_up(plan->blocks, plan->blocks_together);
+        size_t panel_jobs = size_divide_up(plan->panels, plan->panels_together);
         pool_run(run->pool, block_chunk, &job, plan->groups * panel_jobs * block_jobs);
     } else {
         pool_run(run->pool, part_chunk, &job, plan->parts);

@@ -17,11 +17,6 @@ enum {
     MAX_PARTS = 16
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /** For a 1x1 kernel that visits every pixel: treats all lines of all images as one tall image. */
 static void join_images(struct outer_plan *plan)
 {
@@ -46,7 +41,7 @@ static void lay_out(struct outer_plan *plan, size_t tile_rows)
     plan->column_step = plan->form == OUTER_BLOCKS && window->kernel[2] == 1 && plan->left == 0 ? stride : 1;
     plan->width = (out_width - 1) * (stride / plan->column_step) +
                   (size_t)((window->kernel[2] - 1) * window->dilation[2]) + 1;
-    size_t there = divide_up((size_t)window->in[2], plan->column_step);
+    size_t there = size_divide_up((size_t)window->in[2], plan->column_step);
     size_t room = plan->width > plan->left ? plan->width - plan->left : 0;
     plan->copied = there < room ? there : room;
     if (plan->left > plan->width) {
@@ -87,7 +82,7 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     const struct window *window = &plan.window;
     size_t kernel_width = (size_t)window->kernel[2];
     plan.padded_filters = kernel_padded_filters(kernel, plan.group_filters);
-    plan.panels = divide_up(plan.group_filters, kernel->panel_columns);
+    plan.panels = size_divide_up(plan.group_filters, kernel->panel_columns);
     plan.part_floats = plan.groups * (size_t)geometry->taps * plan.group_channels * plan.padded_filters;
     size_t out_pixels = plan.batch * (size_t)window_out_pixels(window);
     bool pointwise = geometry->taps == 1 && plan.part_floats <= POINT_WEIGHT && out_pixels >= PART_PIXELS * LEAST_PARTS;
@@ -98,21 +93,22 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     plan.form = !plan.collapsed ? OUTER_BLOCKS : pads_width ? OUTER_PADDED : OUTER_IN_PLACE;
     plan.taps = plan.collapsed ? (size_t)geometry->taps / kernel_width : (size_t)geometry->taps;
     plan.columns = plan.collapsed ? kernel_width * plan.group_channels : plan.group_channels;
-    plan.blocks = divide_up(plan.columns, kernel->tile_rows);
-    plan.blocks_together = divide_up(TOGETHER, kernel->tile_rows);
-    plan.panels_together = divide_up(TOGETHER, kernel->panel_columns);
+    plan.blocks = size_divide_up(plan.columns, kernel->tile_rows);
+    plan.blocks_together = size_divide_up(TOGETHER, kernel->tile_rows);
+    plan.panels_together = size_divide_up(TOGETHER, kernel->panel_columns);
     while (plan.panels_together * plan.blocks_together > 1 &&
-           divide_up(plan.blocks, plan.blocks_together) * divide_up(plan.panels, plan.panels_together) * plan.groups <
+           size_divide_up(plan.blocks, plan.blocks_together) * size_divide_up(plan.panels, plan.panels_together) *
+                   plan.groups <
                LEAST_JOBS) {
         size_t *larger = plan.panels_together > 1 ? &plan.panels_together : &plan.blocks_together;
-        *larger = divide_up(*larger, 2);
+        *larger = size_divide_up(*larger, 2);
     }
 
     size_t height = (size_t)window->out[1];
     bool few = geometry->taps == 1 || plan.packed_first;
-    plan.unit_lines = divide_up(few ? FEW_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
+    plan.unit_lines = size_divide_up(few ? FEW_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
     plan.unit_lines = plan.unit_lines > height ? height : plan.unit_lines;
-    plan.line_units = divide_up(height, plan.unit_lines);
+    plan.line_units = size_divide_up(height, plan.unit_lines);
     plan.units = plan.batch * (size_t)window->out[0] * plan.line_units;
     plan.parts = plan.packed_first ? 1 : plan.units < MAX_PARTS ? plan.units : MAX_PARTS;
     if (pointwise && plan.part_floats > SMALL_WEIGHT && plan.parts > LEAST_PARTS) {

@@ -58,11 +58,7 @@ bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geome
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    fov_shape x;
-    int status = conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error);
-    if (status == 0) {
-        status = conv_geometry(&geometry, compile->options, &x, &compile->in[1].shape, compile->error);
-    }
+    int status = conv_input_geometry(&geometry, compile);
     if (status == 0) {
         *(struct patches_plan *)state = make_plan(&geometry);
     }
@@ -176,7 +172,7 @@ static void run_patches(const struct op_run *run)
 {
     const struct patches_plan *plan = run->state;
     struct op_run copy = *run; /* the pool's context is not const */
-    pool_run(run->pool, patches_chunk, &copy, (plan->batch + plan->images_per_chunk - 1) / plan->images_per_chunk);
+    pool_run(run->pool, patches_chunk, &copy, size_divide_up(plan->batch, plan->images_per_chunk));
 }
 
 int conv_patches_compile(struct op_compile *compile, const struct conv_geometry *geometry)

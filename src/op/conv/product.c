@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 struct product_job {
     const struct op_run        *run;
     const struct product_plan  *plan;
@@ -46,7 +41,7 @@ static void pack_panel(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t panels = (filters_here(job) + plan->panel_columns - 1) / plan->panel_columns;
+    size_t panels = size_divide_up(filters_here(job), plan->panel_columns);
     size_t panel = chunk % panels, group = chunk / panels % plan->groups;
     const struct product_phase *phase = &job->phases[chunk / panels / plan->groups];
     if (phase->weight_taps == 0) {
@@ -54,7 +49,7 @@ static void pack_panel(void *context, size_t chunk, int worker)
     }
     size_t depth = phase->weight_taps * plan->channels, here = panel * plan->panel_columns;
     size_t first = job->run->pack_first + here;
-    struct kernel_weights shape = {.filters = smaller(plan->panel_columns, plan->filters - first),
+    struct kernel_weights shape = {.filters = size_smaller(plan->panel_columns, plan->filters - first),
                                    .channels = plan->channels,
                                    .taps = phase->weight_taps,
                                    .filter_stride = plan->filter_stride,
@@ -77,7 +72,7 @@ void conv_product_pack(const struct op_run *run)
 {
     enum { WORTH_THREADS = 1 << 15 }; /* floats */
     struct product_job job = product_job(run);
-    size_t panels = (filters_here(&job) + job.plan->panel_columns - 1) / job.plan->panel_columns;
+    size_t panels = size_divide_up(filters_here(&job), job.plan->panel_columns);
     bool large = job.plan->weight_group * job.plan->groups >= WORTH_THREADS;
     pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->phase_count * job.plan->groups * panels);
 }
@@ -125,7 +120,7 @@ static void pad_chunk(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     size_t together = pad_lines(job->plan);
     size_t lines = job->plan->batch * (size_t)(job->plan->padded_size[0] * job->plan->padded_size[1]);
-    size_t end = smaller((chunk + 1) * together, lines);
+    size_t end = size_smaller((chunk + 1) * together, lines);
     for (size_t line = chunk * together; line < end; line++) {
         pad_line(job, line);
     }
@@ -189,7 +184,7 @@ static const float *item_weights(const struct product_job *job, size_t item)
     }
     size_t within = item % plan->unit_items, segment = within % plan->segments;
     const struct product_phase *phase = phase_of(job, within / plan->segments);
-    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t panels = size_divide_up(plan->filters, plan->panel_columns);
     size_t first = panels * segment / plan->segments * plan->panel_columns;
     return job->weights + phase->weights + first * phase->weight_taps * plan->channels;
 }
@@ -204,14 +199,14 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     const struct product_phase *phase = phase_of(job, at);
     /* Rows [begin, end) of this block, whole tiles; the last unit may hold fewer images. */
     size_t unit_rows = plan->x_stride != 0 ? phase->rows : phase->rows * plan->unit_images;
-    size_t tiles = (unit_rows + plan->tile_rows - 1) / plan->tile_rows, block = at - phase->first_item;
-    size_t first_image = unit * plan->unit_images, images = smaller(plan->unit_images, plan->batch - first_image);
+    size_t tiles = size_divide_up(unit_rows, plan->tile_rows), block = at - phase->first_item;
+    size_t first_image = unit * plan->unit_images, images = size_smaller(plan->unit_images, plan->batch - first_image);
     size_t begin = tiles * block / phase->blocks * plan->tile_rows;
-    size_t end = smaller(tiles * (block + 1) / phase->blocks * plan->tile_rows,
+    size_t end = size_smaller(tiles * (block + 1) / phase->blocks * plan->tile_rows,
                          plan->x_stride != 0 ? phase->rows : phase->rows * images);
     if (plan->part_rows != 0) {
         begin = block * plan->part_rows;
-        end = smaller(begin + plan->part_rows, phase->rows);
+        end = size_smaller(begin + plan->part_rows, phase->rows);
     }
     if (begin >= end) {
         return;
@@ -235,9 +230,9 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
         }
         return;
     }
-    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t panels = size_divide_up(plan->filters, plan->panel_columns);
     size_t first = panels * segment / plan->segments * plan->panel_columns;
-    size_t last = smaller(panels * (segment + 1) / plan->segments * plan->panel_columns, plan->filters);
+    size_t last = size_smaller(panels * (segment + 1) / plan->segments * plan->panel_columns, plan->filters);
     size_t depth = phase->weight_taps * plan->channels;
     size_t group_weights = kernel_padded_filters(job->run->kernel, plan->filters) * depth;
 
@@ -259,7 +254,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     /* Rows that are made on demand: a few at a time, which stay in the second-level cache. */
     size_t together = plan->made_rows == 0 ? end - begin : plan->made_rows;
     for (size_t done = begin; done < end; done += together) {
-        product.rows = smaller(together, end - done);
+        product.rows = size_smaller(together, end - done);
         if (plan->made_rows != 0) {
             x = op_rows(job->run, 0, done, product.rows, (float *)(void *)scratch);
         }
@@ -290,7 +285,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
 static void product_chunk(void *context, size_t chunk, int worker)
 {
     const struct product_job *job = context;
-    size_t end = smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
+    size_t end = size_smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
     for (size_t item = chunk * job->plan->chunk_items; item < end; item++) {
         run_item(job, item, item + 1, worker); /* mostly a thread's next chunk is the following one */
     }
@@ -348,8 +343,8 @@ void conv_product_run(const struct op_run *run)
     job.product = product_of(run, plan);
     if (plan->padded) {
         size_t lines = plan->batch * (size_t)(plan->padded_size[0] * plan->padded_size[1]), together = pad_lines(plan);
-        pool_run(run->pool, pad_chunk, &job, (lines + together - 1) / together);
+        pool_run(run->pool, pad_chunk, &job, size_divide_up(lines, together));
         job.x = run->scratch;
     }
-    pool_run(run->pool, product_chunk, &job, (plan->items + plan->chunk_items - 1) / plan->chunk_items);
+    pool_run(run->pool, product_chunk, &job, size_divide_up(plan->items, plan->chunk_items));
 }

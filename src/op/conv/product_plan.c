@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chooses how a convolution (or its input gradient) is divided into products, and writes the offset tables. Everything
  * here happens once, when a plan is made; product.c runs it. */
+#include "base/memory.h"
 #include "op/conv/product.h"
 
 #include <math.h>
@@ -24,11 +25,6 @@ enum {
     ALIKE_WORKERS = 4,     /* training divides pixels for so many threads, whatever their actual number */
     THREAD_ITEMS = 4       /* items per thread, so that others can take over items of a thread that is held up */
 };
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /** The pixels of one phase along an axis, and the taps that reach them. */
 struct axis_phase {
@@ -96,10 +92,10 @@ static void phase_axes(const struct product_maker *maker, size_t index, struct a
  *  that rows and weights are split into pieces as seldom as possible. */
 static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t items)
 {
-    size_t best = 1, filters = maker->plan.filters, panels = divide_up(filters, maker->plan.panel_columns);
+    size_t best = 1, filters = maker->plan.filters, panels = size_divide_up(filters, maker->plan.panel_columns);
     double least = INFINITY;
     for (size_t blocks = 1; blocks <= items; blocks++) {
-        size_t segments = divide_up(items, blocks);
+        size_t segments = size_divide_up(items, blocks);
         double cost = (double)rows * (double)segments + (double)filters * (double)blocks;
         if (segments <= panels && cost < least) {
             least = cost;
@@ -127,22 +123,22 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     size_t rows = plan->x_stride != 0 ? phase.rows : phase.rows * plan->unit_images;
     size_t target = maker->block_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
-    size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
+    size_t each = size_divide_up(plan->wanted, size_larger(1, plan->units * plan->phase_count));
     if (maker->has_room) {
         each = room_blocks(maker, rows, maker->alike ? ROOM_EVENLY : each);
     } else if (!maker->splits_rows) { /* filters are divided first, rows only as far as that does not suffice */
-        each = divide_up(each, divide_up(plan->filters, plan->panel_columns));
+        each = size_divide_up(each, size_divide_up(plan->filters, plan->panel_columns));
     }
     if (maker->has_room && rows > 0) {
-        size_t least = divide_up(rows, target);
-        phase.blocks = least > ROOM_EVENLY ? divide_up(least, ROOM_EVENLY) * ROOM_EVENLY : least > each ? least : each;
+        size_t least = size_divide_up(rows, target);
+        phase.blocks = least > ROOM_EVENLY ? size_round_up(least, ROOM_EVENLY) : least > each ? least : each;
     } else if (phase.blocks < each) {
         size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }
     if (maker->alike && phase.blocks > 0) {
-        plan->part_rows = divide_up(divide_up(rows, plan->tile_rows), phase.blocks) * plan->tile_rows;
-        phase.blocks = divide_up(rows, plan->part_rows);
+        plan->part_rows = size_divide_up(size_divide_up(rows, plan->tile_rows), phase.blocks) * plan->tile_rows;
+        phase.blocks = size_divide_up(rows, plan->part_rows);
     }
     size_t whole = phase.rows * (plan->x_stride != 0 ? 1 : plan->batch), depth = phase.weight_taps * plan->channels;
     size_t room = maker->has_room ? maker->kernel->product_room(whole, plan->filters, depth) : 0;
@@ -177,10 +173,10 @@ static void choose_items(struct product_maker *maker, const struct op_compile *c
  *  thread. */
 static void choose_chunks(struct product_plan *plan, size_t blocks, double multiply_adds)
 {
-    size_t all = plan->units * blocks, panels = divide_up(plan->filters, plan->panel_columns);
+    size_t all = plan->units * blocks, panels = size_divide_up(plan->filters, plan->panel_columns);
     plan->segments = 1;
     if (all > 0 && all < plan->wanted) {
-        plan->segments = divide_up(plan->wanted, all);
+        plan->segments = size_divide_up(plan->wanted, all);
         if (plan->segments > panels) {
             plan->segments = panels;
         }
@@ -203,8 +199,8 @@ static void choose_tiles(struct product_maker *maker, const struct op_compile *c
     size_t filters = (size_t)(maker->gradient ? geometry->group_channels : geometry->group_filters);
     size_t channels = (size_t)(maker->gradient ? geometry->group_filters : geometry->group_channels);
     for (int axis = 0; axis < 3 && maker->gradient; axis++) {
-        pixels = divide_up(pixels, (size_t)window->stride[axis]);
-        taps = divide_up(taps, (size_t)window->stride[axis]);
+        pixels = size_divide_up(pixels, (size_t)window->stride[axis]);
+        taps = size_divide_up(taps, (size_t)window->stride[axis]);
     }
     /* A shallow product with a residual waits for the residual to come from memory, on tiles more than in registers. */
     bool waits = compile->residual != NULL && channels * taps < ROOM_DEPTH &&
@@ -268,7 +264,7 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
     }
     size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
     size_t target = maker->block_rows;
-    plan->unit_images = pixels >= target / 2 ? 1 : divide_up(target, pixels == 0 ? 1 : pixels);
+    plan->unit_images = pixels >= target / 2 ? 1 : size_divide_up(target, pixels == 0 ? 1 : pixels);
     if (conv_is_pointwise(window)) {
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
@@ -276,13 +272,13 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
             size_t floats = plan->weight_group <= NEAR_FLOATS && !maker->has_room ? NEAR_FLOATS : MADE_FLOATS;
             size_t tile = floats / plan->tile_rows / plan->x_stride;
             plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
-            plan->made_bytes = (plan->made_rows * plan->x_stride * sizeof(float) + 63) / 64 * 64;
+            plan->made_bytes = memory_aligned(plan->made_rows * plan->x_stride * sizeof(float));
         }
     }
     if (plan->unit_images > plan->batch) {
         plan->unit_images = plan->batch;
     }
-    plan->units = plan->batch == 0 ? 0 : divide_up(plan->batch, plan->unit_images);
+    plan->units = plan->batch == 0 ? 0 : size_divide_up(plan->batch, plan->unit_images);
 }
 
 static int make(struct product_maker *maker, const struct op_compile *compile, const struct conv_geometry *geometry,
@@ -314,9 +310,9 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
     if (compile->takes_producer) {
         plan->cut = conv_chain_cut(compile, geometry);
     }
-    plan->phases = (sizeof *plan + 63) / 64 * 64;
-    plan->zeros = (plan->phases + plan->phase_count * sizeof(struct product_phase) + 63) / 64 * 64;
-    plan->integers = plan->zeros + (plan->run * sizeof(float) + 63) / 64 * 64;
+    plan->phases = memory_aligned(sizeof *plan);
+    plan->zeros = memory_aligned(plan->phases + plan->phase_count * sizeof(struct product_phase));
+    plan->integers = plan->zeros + memory_aligned(plan->run * sizeof(float));
     return 0;
 }
 
@@ -398,22 +394,11 @@ static void fill_phase(const struct product_maker *maker, const struct product_p
     }
 }
 
-/** Used by compile and by prepare, which must arrive at the same plan. */
-static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
-{
-    fov_shape x = compile->in[0].shape;
-    if (gradient &&
-        conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
-        return FOV_E_SHAPE;
-    }
-    return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);
-}
-
 static int prepare(const struct op_compile *compile, void *state, bool gradient)
 {
     struct conv_geometry geometry;
     struct product_maker maker;
-    int status = geometry_of(compile, gradient, &geometry);
+    int status = gradient ? conv_input_geometry(&geometry, compile) : conv_forward_geometry(&geometry, compile);
     if (status == 0) {
         status = make(&maker, compile, &geometry, gradient, NULL);
     }

@@ -3,11 +3,6 @@
  * sums back to tiles. All decisions are in the plan. */
 #include "op/conv/winograd.h"
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 struct winograd_job {
     const struct op_run        *run;
     const struct winograd_plan *plan;
@@ -29,10 +24,10 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     (void)worker;
     const struct op_run *run = context;
     const struct winograd_plan *plan = run->state;
-    size_t parts = (plan->channels + PACK_CHANNELS - 1) / PACK_CHANNELS;
+    size_t parts = size_divide_up(plan->channels, PACK_CHANNELS);
     size_t first = chunk / parts * plan->panel, channel = chunk % parts * PACK_CHANNELS;
     struct winograd_sizes sizes = winograd_sizes(plan->form);
-    size_t filters = smaller(plan->panel, plan->filters - first), taps = sizes.taps[0] * sizes.taps[1];
+    size_t filters = size_smaller(plan->panel, plan->filters - first), taps = sizes.taps[0] * sizes.taps[1];
     int32_t rotated[25];
     for (size_t t = 0; t < taps; t++) {
         rotated[t] = (int32_t)(taps - 1 - t);
@@ -40,7 +35,7 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     struct kernel_winograd_weights weights = {
         .form = plan->form,
         .shape = {.filters = filters,
-                  .channels = smaller(PACK_CHANNELS, plan->channels - channel),
+                  .channels = size_smaller(PACK_CHANNELS, plan->channels - channel),
                   .taps = taps,
                   .filter_stride = plan->filter_stride,
                   .channel_stride = plan->channel_stride,
@@ -58,8 +53,8 @@ void conv_winograd_pack(const struct op_run *run)
 {
     enum { WORTH_THREADS = 1 << 13 }; /* weights */
     const struct winograd_plan *plan = run->state;
-    size_t panels = (plan->filters + plan->panel - 1) / plan->panel;
-    size_t parts = (plan->channels + PACK_CHANNELS - 1) / PACK_CHANNELS;
+    size_t panels = size_divide_up(plan->filters, plan->panel);
+    size_t parts = size_divide_up(plan->channels, PACK_CHANNELS);
     struct op_run copy = *run; /* the pool's context is not const */
     pool_run(plan->filters * plan->channels >= WORTH_THREADS ? run->pool : NULL, pack_chunk, &copy, panels * parts);
 }
@@ -78,7 +73,7 @@ static struct tile_place place_of(const struct winograd_plan *plan, size_t tile,
     return (struct tile_place){.image = tile / image_tiles,
                                .top = within / plan->tiles[1] * plan->outputs[0],
                                .left = column * plan->outputs[1],
-                               .count = smaller(plan->tiles[1] - column, end - tile)};
+                               .count = size_smaller(plan->tiles[1] - column, end - tile)};
 }
 
 static void transform_tiles(const struct winograd_job *job, size_t begin, size_t end)
@@ -102,7 +97,7 @@ static void pass_gate(const struct winograd_job *job, const struct tile_place *a
 {
     const struct winograd_plan *plan = job->plan;
     const struct kernel_winograd_output *output = &job->output;
-    size_t width = smaller(at->count * plan->outputs[1], plan->out[1] - at->left), columns = filters;
+    size_t width = size_smaller(at->count * plan->outputs[1], plan->out[1] - at->left), columns = filters;
     if (filters == output->pixel) {
         columns *= width;
         width = 1;
@@ -120,7 +115,7 @@ static void pass_gate(const struct winograd_job *job, const struct tile_place *a
 static void multiply_and_finish(const struct winograd_job *job, size_t begin, size_t end, size_t segment, float *sums)
 {
     const struct winograd_plan *plan = job->plan;
-    size_t first = segment * plan->segment, last = smaller(first + plan->segment, plan->padded);
+    size_t first = segment * plan->segment, last = size_smaller(first + plan->segment, plan->padded);
     const float *weights = (const float *)job->run->packed[1] + first * plan->channels;
     for (size_t point = 0; point < plan->points; point++, weights += plan->weight_plane) {
         struct kernel_product product = {
@@ -138,7 +133,7 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
         job->run->kernel->product(&product);
     }
     struct kernel_winograd_output output = job->output;
-    output.filters = smaller(first + plan->segment, plan->filters) - first;
+    output.filters = size_smaller(first + plan->segment, plan->filters) - first;
     output.bias = output.bias == NULL ? NULL : output.bias + first;
     for (size_t tile = begin; tile < end; tile += output.tiles) {
         struct tile_place at = place_of(plan, job->first + tile, job->first + end);
@@ -160,7 +155,7 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
 /** Where part `index` begins when `count` things are divided into `parts` parts whose sizes differ by at most one. */
 static size_t part_begin(size_t count, size_t parts, size_t index)
 {
-    return count / parts * index + smaller(count % parts, index);
+    return count / parts * index + size_smaller(count % parts, index);
 }
 
 static float *worker_floats(const struct op_run *run, int worker)
@@ -187,7 +182,7 @@ static void transform_piece(void *context, size_t piece, int worker)
 {
     (void)worker;
     const struct winograd_job *job = context;
-    transform_tiles(job, piece * job->plan->piece, smaller((piece + 1) * job->plan->piece, job->tiles));
+    transform_tiles(job, piece * job->plan->piece, size_smaller((piece + 1) * job->plan->piece, job->tiles));
 }
 
 static void finish_part(void *context, size_t part, int worker)
@@ -246,7 +241,7 @@ void conv_winograd_run(const struct op_run *run)
     job.values = run->scratch;
     for (size_t block = 0; block < plan->blocks; block++) {
         take_block(&job, block);
-        pool_run(run->pool, transform_piece, &job, (job.tiles + plan->piece - 1) / plan->piece);
+        pool_run(run->pool, transform_piece, &job, size_divide_up(job.tiles, plan->piece));
         pool_run(run->pool, finish_part, &job, plan->groups * plan->segments);
     }
 }

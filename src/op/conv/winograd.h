@@ -12,6 +12,8 @@
  *  the input gradient, and in[0] is dy. False: compile is unchanged. */
 bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient);
 
+/** Whether this is a convolution of stride 1, no dilation, one group, two axes, and the form's taps. */
+bool conv_winograd_fits(const struct conv_geometry *geometry, enum winograd_form form);
 /** The rates by which Winograd's forms are compared with others; those of a usual machine where compile has none. */
 const fov_rates *conv_winograd_rates(const struct op_compile *compile);
 

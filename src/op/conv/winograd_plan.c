@@ -22,23 +22,7 @@ enum {
     WANTED_JOBS = 8
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/** Whether this is a convolution of stride 1, no dilation, one group, two axes, and the form's taps. */
-static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
+bool conv_winograd_fits(const struct conv_geometry *geometry, enum winograd_form form)
 {
     const struct window *window = &geometry->window;
     struct winograd_sizes sizes = winograd_sizes(form);
@@ -54,10 +38,10 @@ static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
 static void cut_alone(struct winograd_plan *plan, size_t rows)
 {
     size_t tile_bytes = plan->points * (plan->value_stride + plan->padded) * sizeof(float);
-    size_t wanted = divide_up(divide_up(plan->count, WANTED_BLOCKS), rows) * rows;
-    size_t most = smaller(ALONE_BYTES / tile_bytes / rows * rows, wanted);
-    plan->blocks = divide_up(plan->count, larger(most, ALONE_TILES));
-    plan->block_tiles = divide_up(plan->count, plan->blocks);
+    size_t wanted = size_round_up(size_divide_up(plan->count, WANTED_BLOCKS), rows);
+    size_t most = size_smaller(ALONE_BYTES / tile_bytes / rows * rows, wanted);
+    plan->blocks = size_divide_up(plan->count, size_larger(most, ALONE_TILES));
+    plan->block_tiles = size_divide_up(plan->count, plan->blocks);
     plan->groups = plan->segments = 1;
     plan->group_tiles = plan->block_tiles;
     plan->segment = plan->padded;
@@ -70,21 +54,22 @@ static void cut_shared(struct winograd_plan *plan, int workers)
 {
     size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
     size_t weights = plan->points * plan->channels * plan->padded * sizeof(float);
-    size_t panels = divide_up(plan->padded, plan->panel);
+    size_t panels = size_divide_up(plan->padded, plan->panel);
     bool few_panels = panels < (size_t)(workers > 1 ? workers : 1) * THREAD_JOBS;
     size_t most = few_panels && weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
-    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, GROUP_TILES_LARGE));
-    plan->block_tiles = divide_up(plan->count, plan->blocks);
-    plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
-    plan->groups = divide_up(plan->block_tiles, most);
-    plan->group_tiles = divide_up(plan->block_tiles, plan->groups);
-    plan->segment = divide_up(panels, smaller(panels, divide_up(WANTED_JOBS, plan->groups))) * plan->panel;
-    plan->segments = divide_up(plan->padded, plan->segment);
+    plan->blocks = size_divide_up(plan->count, size_larger(SHARED_BYTES / tile_bytes, GROUP_TILES_LARGE));
+    plan->block_tiles = size_divide_up(plan->count, plan->blocks);
+    plan->piece = size_larger(1, PIECE_FLOATS / (plan->points * plan->channels));
+    plan->groups = size_divide_up(plan->block_tiles, most);
+    plan->group_tiles = size_divide_up(plan->block_tiles, plan->groups);
+    size_t segments = size_smaller(panels, size_divide_up(WANTED_JOBS, plan->groups));
+    plan->segment = size_divide_up(panels, segments) * plan->panel;
+    plan->segments = size_divide_up(plan->padded, plan->segment);
 }
 
 static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel, int workers)
 {
-    plan->shared = divide_up(plan->count, ALONE_TILES) < ALONE_BLOCKS;
+    plan->shared = size_divide_up(plan->count, ALONE_TILES) < ALONE_BLOCKS;
     if (plan->shared) {
         cut_shared(plan, workers);
     } else {
@@ -116,11 +101,11 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
         plan.out[axis] = gradient ? in : out;
         plan.begin[axis] = gradient ? (ptrdiff_t)sizes.taps[axis] - 1 - begin : begin;
         plan.outputs[axis] = sizes.outputs[axis];
-        plan.tiles[axis] = divide_up(plan.out[axis], sizes.outputs[axis]);
+        plan.tiles[axis] = size_divide_up(plan.out[axis], sizes.outputs[axis]);
         plan.count *= plan.tiles[axis];
     }
     plan.padded = kernel_padded_filters(kernel, plan.filters);
-    plan.value_stride = divide_up(plan.channels, kernel->vector_floats) * kernel->vector_floats;
+    plan.value_stride = size_round_up(plan.channels, kernel->vector_floats);
     choose_blocks(&plan, kernel, workers);
     /* The extra 16: planes a power of two apart would compete for the same few cache sets. */
     plan.value_plane = plan.block_tiles * plan.value_stride + 16;
@@ -191,7 +176,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     for (int i = 0; i < WINOGRAD_COUNT; i++) {
         enum winograd_form form = (enum winograd_form)i;
         taken[i] = keeps[i] = HUGE_VAL;
-        if (compile->exact || !fits(geometry, form)) {
+        if (compile->exact || !conv_winograd_fits(geometry, form)) {
             continue;
         }
         struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient, compile->workers);
@@ -218,20 +203,10 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
 
 /* ---- compiling --------------------------------------------------------------------------------------------------- */
 
-static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
-{
-    fov_shape x = compile->in[0].shape;
-    if (gradient &&
-        conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
-        return FOV_E_SHAPE;
-    }
-    return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);
-}
-
 static int prepare(const struct op_compile *compile, void *state, bool gradient)
 {
     struct conv_geometry geometry;
-    int status = geometry_of(compile, gradient, &geometry);
+    int status = gradient ? conv_input_geometry(&geometry, compile) : conv_forward_geometry(&geometry, compile);
     if (status == 0) {
         struct winograd_plan plan =
             make_plan(compile->kernel, &geometry, choose(compile, &geometry, gradient), gradient, compile->workers);

@@ -14,37 +14,7 @@ enum {
     PART_FILTERS = 64
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
-
-/** Whether this is a convolution of stride 1, no dilation, one group, two axes and the form's taps, all of which meet
- *  pixels. */
-static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
-{
-    const struct window *window = &geometry->window;
-    struct winograd_sizes sizes = winograd_sizes(form);
-    bool fits = geometry->groups == 1 && window->in[0] == 1 && window->out[0] == 1 && window->kernel[0] == 1 &&
-                !conv_has_idle_taps(window);
-    for (int axis = 0; axis < 2; axis++) {
-        fits = fits && window->stride[axis + 1] == 1 && window->kernel[axis + 1] == (int64_t)sizes.taps[axis] &&
-               (window->dilation[axis + 1] == 1 || sizes.taps[axis] == 1);
-    }
-    return fits;
-}
 
 static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, const struct conv_geometry *geometry,
                                              enum winograd_form form)
@@ -65,18 +35,18 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
         plan.out[axis] = (size_t)window->out[axis + 1];
         plan.begin[axis] = (ptrdiff_t)window->begin[axis + 1];
         plan.outputs[axis] = sizes.outputs[axis];
-        plan.tiles[axis] = divide_up(plan.out[axis], sizes.outputs[axis]);
+        plan.tiles[axis] = size_divide_up(plan.out[axis], sizes.outputs[axis]);
         plan.count *= plan.tiles[axis];
     }
-    plan.blocks = larger(1, divide_up(plan.count, BLOCK_TILES));
-    plan.block_tiles = divide_up(plan.count, plan.blocks);
-    plan.run = divide_up(plan.block_tiles, larger(1, divide_up(plan.block_tiles, RUN_TILES)));
-    plan.channel_parts = divide_up(plan.channels, PART_CHANNELS);
-    plan.channel_part = divide_up(divide_up(plan.channels, plan.channel_parts), vector) * vector;
-    plan.channel_parts = divide_up(plan.channels, plan.channel_part);
-    plan.panels = divide_up(plan.filters, panel);
-    plan.panel_part = smaller(larger(1, PART_FILTERS / panel), plan.panels);
-    plan.panel_parts = divide_up(plan.panels, plan.panel_part);
+    plan.blocks = size_larger(1, size_divide_up(plan.count, BLOCK_TILES));
+    plan.block_tiles = size_divide_up(plan.count, plan.blocks);
+    plan.run = size_divide_up(plan.block_tiles, size_larger(1, size_divide_up(plan.block_tiles, RUN_TILES)));
+    plan.channel_parts = size_divide_up(plan.channels, PART_CHANNELS);
+    plan.channel_part = size_round_up(size_divide_up(plan.channels, plan.channel_parts), vector);
+    plan.channel_parts = size_divide_up(plan.channels, plan.channel_part);
+    plan.panels = size_divide_up(plan.filters, panel);
+    plan.panel_part = size_smaller(size_larger(1, PART_FILTERS / panel), plan.panels);
+    plan.panel_parts = size_divide_up(plan.panels, plan.panel_part);
     /* The extra 16: planes a power of two apart would compete for the same few cache sets. */
     plan.x_plane = plan.block_tiles * plan.channel_part + 16;
     plan.x_part = plan.points * plan.x_plane;
@@ -84,7 +54,7 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
     plan.dy_plane = plan.block_tiles * panel + 16;
     plan.dy_panel = plan.points * plan.dy_plane;
     plan.dy_floats = plan.panels * plan.dy_panel;
-    plan.piece = larger(1, PIECE_FLOATS / (plan.points * (plan.channels + plan.filters)));
+    plan.piece = size_larger(1, PIECE_FLOATS / (plan.points * (plan.channels + plan.filters)));
     plan.sum_plane = plan.channel_part * plan.panel_part * panel;
     plan.sum_floats = plan.points * plan.sum_plane;
     return plan;
@@ -124,7 +94,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     double products = outer_rate(compile, geometry, false);
     for (int i = 0; i < WINOGRAD_COUNT; i++) {
         enum winograd_form form = (enum winograd_form)i;
-        if (compile->exact || !fits(geometry, form)) {
+        if (compile->exact || conv_has_idle_taps(&geometry->window) || !conv_winograd_fits(geometry, form)) {
             continue;
         }
         struct winograd_weight_plan plan = make_plan(compile->kernel, geometry, form);
@@ -162,14 +132,14 @@ static void transform(const struct weight_job *job, size_t tile, size_t tiles)
     dy.left = (ptrdiff_t)left;
     for (size_t part = 0; part < plan->channel_parts; part++) {
         size_t channel = part * plan->channel_part;
-        x.channels = smaller(plan->channel_part, plan->channels - channel);
+        x.channels = size_smaller(plan->channel_part, plan->channels - channel);
         x.x = job->x.x + image * plan->in[0] * x.line + channel;
         x.out = job->values + part * plan->x_part + tile * x.stride;
         job->run->kernel->winograd_input(&x);
     }
     for (size_t panel = 0; panel < plan->panels; panel++) {
         size_t filter = panel * plan->panel;
-        dy.channels = smaller(plan->panel, plan->filters - filter);
+        dy.channels = size_smaller(plan->panel, plan->filters - filter);
         dy.x = job->dy.x + image * plan->out[0] * dy.line + filter;
         dy.stride = kernel_panel_width(job->run->kernel, plan->filters - filter);
         dy.out = job->gradients + panel * plan->dy_panel + tile * dy.stride;
@@ -183,9 +153,9 @@ static void transform_chunk(void *context, size_t chunk, int worker)
     (void)worker;
     const struct weight_job *job = context;
     const struct winograd_weight_plan *plan = job->plan;
-    size_t end = smaller((chunk + 1) * plan->piece, job->tiles);
+    size_t end = size_smaller((chunk + 1) * plan->piece, job->tiles);
     for (size_t tile = chunk * plan->piece; tile < end;) {
-        size_t together = smaller(plan->tiles[1] - (job->first + tile) % plan->tiles[1], end - tile);
+        size_t together = size_smaller(plan->tiles[1] - (job->first + tile) % plan->tiles[1], end - tile);
         transform(job, tile, together);
         tile += together;
     }
@@ -198,10 +168,10 @@ static void look_ahead(struct kernel_outer *outer, const float *next_x, size_t i
     enum { LINE_FLOATS = 16 };
     size_t x_calls = wants_x ? (2 * count + 2) / 3 : 0, calls = i < x_calls ? x_calls : count - x_calls;
     size_t lines = outer->run * (i < x_calls ? outer->x_step : outer->width) / LINE_FLOATS;
-    size_t each = calls > 0 ? divide_up(lines, calls) : 0, first = (i < x_calls ? i : i - x_calls) * each;
+    size_t each = calls > 0 ? size_divide_up(lines, calls) : 0, first = (i < x_calls ? i : i - x_calls) * each;
     const float *next = i < x_calls ? next_x : outer->ahead;
-    outer->ahead_lines = first < lines ? smaller(each, lines - first) : 0;
-    outer->ahead = next + smaller(first, lines) * LINE_FLOATS;
+    outer->ahead_lines = first < lines ? size_smaller(each, lines - first) : 0;
+    outer->ahead = next + size_smaller(first, lines) * LINE_FLOATS;
 }
 
 /** Sums over the block's tiles at one point, for a part of the channels by one panel of filters: [channels][width].
@@ -211,13 +181,13 @@ static void multiply(const struct weight_job *job, size_t point, size_t part, si
     const struct winograd_weight_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
     size_t width = kernel_panel_width(kernel, plan->filters - panel * plan->panel);
-    size_t channels = smaller(plan->channel_part, plan->channels - part * plan->channel_part);
+    size_t channels = size_smaller(plan->channel_part, plan->channels - part * plan->channel_part);
     /* Balanced heights: 64 channels in tiles of at most 12 are four of 11 and two of 10. */
-    size_t count = divide_up(channels, kernel->tile_rows);
+    size_t count = size_divide_up(channels, kernel->tile_rows);
     for (size_t begin = 0; begin < job->tiles; begin += plan->run) {
         struct kernel_outer outer = {
             .runs = 1,
-            .run = smaller(plan->run, job->tiles - begin),
+            .run = size_smaller(plan->run, job->tiles - begin),
             .width = width,
             .x_step = plan->channel_part,
             .dy = job->gradients + panel * plan->dy_panel + point * plan->dy_plane + begin * width,
@@ -256,12 +226,12 @@ static void finish_piece(const struct weight_job *job, size_t piece, const float
     const struct winograd_weight_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
     size_t part = piece / plan->panel_parts, first = piece % plan->panel_parts * plan->panel_part;
-    size_t channel = part * plan->channel_part, channels = smaller(plan->channel_part, plan->channels - channel);
+    size_t channel = part * plan->channel_part, channels = size_smaller(plan->channel_part, plan->channels - channel);
     for (size_t panel = first; panel < first + plan->panel_part && panel < plan->panels; panel++) {
         size_t filter = panel * plan->panel, columns = channels * kernel_panel_width(kernel, plan->filters - filter);
         kernel->winograd_taps(plan->form, columns, sums + (panel - first) * plan->channel_part * plan->panel,
                               plan->sum_plane, taps, columns);
-        struct kernel_weights shape = {.filters = smaller(plan->panel, plan->filters - filter),
+        struct kernel_weights shape = {.filters = size_smaller(plan->panel, plan->filters - filter),
                                        .channels = channels,
                                        .taps = plan->taps,
                                        .filter_stride = plan->channels * plan->taps,
@@ -336,7 +306,7 @@ static void run_weight(const struct op_run *run)
         job.first = plan->count * block / plan->blocks;
         job.tiles = plan->count * (block + 1) / plan->blocks - job.first;
         job.begins = block == 0;
-        pool_run(run->pool, transform_chunk, &job, divide_up(job.tiles, plan->piece));
+        pool_run(run->pool, transform_chunk, &job, size_divide_up(job.tiles, plan->piece));
         pool_run(run->pool, plan->blocks > 1 ? point_chunk : whole_chunk, &job,
                  plan->blocks > 1 ? pieces * plan->points : pieces);
     }

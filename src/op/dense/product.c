@@ -23,7 +23,7 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
     plan.depth = transposed ? plan.size.units : plan.size.features;
     plan.columns = transposed ? plan.size.features : plan.size.units;
     plan.room = kernel->product_room(plan.size.rows, plan.columns, plan.depth);
-    plan.panels = (plan.columns + kernel->panel_columns - 1) / kernel->panel_columns;
+    plan.panels = size_divide_up(plan.columns, kernel->panel_columns);
     size_t target = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
     /* With few rows the panels are divided among threads, as long as each piece is worth a thread. */
@@ -92,7 +92,7 @@ static void pack(const struct op_run *run)
     struct product_job job = {run, run->state};
     size_t columns = run->pack_count ? run->pack_count : job.plan->columns, width = run->kernel->panel_columns;
     bool   large = job.plan->depth * columns >= WORTH_THREADS;
-    pool_run(large ? run->pool : NULL, pack_panel, &job, (columns + width - 1) / width);
+    pool_run(large ? run->pool : NULL, pack_panel, &job, size_divide_up(columns, width));
 }
 
 static void product_chunk(void *context, size_t chunk, int worker)
@@ -102,7 +102,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct kernel_table *kernel = run->kernel;
     size_t segment = chunk % plan->segments, block = chunk / plan->segments;
-    size_t tiles = (plan->size.rows + kernel->tile_rows - 1) / kernel->tile_rows;
+    size_t tiles = size_divide_up(plan->size.rows, kernel->tile_rows);
     size_t begin = tiles * block / plan->blocks * kernel->tile_rows;
     size_t end = tiles * (block + 1) / plan->blocks * kernel->tile_rows;
     size_t first = plan->panels * segment / plan->segments * kernel->panel_columns;

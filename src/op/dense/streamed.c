@@ -27,11 +27,6 @@ struct streamed_plan {
     bool   transposed;
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static struct streamed_plan make_plan(const struct op_compile *compile, bool transposed)
 {
     const struct kernel_table *kernel = compile->kernel;
@@ -90,7 +85,7 @@ static void multiply(const struct streamed_job *job, const struct piece *piece, 
     bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
     size_t column = piece->column, columns = piece->columns;
     for (size_t begin = piece->begin; begin < piece->end; begin += plan->block) {
-        size_t depth = smaller(piece->end - begin, plan->block);
+        size_t depth = size_smaller(piece->end - begin, plan->block);
         bool ends = begin + depth == plan->depth && piece->begin == 0; /* partial sums: see total_chunk */
         struct kernel_weights weights = {.filters = columns,
                                          .channels = depth,
@@ -133,7 +128,7 @@ static void multiply_columns(const struct streamed_job *job, size_t first, size_
 {
     size_t together = job->plan->together * job->run->kernel->panel_columns;
     for (; first < end; first += together) {
-        struct piece piece = {first, smaller(together, end - first), 0, job->plan->depth, job->run->out[0].data};
+        struct piece piece = {first, size_smaller(together, end - first), 0, job->plan->depth, job->run->out[0].data};
         multiply(job, &piece, worker_floats(job->run, worker));
     }
 }
@@ -145,7 +140,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct streamed_plan *plan = job->plan;
     size_t panel = job->run->kernel->panel_columns;
     multiply_columns(job, plan->panels * chunk / plan->chunks * panel,
-                     smaller(plan->panels * (chunk + 1) / plan->chunks * panel, plan->columns), worker);
+                     size_smaller(plan->panels * (chunk + 1) / plan->chunks * panel, plan->columns), worker);
 }
 
 /** chunk = a part of the units, which are the columns of the forward product */
@@ -168,7 +163,7 @@ static void backward_part(void *context, size_t part, int worker)
     for (size_t first = 0; first < plan->columns; first += kernel->panel_columns) {
         struct piece piece = {
             .column = first,
-            .columns = smaller(kernel->panel_columns, plan->columns - first),
+            .columns = size_smaller(kernel->panel_columns, plan->columns - first),
             .begin = op_row_part(kernel, plan->depth, plan->parts, part),
             .end = op_row_part(kernel, plan->depth, plan->parts, part + 1),
             .out = part == 0 ? job->run->out[0].data : (float *)job->run->scratch + (part - 1) * whole,

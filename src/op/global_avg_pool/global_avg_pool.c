@@ -139,7 +139,7 @@ static void mean_of(const struct op_run *run, size_t image, size_t channel, size
 
 static size_t channel_parts(const struct global_plan *plan)
 {
-    return plan->part_channels == 0 ? 1 : (plan->channels + plan->part_channels - 1) / plan->part_channels;
+    return plan->part_channels == 0 ? 1 : size_divide_up(plan->channels, plan->part_channels);
 }
 
 static void mean_chunk(void *context, size_t chunk, int worker)

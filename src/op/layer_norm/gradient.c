@@ -105,7 +105,7 @@ static struct plan plan_of(const struct row_norm_geometry *geometry)
 {
     struct plan plan = {.geometry = *geometry, .together = OP_CHUNK / (geometry->columns + 1) + 1};
     if (plan.together * MAX_PARTS < geometry->rows) {
-        plan.together = (geometry->rows + MAX_PARTS - 1) / MAX_PARTS;
+        plan.together = size_divide_up(geometry->rows, MAX_PARTS);
     }
     plan.chunks = op_chunks(geometry->rows, plan.together);
     return plan;

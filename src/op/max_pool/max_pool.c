@@ -2,6 +2,7 @@
 /* Max pooling of 1 to 3 spatial axes. A second output says which tap won each window, usually in one byte: the
  * gradient needs nothing else. The kernel max_pool makes one line of y at a time; the gradient is in gradient.c. */
 #include "op/max_pool/max_pool.h"
+#include "base/memory.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -195,7 +196,7 @@ static size_t kept_row(const struct window *window, size_t channels)
 
 static size_t pointers_bytes(const struct window *window)
 {
-    return (window_rows_count(window) * sizeof(void *) + 63) / 64 * 64;
+    return memory_aligned(window_rows_count(window) * sizeof(void *));
 }
 
 /** chunk = some lines of y */

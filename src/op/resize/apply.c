@@ -2,6 +2,7 @@
 /* The fast form: one pass per axis, in which whole lines (all dimensions inside the axis) are weighted and added. Works
  * in both layouts and backwards: the table of a pass lists the input lines and weights of every result line, and the
  * transposed table gives the gradient, summed in the order of dy. */
+#include "base/memory.h"
 #include "op/resize/resize.h"
 
 #include <stdio.h>
@@ -29,11 +30,6 @@ struct plan {
     int         axis[FOV_MAX_RANK]; /**< the dimension of the shape that each pass resizes */
 };
 
-static size_t rounded(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 /** The dimension of the shape that is number `place` in storage order. */
 static int axis_at(int rank, enum op_layout layout, int place)
 {
@@ -58,7 +54,7 @@ static int make_plan(const struct op_compile *compile, bool backwards, const str
     const struct resize_options *options = compile->options;
     enum op_layout layout = compile->in[0].layout;
     int rank = geometry->rank;
-    size_t size[FOV_MAX_RANK], bytes = rounded(sizeof *plan);
+    size_t size[FOV_MAX_RANK], bytes = memory_aligned(sizeof *plan);
     *plan = (struct plan){.backwards = backwards, .crops = options->coordinate == RESIZE_CROP && !backwards};
     for (int i = 0; i < rank; i++) {
         const struct resize_axis *axis = &geometry->axis[axis_at(rank, layout, i)];
@@ -84,8 +80,8 @@ static int make_plan(const struct op_compile *compile, bool backwards, const str
             return error_set(compile->error, FOV_E_SHAPE, "axis %d is too long to be resized", name);
         }
         pass->starts = bytes;
-        pass->entries = bytes + rounded((pass->out + 1) * sizeof(uint32_t));
-        bytes = pass->entries + rounded(entries * sizeof(struct entry));
+        pass->entries = bytes + memory_aligned((pass->out + 1) * sizeof(uint32_t));
+        bytes = pass->entries + memory_aligned(entries * sizeof(struct entry));
         size_t work = pass->inner * (size_t)resize_width(options, axis) + 1;
         pass->lines_per_chunk = OP_CHUNK / work + 1;
         plan->axis[plan->passes++] = name;

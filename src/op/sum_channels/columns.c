@@ -21,9 +21,9 @@ static struct sum_plan make_plan(const struct op_compile *compile)
     plan.rows = plan.columns == 0 ? 0 : op_count(&x->shape) / plan.columns;
     plan.chunk_rows = plan.columns >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.columns + 1) + 1;
     if (plan.rows > plan.chunk_rows * MAX_CHUNKS) {
-        plan.chunk_rows = (plan.rows + MAX_CHUNKS - 1) / MAX_CHUNKS;
+        plan.chunk_rows = size_divide_up(plan.rows, MAX_CHUNKS);
     }
-    plan.chunks = (plan.rows + plan.chunk_rows - 1) / plan.chunk_rows;
+    plan.chunks = size_divide_up(plan.rows, plan.chunk_rows);
     return plan;
 }
 
