@@ -40,6 +40,15 @@ static double *new_values(const struct known *known, size_t count)
                            &known->graph->context->error);
 }
 
+/* Whether a number happens to be the mark of the open batch size: then it is better not known. */
+static bool holds_mark(const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i] == OP_OPEN_BATCH)
+            return true;
+    return false;
+}
+
 static const double *values_up_to(const struct known *known, int id, size_t most)
 {
     const struct value *value = graph_value(known->graph, id);
@@ -50,6 +59,10 @@ static const double *values_up_to(const struct known *known, int id, size_t most
         *slot = new_values(known, count);
         if (*slot)
             convert_to_double(value->dtype, value->data, *slot, count);
+        if (*slot && holds_mark(*slot, count)) {
+            memory_free(known->graph->context->memory, *slot);
+            *slot = NULL;
+        }
     }
     return id ? *slot : NULL;
 }
@@ -57,20 +70,6 @@ static const double *values_up_to(const struct known *known, int id, size_t most
 const double *known_values(const struct known *known, int id)
 {
     return values_up_to(known, id, SMALL);
-}
-
-/* Whether arithmetic was done with the open batch size (OP_OPEN_BATCH), so that the result is meaningless. An unchanged
- * copy of it is fine. `others`: the values of a second evaluation, for OP_OTHER_BATCH: what differs depends on it. */
-static bool is_spoiled(const double *values, const double *others, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool copy = values[i] == OP_OPEN_BATCH && others[i] == OP_OTHER_BATCH;
-        bool same = values[i] == others[i] || (isnan(values[i]) && isnan(others[i]));
-
-        if (!copy && (!same || fabs(values[i]) >= OP_OPEN_BATCH / 0x1p10))
-            return true;
-    }
-    return false;
 }
 
 /* Whether 64-bit integers may have more digits than a double, which the run has to keep. */
@@ -82,8 +81,8 @@ static bool is_inexact(fov_dtype dtype, const double *values, size_t count)
     return false;
 }
 
-/* Fills the textbook's inputs; false if one that it needs is not known, or if integers would lose digits and no shape
- * depends on them. *open: the open batch size occurs in them. */
+/* Fills the textbook's inputs; false if one that it needs is not known, if the open batch size decides the result's shape,
+ * or if integers would lose digits and no shape depends on them. *open: the open batch size occurs in them. */
 static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
                           struct op_textbook_tensor *in, bool *open)
 {
@@ -98,15 +97,16 @@ static bool gather_inputs(const struct known *known, const struct node *node, si
             in[i].shape.rank = -1;
         else if (op_port_at(node->op->in, i)->shape_only) {
             *open = *open || !shape_is_known(shape);
-            if (shape->rank > 0 && shape->dim[0] == FOV_BATCH)
-                in[i].shape.dim[0] = (int64_t)OP_OPEN_BATCH;
         } else if (!values || !count_up_to(known, id, most, &count) ||
                    (most == SMALL && !op_port_at(node->op->in, i)->values &&
                     is_inexact(in[i].dtype, values, count))) {
             return false;
         }
-        for (size_t k = 0; values && k < count; k++)
-            *open = *open || values[k] == OP_OPEN_BATCH;
+        if (values && holds_mark(values, count)) {
+            *open = true;
+            if (op_port_at(node->op->in, i)->values)
+                return false;
+        }
     }
     return true;
 }
@@ -167,61 +167,163 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
     return read + written + work;
 }
 
-/* The inputs with the other batch size in place of the open one; copies of values go to made[*count] and on. */
-static bool replace_batch(const struct known *known, struct op_textbook_tensor *in, int in_count, double **made,
-                          int *count)
+/* ---- nodes that read the open batch size -------------------------------------------------------------------------- */
+
+/* What a node gives for several batch sizes, and which of its elements are copies of it. */
+struct trial {
+    const struct known       *known;
+    const struct op_textbook *textbook; /* .in: with OP_OPEN_BATCH; .out: the results for OP_LARGE_BATCH */
+    const size_t             *count;    /* [out_count]: elements per output */
+    struct op_textbook_tensor in[OP_MAX_PORTS];
+    struct op_textbook_tensor other[OP_MAX_PORTS], out[OP_MAX_PORTS]; /* the results for OP_OTHER_BATCH, for another one */
+};
+
+static size_t elements_of(const struct op_textbook_tensor *tensor)
 {
-    for (int i = 0; i < in_count; i++) {
-        size_t elements = in[i].data ? shape_span(&in[i].shape, 0, in[i].shape.rank) : 0;
+    return tensor->data ? shape_span(&tensor->shape, 0, tensor->shape.rank) : 0;
+}
 
-        if (in[i].shape.rank > 0 && in[i].shape.dim[0] == (int64_t)OP_OPEN_BATCH)
-            in[i].shape.dim[0] = (int64_t)OP_OTHER_BATCH;
-        for (size_t k = 0; k < elements; k++) {
-            if (in[i].data[k] != OP_OPEN_BATCH)
-                continue;
-            double *values = new_values(known, elements);
+/* Numbers near which a comparison with the batch size may change: an elementwise node's other elements, without repeats
+ * side by side. Calls `visit`, if given, for each; returns how many there are, or 0 once it returned false. */
+static size_t each_threshold(const struct op_textbook *textbook, bool (*visit)(struct trial *, double), struct trial *trial)
+{
+    size_t found = 0;
 
-            if (!values)
-                return false;
-            for (size_t e = 0; e < elements; e++)
-                values[e] = in[i].data[e] == OP_OPEN_BATCH ? OP_OTHER_BATCH : in[i].data[e];
-            in[i].data = made[(*count)++] = values;
-            break;
+    if (textbook->op->family != OP_ELEMENTWISE)
+        return 0;
+    for (int i = 0; i < textbook->in_count; i++)
+        for (size_t k = 0, count = elements_of(&textbook->in[i]); k < count; k++) {
+            double number = fabs(textbook->in[i].data[k]);
+
+            if (number <= 0x1p40 && (k == 0 || textbook->in[i].data[k - 1] != textbook->in[i].data[k])) {
+                found++;
+                if (visit && !visit(trial, number))
+                    return 0;
+            }
         }
+    return found;
+}
+
+/* Evaluates the node for a batch size. */
+static void evaluate(struct trial *trial, double batch, struct op_textbook_tensor *out)
+{
+    const struct op_textbook *textbook = trial->textbook;
+    struct op_textbook        now      = *textbook;
+
+    now.in  = trial->in;
+    now.out = out;
+    for (int i = 0; i < textbook->in_count; i++) {
+        const struct op_textbook_tensor *in = &textbook->in[i];
+
+        if (in->shape.rank > 0 && in->shape.dim[0] == FOV_BATCH)
+            trial->in[i].shape.dim[0] = (int64_t)batch;
+        for (size_t k = 0, count = elements_of(in); trial->in[i].data != in->data && k < count; k++)
+            trial->in[i].data[k] = in->data[k] == OP_OPEN_BATCH ? batch : in->data[k];
     }
+    for (int i = 0; i < textbook->out_count; i++)
+        if (out[i].data)
+            memset(out[i].data, 0, trial->count[i] * sizeof *out[i].data);
+    now.op->textbook(&now);
+}
+
+static bool is_copy(double large, double other)
+{
+    return large == OP_LARGE_BATCH && other == OP_OTHER_BATCH;
+}
+
+static bool is_same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+/* Whether for this batch size, too, each element is a copy of it, or what it was for the others. */
+static bool agrees(struct trial *trial, double batch)
+{
+    evaluate(trial, batch, trial->out);
+    for (int i = 0; i < trial->textbook->out_count; i++)
+        for (size_t k = 0; trial->out[i].data && k < trial->count[i]; k++) {
+            double large = trial->textbook->out[i].data[k], other = trial->other[i].data[k];
+            double expected = is_copy(large, other) ? batch : large;
+
+            if (!is_same(trial->out[i].data[k], expected) || (!is_copy(large, other) && !is_same(large, other)))
+                return false;
+        }
     return true;
 }
 
-/* Whether results of a node that reads the open batch size are meaningless (is_spoiled): evaluates it a second time.
- * count: elements per output. After a failed allocation the context has an error, and the answer is true. */
-static bool depends_on_batch(const struct known *known, const struct op_textbook *first, const size_t *count)
+static bool agrees_near(struct trial *trial, double number)
 {
-    struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
-    struct op_textbook        second = *first;
-    double                   *made[2 * OP_MAX_PORTS];
-    int                       made_count = 0;
+    double whole = floor(number);
 
-    memcpy(in, first->in, (size_t)first->in_count * sizeof *in);
-    memcpy(out, first->out, (size_t)first->out_count * sizeof *out);
-    second.in  = in;
-    second.out = out;
-    bool ready = replace_batch(known, in, first->in_count, made, &made_count), spoiled = false;
-    for (int i = 0; ready && i < first->out_count; i++) {
-        if (!out[i].data)
-            continue;
-        out[i].data = new_values(known, count[i]);
-        ready       = out[i].data != NULL;
-        if (ready)
-            made[made_count++] = out[i].data;
-    }
-    if (ready)
-        first->op->textbook(&second);
-    for (int i = 0; ready && i < first->out_count; i++)
-        spoiled = spoiled || (out[i].data && is_spoiled(first->out[i].data, out[i].data, count[i]));
-    for (int i = 0; i < made_count; i++)
-        memory_free(known->graph->context->memory, made[i]);
-    return !ready || spoiled;
+    for (double batch = whole > 2 ? whole - 1 : 1; batch <= whole + 1; batch++)
+        if (!agrees(trial, batch))
+            return false;
+    return true;
 }
+
+/* Memory for a trial: copies of the inputs that hold the batch size, and two more sets of results. */
+static bool open_trial(struct trial *trial)
+{
+    const struct op_textbook *textbook = trial->textbook;
+    bool                      ready    = true;
+
+    for (int i = 0; i < textbook->in_count; i++) {
+        size_t count = elements_of(&textbook->in[i]);
+
+        trial->in[i] = textbook->in[i];
+        if (count && holds_mark(textbook->in[i].data, count)) {
+            trial->in[i].data = new_values(trial->known, count);
+            ready             = ready && trial->in[i].data;
+        }
+    }
+    for (int i = 0; i < textbook->out_count; i++) {
+        trial->other[i] = trial->out[i] = textbook->out[i];
+        if (textbook->out[i].data) {
+            trial->other[i].data = new_values(trial->known, trial->count[i]);
+            trial->out[i].data   = new_values(trial->known, trial->count[i]);
+            ready                = ready && trial->other[i].data && trial->out[i].data;
+        }
+    }
+    return ready;
+}
+
+static void close_trial(struct trial *trial)
+{
+    struct memory *memory = trial->known->graph->context->memory;
+
+    for (int i = 0; i < trial->textbook->in_count; i++)
+        if (trial->in[i].data != trial->textbook->in[i].data)
+            memory_free(memory, trial->in[i].data);
+    for (int i = 0; i < trial->textbook->out_count; i++)
+        if (trial->textbook->out[i].data) {
+            memory_free(memory, trial->other[i].data);
+            memory_free(memory, trial->out[i].data);
+        }
+}
+
+/* Evaluates a node that reads the open batch size for one sample, for two large batches, and around each number that it
+ * may compare it with. False if a result depends on the batch size other than as a copy of it, or after a failed
+ * allocation; otherwise copies become OP_OPEN_BATCH. */
+static bool fold_open(const struct known *known, const struct op_textbook *textbook, const size_t *count)
+{
+    struct trial trial = {.known = known, .textbook = textbook, .count = count};
+    bool         good  = open_trial(&trial);
+
+    if (good) {
+        evaluate(&trial, OP_LARGE_BATCH, textbook->out);
+        evaluate(&trial, OP_OTHER_BATCH, trial.other);
+        size_t thresholds = each_threshold(textbook, NULL, NULL);
+        good = agrees(&trial, 1) && (!thresholds || each_threshold(textbook, agrees_near, &trial));
+    }
+    for (int i = 0; good && i < textbook->out_count; i++)
+        for (size_t k = 0; textbook->out[i].data && k < count[i]; k++)
+            if (is_copy(textbook->out[i].data[k], trial.other[i].data[k]))
+                textbook->out[i].data[k] = OP_OPEN_BATCH;
+    close_trial(&trial);
+    return good;
+}
+
+/* ---- folding ------------------------------------------------------------------------------------------------------ */
 
 static int fold(const struct known *known, const struct node *node, size_t most)
 {
@@ -235,7 +337,13 @@ static int fold(const struct known *known, const struct node *node, size_t most)
     for (int i = 0; i < node->out_count; i++)
         out[i] = (struct op_textbook_tensor){graph_value(known->graph, node->out[i])->dtype,
                                              *shape_of(known, node->out[i]), NULL};
-    double effort = effort_of(node, in, out);
+    const struct op_textbook textbook = {.op        = node->op,
+                                         .options   = node->options,
+                                         .in        = in,
+                                         .out       = out,
+                                         .in_count  = node->in_count,
+                                         .out_count = node->out_count};
+    double effort = effort_of(node, in, out) * (open ? 3 + 3 * (double)each_threshold(&textbook, NULL, NULL) : 1);
     if (effort > EFFORT || known->graph->known_effort + effort > ALL_EFFORT)
         return FOV_OK;
     known->graph->known_effort += effort;
@@ -249,16 +357,15 @@ static int fold(const struct known *known, const struct node *node, size_t most)
         if (!out[i].data)
             return FOV_E_MEMORY;
     }
-    const struct op_textbook textbook = {.op        = node->op,
-                                         .options   = node->options,
-                                         .in        = in,
-                                         .out       = out,
-                                         .in_count  = node->in_count,
-                                         .out_count = node->out_count};
-
-    node->op->textbook(&textbook);
-    bool spoiled = open && depends_on_batch(known, &textbook, count);
-    for (int i = 0; spoiled && i < node->out_count; i++) {
+    bool good = true;
+    if (open) {
+        good = fold_open(known, &textbook, count);
+    } else {
+        node->op->textbook(&textbook);
+        for (int i = 0; i < node->out_count; i++)
+            good = good && !(out[i].data && holds_mark(out[i].data, count[i]));
+    }
+    for (int i = 0; !good && i < node->out_count; i++) {
         memory_free(memory, *slot_of(known, node->out[i]));
         *slot_of(known, node->out[i]) = NULL;
     }

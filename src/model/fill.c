@@ -79,16 +79,18 @@ static int fill_array(fov_model *model, const char *name, const char *path, cons
     size_t room = npy->count < SIZE_MAX / sizeof(double) ? npy->count * sizeof(double) : SIZE_MAX; /* the widest */
     void *elements = memory_allocate_raw(memory, room, 1, path, error);
     double *numbers = memory_allocate_raw(memory, npy->count, sizeof *numbers, path, error);
-    int status = elements != NULL && numbers != NULL ? FOV_OK : FOV_E_MEMORY;
+    float *floats = memory_allocate_raw(memory, npy->count, sizeof *floats, path, error);
+    int status = elements != NULL && numbers != NULL && floats != NULL ? FOV_OK : FOV_E_MEMORY;
     if (status == FOV_OK) {
+        bool converts = npy->dtype != dtype;
         npy_copy(npy, elements);
-        if (npy->dtype != dtype) {
-            convert_to_double(npy->dtype, elements, numbers, npy->count);
-            convert_from_double(dtype, numbers, elements, npy->count);
+        if (converts) {
+            convert_between(npy->dtype, elements, FOV_F32, floats, numbers, npy->count);
         }
-        status = fov_model_fill_input(model, name, elements, npy->count * fov_dtype_size(dtype));
+        status = fov_model_fill_input(model, name, converts ? floats : elements, npy->count * fov_dtype_size(dtype));
         error_prefix(error, "%s", path);
     }
+    memory_free(memory, floats);
     memory_free(memory, elements);
     memory_free(memory, numbers);
     return status;

@@ -47,8 +47,7 @@ int index_check_known(const struct op_infer *infer, int axis, int named)
     for (size_t i = 0; i < count; i++) {
         int at = axis + (int)(i % (size_t)named);
         int64_t size = infer->in[0].shape.dim[at];
-        double far = fabs(values[i]); /* near OP_OPEN_BATCH: the unknown batch size, or computed from it */
-        bool open = size < 0 || (far >= OP_OPEN_BATCH / 0x1p10 && far <= OP_OPEN_BATCH * 0x1p10);
+        bool open = size < 0 || values[i] == OP_OPEN_BATCH;
         if (!open && (values[i] < (double)-size || values[i] >= (double)size)) {
             return error_set(infer->error, FOV_E_INPUT,
                              "index %.0f (number %zu) is outside dimension %d, which has %lld elements", values[i], i,

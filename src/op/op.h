@@ -102,14 +102,18 @@ struct op_port {
     int  updates;  /**< outputs only: 1 + the input it overwrites in memory (running mean, optimiser state); 0: none */
 };
 
-/** The batch size among known values (op_infer.in_constant) while it is not yet known. So large that a value computed
- * from it is recognised and discarded. */
-#define OP_OPEN_BATCH 0x1p50
-/** Converts a known value to a dimension: OP_OPEN_BATCH becomes FOV_BATCH; what is no size (NaN, -infinity), INT64_MIN,
- *  which no dimension equals. */
+/** The batch size among known values (op_infer.in_constant) while it is not yet known. Only a mark, which no integer
+ * equals, and larger than any size. */
+#define OP_OPEN_BATCH (0x1p50 + 0.25)
+/** Converts a known value to a dimension: OP_OPEN_BATCH becomes FOV_BATCH; what is too large for a size, 2^60; what is
+ *  no size (NaN, -infinity), INT64_MIN, which no dimension equals. */
 static inline int64_t op_size_value(double value)
 {
-    return value >= OP_OPEN_BATCH ? FOV_BATCH : value > -OP_OPEN_BATCH ? (int64_t)value : INT64_MIN;
+    const double limit = 0x1p60;
+    return value == OP_OPEN_BATCH ? FOV_BATCH
+           : value >= limit       ? (int64_t)limit
+           : value > -limit       ? (int64_t)value
+                                  : INT64_MIN;
 }
 
 /** Arguments and results of a shape rule. Dimensions may be FOV_BATCH. */

@@ -177,3 +177,19 @@ void convert_from_double(fov_dtype dtype, const double *from, void *to, size_t c
         break;
     }
 }
+
+void convert_between(fov_dtype from_dtype, const void *from, fov_dtype to_dtype, void *to, double *numbers, size_t count)
+{
+    if (to_dtype == FOV_F32 && from_dtype == FOV_I64) {
+        for (size_t i = 0; i < count; i++) {
+            ((float *)to)[i] = (float)((const int64_t *)from)[i];
+        }
+    } else if (to_dtype == FOV_F32 && from_dtype == FOV_U64) {
+        for (size_t i = 0; i < count; i++) {
+            ((float *)to)[i] = (float)((const uint64_t *)from)[i];
+        }
+    } else {
+        convert_to_double(from_dtype, from, numbers, count);
+        convert_from_double(to_dtype, numbers, to, count);
+    }
+}

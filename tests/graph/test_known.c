@@ -158,7 +158,7 @@ static fov_value number_of(fov_graph *graph, int64_t number)
 }
 
 /* A value computed from the open batch size is unknown, however small it is; copies of the batch size, and results that
- * are the same for two large batch sizes, are known. */
+ * are the same for all batch sizes, are known. */
 static void not_from_the_open_batch(void **state)
 {
     static const struct {
@@ -168,8 +168,10 @@ static void not_from_the_open_batch(void **state)
     } cases[] = {{"div", 1, true},    {"div", 2, false},       {"div", 1024, false},       {"div", 1025, false},
                  {"div", 4096, false}, {"div", 1 << 20, false}, {"div", 1LL << 40, false},  {"mod", 7, false},
                  {"mod", 1001, false}, {"sub", 0, true},        {"sub", 1, false},          {"mul", -1, false},
-                 {"min", 5, true},     {"max", 5, true},        {"greater", 5, true},       {"mul", 0, true},
-                 {"div", 1LL << 51, true}};
+                 {"min", 5, false},    {"max", 5, false},       {"greater", 5, false},      {"mul", 0, true},
+                 {"min", 1, true},     {"max", 1, true},        {"greater", 0, true},       {"less", 1, true},
+                 {"equal", 8, false},  {"equal", 1, false},     {"equal", 0, true},         {"equal", -1, true},
+                 {"less", 1000, false}, {"bitwise_and", 6, false}, {"bit_shift", 3, false}, {"div", 1LL << 51, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -178,7 +180,14 @@ static void not_from_the_open_batch(void **state)
         const struct op_emitter *emitter = fov_graph_emitter(graph);
         fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3));
         fov_value batch = fov_slice(graph, op_emit1(emitter, "shape", x, NULL), 0, 0, 1, 1);
-        fov_value y = op_emit2(emitter, cases[i].op, batch, number_of(graph, cases[i].by), NULL);
+        fov_value by = number_of(graph, cases[i].by);
+        fov_value y = strcmp(cases[i].op, "bit_shift") != 0
+                          ? op_emit2(emitter, cases[i].op, batch, by, NULL)
+                          : fov_cast(graph,
+                                     fov_node(graph, "bit_shift",
+                                              ((fov_value[]){fov_cast(graph, batch, FOV_U64), fov_cast(graph, by, FOV_U64)}),
+                                              2, "direction", "RIGHT"),
+                                     FOV_I64);
         const struct known known = {.graph = graph};
 
         assert_string_equal(fov_error(context), "");
@@ -194,11 +203,124 @@ static void not_from_the_open_batch(void **state)
     }
 }
 
+/* What compares many numbers with the open batch size depends on it where one of them may equal it. */
+static void each_of_many(void **state)
+{
+    (void)state;
+    for (int one = 0; one < 2; one++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3));
+        fov_value batch = fov_slice(graph, op_emit1(emitter, "shape", x, NULL), 0, 0, 1, 1);
+        int64_t   numbers[64];
+        for (int i = 0; i < 64; i++)
+            numbers[i] = one && i == 40 ? 17 : -i;
+        fov_value many = fov_constant(graph, NULL, FOV_I64, (fov_shape){1, {64}}, numbers);
+        fov_value y    = op_emit2(emitter, "equal", batch, many, NULL);
+
+        assert_string_equal(fov_error(context), "");
+        assert_true(!known_values(&(struct known){.graph = graph}, y.id) == (one != 0));
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+/* A choice by a comparison with the open batch size decides no shape; one that is the same for all batches does: exporters
+ * write Where(shape == -1, 1, shape). */
+static void choices_by_the_open_batch(void **state)
+{
+    static const struct {
+        int64_t by;
+        bool    decides;
+    } cases[] = {{1, false}, {5, false}, {-1, true}, {0, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 6));
+        fov_value batch = fov_slice(graph, op_emit1(emitter, "shape", x, NULL), 0, 0, 1, 1);
+        fov_value is = op_emit2(emitter, "equal", batch, number_of(graph, cases[i].by), NULL);
+        fov_value size = op_emit3(emitter, "where", is, number_of(graph, 2), number_of(graph, 3), NULL);
+        fov_value sizes[] = {batch, size};
+        fov_value y = op_emit1(emitter, "constant_of_shape", fov_concat(graph, sizes, 2, 0), NULL);
+
+        if (cases[i].decides) {
+            assert_string_equal(fov_error(context), "");
+            fov_shape shape = fov_value_shape(graph, y);
+            assert_int_equal(shape.dim[0], FOV_BATCH);
+            assert_int_equal(shape.dim[1], 3);
+        } else {
+            assert_int_equal(fov_error_status(context), FOV_E_UNSUPPORTED);
+            assert_non_null(strstr(fov_error(context), "not known before the data are"));
+        }
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+/* 2^50 and its neighbours are numbers like others, not the open batch size. */
+static void a_large_number_is_no_batch(void **state)
+{
+    (void)state;
+    for (int64_t off = -1; off <= 1; off++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value                large   = number_of(graph, (INT64_C(1) << 50) + off);
+        fov_value                less    = op_emit2(emitter, "sub", large, number_of(graph, INT64_C(1) << 50), NULL);
+        const struct known       known   = {.graph = graph};
+
+        assert_non_null(known_values(&known, less.id));
+        assert_true(known_values(&known, less.id)[0] == (double)off);
+        fov_value small = fov_cast(graph, large, FOV_I32);
+        assert_true(known_values(&known, small.id)[0] == (double)off);
+        op_emit1(emitter, "constant_of_shape", large, NULL);
+        assert_int_equal(fov_error_status(context), FOV_E_SHAPE);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+/* A table cut to the number of samples has as many rows. */
+static void a_table_is_cut_to_the_batch(void **state)
+{
+    fov_context             *context = fov_context_create(NULL);
+    fov_graph               *graph   = fov_graph_create(context);
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, COLUMNS));
+    fov_value batch = fov_slice(graph, op_emit1(emitter, "shape", x, NULL), 0, 0, 1, 1);
+    fov_value in[] = {signs(graph, ROWS, COLUMNS), number_of(graph, 0), batch};
+    fov_value cut = emitter->node(graph, "slice", in, 3, NULL, NULL);
+    fov_value y = fov_add(graph, x, cut);
+
+    (void)state;
+    assert_string_equal(fov_error(context), "");
+    fov_shape shape = fov_value_shape(graph, cut);
+    assert_int_equal(shape.dim[0], FOV_BATCH);
+    shape = fov_value_shape(graph, y);
+    assert_int_equal(shape.dim[0], FOV_BATCH);
+    fov_plan *plan = fov_plan_create(graph, &y, 1, &(fov_plan_options){.batch = 4});
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    shape = fov_plan_shape(plan, y);
+    assert_int_equal(shape.dim[0], 4);
+    fov_plan_free(plan);
+    assert_null(fov_plan_create(graph, &y, 1, &(fov_plan_options){.batch = ROWS + 1}));
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(computed_from_constants), cmocka_unit_test(not_computed),
                                        cmocka_unit_test(within_the_limit), cmocka_unit_test(within_the_effort),
-                                       cmocka_unit_test(not_from_the_open_batch)};
+                                       cmocka_unit_test(not_from_the_open_batch), cmocka_unit_test(each_of_many),
+                                       cmocka_unit_test(choices_by_the_open_batch),
+                                       cmocka_unit_test(a_large_number_is_no_batch),
+                                       cmocka_unit_test(a_table_is_cut_to_the_batch)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

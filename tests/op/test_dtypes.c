@@ -3,9 +3,12 @@
  * than truncate their results; running statistics keep their own type; casts between integer types keep the lowest
  * bits, all 64 of them. */
 #include "harness.h"
+
+#include "tensor/convert.h"
 #include <fovea/node.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,8 +115,7 @@ static void run_cast(fov_dtype from, const void *x, fov_dtype to, void *y, int64
 
 static void whole_numbers_keep_their_lowest_bits(void **state)
 {
-    /* 2^50 is left out: among values known before a run it stands for the open batch */
-    const int64_t  x[]      = {INT64_C(1) << 40, -(INT64_C(1) << 41), (INT64_C(1) << 53) + 1, -1,
+    const int64_t  x[]      = {INT64_C(1) << 50, -(INT64_C(1) << 41), (INT64_C(1) << 53) + 1, -1,
                                INT64_MAX,        INT64_MIN,           INT64_C(3) << 50,       200};
     const int32_t  as_i32[] = {0, 0, 1, -1, -1, 0, 0, 200};
     const int8_t   as_i8[]  = {0, 0, 1, -1, -1, 0, 0, -56};
@@ -136,6 +138,30 @@ static void whole_numbers_keep_their_lowest_bits(void **state)
                 fail_msg("%" PRId64 " is %" PRId32 ", %d, %" PRIu64 "; %" PRIu64 " is %" PRId64, x[i], i32, i8, u64,
                          u[i % 4], i64);
         }
+}
+
+/* By way of double, 2^60 + 2^36 + 1 would first lose its last bit, then round to the even neighbour below. */
+static void whole_numbers_round_once(void **state)
+{
+    const int64_t  x[] = {(INT64_C(1) << 60) + (INT64_C(1) << 36) + 1, -(INT64_C(1) << 60) - (INT64_C(1) << 36) - 1,
+                          (INT64_C(1) << 60) + (INT64_C(1) << 36), INT64_MAX, INT64_MIN, 3};
+    const uint64_t u[] = {(UINT64_C(1) << 63) + (UINT64_C(1) << 39) + 1, (UINT64_C(1) << 63) + (UINT64_C(1) << 39),
+                          UINT64_MAX, 3};
+    const float    x_rounded[] = {0x1.000002p60F, -0x1.000002p60F, 0x1p60F, 0x1p63F, -0x1p63F, 3};
+    const float    u_rounded[] = {0x1.000002p63F, 0x1p63F, 0x1p64F, 3};
+    float          y[6];
+
+    (void)state;
+    for (int constant = 0; constant < 2; constant++) {
+        run_cast(FOV_I64, x, FOV_F32, y, 6, constant);
+        for (int i = 0; i < 6; i++)
+            if (y[i] != x_rounded[i])
+                fail_msg("%" PRId64 " is %a, not %a", x[i], (double)y[i], (double)x_rounded[i]);
+        run_cast(FOV_U64, u, FOV_F32, y, 4, constant);
+        for (int i = 0; i < 4; i++)
+            if (y[i] != u_rounded[i])
+                fail_msg("%" PRIu64 " is %a, not %a", u[i], (double)y[i], (double)u_rounded[i]);
+    }
 }
 
 static void shifts_keep_all_bits(void **state)
@@ -210,6 +236,46 @@ static void the_greatest_number_is_no_limit(void **state)
     fov_context_free(context);
 }
 
+/* ---- slopes ------------------------------------------------------------------------------------------------------ */
+
+/* However large what comes back from the loss is; and a small vector's slope, which is x / y, stays finite. */
+static void a_length_of_zero_has_no_slope(void **state)
+{
+    static const struct {
+        fov_dtype dtype;
+        double    x[2], dy, dx[2];
+    } cases[] = {{FOV_F32, {0, 0}, 1e30, {0, 0}},
+                 {FOV_F16, {0, 0}, 60000, {0, 0}},
+                 {FOV_F16, {0x1p-20, 0}, 1024, {1024, 0}},
+                 {FOV_F16, {3, -4}, 10, {6, -8}}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+        fov_graph   *graph   = fov_graph_create(context);
+        fov_value    x  = fov_input(graph, .name = "x", .shape = FOV_SHAPE(1, 2), .dtype = cases[i].dtype);
+        fov_value    by = fov_input(graph, .name = "by", .shape = FOV_SHAPE(1, 1), .dtype = cases[i].dtype);
+        fov_value    length = fov_node(graph, "reduce_l2", &x, 1, "axes", "1", "keep_dims", "1");
+        fov_value    loss   = fov_reduce_sum(graph, fov_mul(graph, length, by), .axis_count = 0), slope;
+
+        if (fov_gradient(graph, loss, &x, 1, &slope) != FOV_OK)
+            fail_msg("%s", fov_error(context));
+        fov_plan *plan = fov_plan_create(graph, &slope, 1, NULL);
+        double    dx[2];
+
+        assert_non_null(plan);
+        convert_from_double(cases[i].dtype, cases[i].x, fov_plan_data(plan, x), 2);
+        convert_from_double(cases[i].dtype, &cases[i].dy, fov_plan_data(plan, by), 1);
+        fov_plan_run(plan, 0);
+        convert_to_double(cases[i].dtype, fov_plan_data(plan, slope), dx, 2);
+        if (!(fabs(dx[0] - cases[i].dx[0]) <= 0.01 && fabs(dx[1] - cases[i].dx[1]) <= 0.01))
+            fail_msg("case %zu: %g %g", i, dx[0], dx[1]);
+        fov_plan_free(plan);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
 /* ---- small integers ---------------------------------------------------------------------------------------------- */
 
 /* Blocks of two elements share a scale and a zero point; the last block has one element. */
@@ -247,7 +313,9 @@ int main(void)
         cmocka_unit_test(means_are_of_floats),
         cmocka_unit_test(statistics_keep_their_type),
         cmocka_unit_test(whole_numbers_keep_their_lowest_bits),
+        cmocka_unit_test(whole_numbers_round_once),
         cmocka_unit_test(shifts_keep_all_bits),
+        cmocka_unit_test(a_length_of_zero_has_no_slope),
         cmocka_unit_test(an_open_batch_stays_open),
         cmocka_unit_test(the_greatest_number_is_no_limit),
         cmocka_unit_test(a_vector_has_blocks),

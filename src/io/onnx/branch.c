@@ -310,61 +310,6 @@ int importer_merge_branches(struct importer *importer)
 
 /* ---- conditions -------------------------------------------------------------------------------------------------- */
 
-/** Whether the open number of samples is among the known elements of a value. */
-static bool holds_batch(const struct known *known, int id)
-{
-    const struct value *value = graph_value(known->graph, id);
-    const double       *values = known_values(known, id);
-    size_t              count;
-    if (values != NULL && shape_count(&value->shape, &count)) {
-        for (size_t i = 0; i < count; i++) {
-            if (fabs(values[i]) >= OP_OPEN_BATCH / 2) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/** Whether what a value was computed from is searched, too: of booleans all; of numbers what arithmetic made, or is
- *  another name for, since a remainder or a minimum no longer shows the number of samples that it came from. What was
- *  taken out of a shape is itself the number of samples or does not depend on it. */
-static bool is_searched(const fov_graph *graph, const struct value *value)
-{
-    const struct op *op = graph->nodes[value->node].op;
-    return value->dtype == FOV_BOOL || op->family == OP_ELEMENTWISE || op->view;
-}
-
-/** Whether a known boolean results from a comparison with the open number of samples: "is there one sample?" must then
- *  count as not known. Searches backwards through the values that it was computed from. */
-static bool asks_for_batch(struct importer *importer, int id)
-{
-    const fov_graph *graph = importer->graph;
-    struct known     known = {.graph = importer->graph};
-    bool            *marked = arena_take(importer->arena, graph->node_count + 1, sizeof *marked);
-    if (marked == NULL) {
-        importer->failed = true;
-        return true;
-    }
-    if (graph_value(graph, id)->node >= 0) {
-        marked[graph_value(graph, id)->node] = true;
-    }
-    for (size_t n = graph->node_count; n-- > 0;) { /* producers come before consumers */
-        const struct node *node = &graph->nodes[n];
-        for (int i = 0; marked[n] && i < node->in_count; i++) {
-            const struct value *value = graph_value(graph, node->in[i]);
-            if (node->in[i] <= 0 || value->node < 0) {
-                continue;
-            }
-            if (value->dtype != FOV_BOOL && holds_batch(&known, node->in[i])) {
-                return true;
-            }
-            marked[value->node] = marked[value->node] || is_searched(graph, value);
-        }
-    }
-    return false;
-}
-
 /** The value of the graph that a name stands for; id 0: it has not been computed. */
 static fov_value value_of(struct importer *importer, const char *name)
 {
@@ -380,8 +325,7 @@ static int condition_holds(struct importer *importer, const char *name)
     fov_value value = value_of(importer, name);
     const double *known = value.id > 0 ? importer_known(importer, value) : NULL;
     size_t count;
-    if (known == NULL || !shape_count(&graph_value(importer->graph, value.id)->shape, &count) || count != 1 ||
-        asks_for_batch(importer, value.id)) {
+    if (known == NULL || !shape_count(&graph_value(importer->graph, value.id)->shape, &count) || count != 1) {
         return -1;
     }
     return known[0] != 0;

@@ -140,8 +140,7 @@ static void run_chunk(void *context, size_t chunk, int worker)
         write_bits(y->dtype, bits, to, length);
     } else {
         double *values = op_worker_scratch(run, worker);
-        convert_to_double(x->dtype, from, values, length);
-        convert_from_double(y->dtype, values, to, length);
+        convert_between(x->dtype, from, y->dtype, to, values, length);
     }
 }
 

@@ -88,6 +88,17 @@ static int64_t met(const struct window *window, int64_t out, int64_t tap)
                         window_meets(window, 2, out % window->out[2], tap % window->kernel[2]));
 }
 
+/** x^p for x >= 0: pow is slow, and p is mostly 2. */
+static double power(double x, double p)
+{
+    return p == 2 ? x * x : p == 1 ? x : p == 0 ? 1 : pow(x, p);
+}
+
+static double root(double x, double p)
+{
+    return p == 2 ? sqrt(x) : p == 1 ? x : pow(x, 1 / p);
+}
+
 /** The p-norm of the pixels under output pixel `out`. The largest magnitude is a factor in front of the sum: what is
  *  raised to the power is at most 1, so a large p neither overflows nor loses everything. */
 static double norm_of(const struct window *window, const double *image, int64_t out, double p)
@@ -100,9 +111,9 @@ static double norm_of(const struct window *window, const double *image, int64_t 
     }
     for (int64_t tap = 0; largest > 0 && isfinite(largest) && tap < window_taps(window); tap++) {
         int64_t in = met(window, out, tap);
-        sum += in >= 0 ? pow(fabs(image[in]) / largest, p) : 0;
+        sum += in >= 0 ? power(fabs(image[in]) / largest, p) : 0;
     }
-    return sum > 0 ? largest * pow(sum, 1 / p) : largest;
+    return sum > 0 ? largest * root(sum, p) : largest;
 }
 
 static void textbook(const struct op_textbook *textbook)
@@ -139,7 +150,7 @@ static void textbook_gradient(const struct op_textbook *textbook)
             for (int64_t tap = 0; tap < window_taps(&window); tap++) {
                 int64_t in = met(&window, out, tap);
                 if (in >= 0 && *y > 0 && image[in] != 0) {
-                    dx[in] += *dy * copysign(pow(fabs(image[in]) / *y, options->p - 1), image[in]);
+                    dx[in] += *dy * copysign(power(fabs(image[in]) / *y, options->p - 1), image[in]);
                 }
             }
         }

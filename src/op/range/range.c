@@ -26,7 +26,7 @@ static int infer(const struct op_infer *infer)
     double count = ceil((limit - start) / delta);
     if (limit == OP_OPEN_BATCH && start == 0 && delta == 1) {
         count = FOV_BATCH;
-    } else if (fabs(start) >= OP_OPEN_BATCH / 1024 || fabs(limit) >= OP_OPEN_BATCH / 1024 || count > 0x1p40) {
+    } else if (start == OP_OPEN_BATCH || limit == OP_OPEN_BATCH || delta == OP_OPEN_BATCH || !(count <= 0x1p40)) {
         return error_set(infer->error, FOV_E_UNSUPPORTED, "a range from %g to %g in steps of %g is too long or open",
                          start, limit, delta);
     } else {

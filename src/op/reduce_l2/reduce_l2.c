@@ -23,16 +23,18 @@ static void textbook(const struct op_textbook *textbook)
     reduce_textbook(textbook, &definition);
 }
 
-/* dy x / y; 0 where y is 0. */
+/* dy x / y; 0 where y is 0: there, dy x / 1. A quotient dy / y may be beyond 16-bit floats, x / y is at most 1. */
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
     reduce_flow_begin(gradient, &flow);
     const struct op_emitter *emitter = gradient->emitter;
-    double least = gradient->out_tensor[0].dtype == FOV_F16 ? 0x1p-24 : 1e-30;
-    fov_value length = op_emit2(emitter, "max", flow.y, op_emit_scalar(emitter, flow.y, least), NULL);
+    fov_value x = gradient->in[0], is_zero = op_emit_affine(emitter, op_emit1(emitter, "sign", flow.y, NULL), -1, 1);
+    fov_value length = op_emit2(emitter, "add", flow.y, is_zero, NULL);
     gradient->in_gradient[0] =
-        op_emit2(emitter, "mul", gradient->in[0], op_emit2(emitter, "div", flow.dy, length, NULL), NULL);
+        gradient->out_tensor[0].dtype == FOV_F16
+            ? op_emit2(emitter, "mul", op_emit2(emitter, "div", x, length, NULL), flow.dy, NULL)
+            : op_emit2(emitter, "mul", x, op_emit2(emitter, "div", flow.dy, length, NULL), NULL);
 }
 
 static int prepare(const struct op_compile *compile, void *state)

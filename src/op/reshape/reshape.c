@@ -44,7 +44,8 @@ static int misfit(const struct op_infer *infer, const fov_shape *wanted)
                      shape_text(&infer->in[0].shape, x), shape_text(wanted, y));
 }
 
-/* The requested dimensions; among them, OP_OPEN_BATCH is x's open number of samples. */
+enum { SAMPLES = -2 }; /* among requested dimensions: x's open number of samples */
+
 static int wanted_shape(const struct op_infer *infer, int64_t dim[FOV_MAX_RANK], int *rank)
 {
     const struct reshape_options *options = infer->options;
@@ -62,6 +63,9 @@ static int wanted_shape(const struct op_infer *infer, int64_t dim[FOV_MAX_RANK],
         dim[i] = values.at != NULL ? index_clamp(values.at[i]) : options->shape.at[i];
         if (dim[i] < -1) {
             return error_set(infer->error, FOV_E_SHAPE, "shape has a dimension of %lld", (long long)dim[i]);
+        }
+        if (values.at != NULL && values.at[i] == OP_OPEN_BATCH) {
+            dim[i] = SAMPLES;
         }
     }
     return FOV_OK;
@@ -81,7 +85,7 @@ static int infer_shape(const struct op_infer *infer)
     }
     int hole = -1, copied = 0;
     for (int i = 0; i < wanted.rank; i++) {
-        if (wanted.dim[i] == (int64_t)OP_OPEN_BATCH) {
+        if (wanted.dim[i] == SAMPLES) {
             wanted.dim[i] = FOV_BATCH;
             copied++;
         } else if (wanted.dim[i] == 0 && !options->allow_zero) {

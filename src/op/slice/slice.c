@@ -56,12 +56,16 @@ static double clamp(double value, double low, double high)
 static int cut(struct range *range, int axis, double start, double end, double step, struct error *error)
 {
     double size = (double)range->length;
+    if (end == OP_OPEN_BATCH && start == 0 && step == 1 && axis == 0) { /* as many as there are samples: also open */
+        range->length = FOV_BATCH;
+        return FOV_OK;
+    }
     if (step == 0 || isnan(step)) {
         return error_set(error, FOV_E_USAGE, "the step along axis %d is 0", axis);
     }
     if (size < 0) {
         if (start == 0 && step == 1 && end >= 0x1p31 - 1) {
-            return FOV_OK; /* all of the open axis, whatever its size will be; OP_OPEN_BATCH is such an end */
+            return FOV_OK; /* all of the open axis, whatever its size will be */
         }
         return error_set(error, FOV_E_UNSUPPORTED, "axis %d is cut, and its size is open", axis);
     }

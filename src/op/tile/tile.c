@@ -19,7 +19,7 @@ static int read_repeats(const struct op_infer *infer, int port, int rank, int64_
     }
     for (int d = 0; d < rank; d++) {
         repeats[d] = index_clamp(values.at[d]);
-        if (repeats[d] < 0 || values.at[d] >= OP_OPEN_BATCH) {
+        if (repeats[d] < 0 || values.at[d] == OP_OPEN_BATCH) {
             return error_set(infer->error, repeats[d] < 0 ? FOV_E_SHAPE : FOV_E_UNSUPPORTED,
                              "dimension %d would be repeated %s times", d, repeats[d] < 0 ? "less than 0" : "N");
         }
