@@ -84,10 +84,40 @@ static bool note(struct plan_finding *finding, struct found found, const char *n
 }
 
 /* Whether the run that is replayed has renewed a parameter, so that its elements are no longer those that were read:
- * running statistics, which a training step renews without reading them for its results. */
-static bool is_renewed(const fov_plan *plan, const struct value *value)
+ * running statistics, which a training step renews without reading them for its results. A frozen norm, an affine
+ * function of its input, reads them and renews nothing. */
+static bool is_renewed(const fov_plan *plan, const struct plan_step *step, const struct value *value)
 {
-    return plan->options.updates && plan->options.training && value->follows;
+    struct op_tensor in[OP_MAX_PORTS];
+
+    if (!plan->options.updates || !plan->options.training || !value->follows)
+        return false;
+    for (int i = 0; i < step->in_count && i < OP_MAX_PORTS; i++) {
+        in[i]      = step->tensors[i];
+        in[i].data = NULL; /* so that only the question is answered */
+    }
+    return !step->op->as_affine ||
+           !step->op->as_affine(step->compile.options, in, step->in_count, plan->options.training, NULL, NULL);
+}
+
+/* Examines the parameters and constants of nodes that are folded into a step's weights, such as a norm's statistics. */
+static bool note_folded(const fov_plan *plan, const struct plan_step *step, bool *seen, struct plan_finding *finding)
+{
+    for (int f = 0; f < step->fold_count; f++) {
+        const struct node *node = plan_node(plan, step->fold[f]);
+
+        for (int i = 0; i < node->in_count; i++) {
+            const struct value *value = graph_value(plan->graph, node->in[i]);
+
+            if (!node->in[i] || (value->kind != VALUE_PARAMETER && value->kind != VALUE_CONSTANT) || seen[node->in[i]])
+                continue;
+            seen[node->in[i]] = true;
+            if (!note(finding, look_at_parameter(plan->graph, node->in[i]), value->name,
+                      value->kind == VALUE_PARAMETER ? "parameter" : "constant"))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* Examines inputs of a step that no step computes: parameters, constants and the plan's inputs. */
@@ -98,7 +128,7 @@ static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool
         const struct value        *value = graph_value(plan->graph, id);
         struct found               found;
 
-        if (id == 0 || value->node >= 0 || seen[id] || is_renewed(plan, value))
+        if (id == 0 || value->node >= 0 || seen[id] || is_renewed(plan, step, value))
             continue;
         seen[id] = true;
         found = value->kind == VALUE_PARAMETER ? look_at_parameter(plan->graph, id)
@@ -108,7 +138,7 @@ static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool
                                                                                : "input"))
             return false;
     }
-    return true;
+    return note_folded(plan, step, seen, finding);
 }
 
 static bool note_outputs(const struct plan_step *step, struct plan_finding *finding)

@@ -3,6 +3,7 @@
 #include "graph/plan.h"
 
 #include <fovea/fovea.h>
+#include <fovea/node.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,6 +100,10 @@ static void names_what_was_first(void **state)
         set(&net, "c.weight", -INFINITY);
         sentence(&net, 1.0F, plain, out);
         assert_non_null(strstr(out, "; infinite first in \"c.weight\" (parameter), NaN first in \"c\" (conv"));
+        set(&net, "c.weight", 0.0F);
+        set(&net, "n.running_mean", NAN);
+        sentence(&net, 1.0F, plain, out);
+        assert_string_equal(out, "; NaN first in \"n.running_mean\" (parameter)");
         drop(&net);
     }
 }
@@ -133,6 +138,46 @@ static void running_statistics_are_not_the_cause(void **state)
         fail_msg("\"%s\"", out);
     fov_plan_free(plan);
     drop(&net);
+}
+
+/* A frozen norm reads its running statistics in a training step, too, and renews none. */
+static void statistics_of_a_frozen_norm_are_the_cause(void **state)
+{
+    struct plan_finding    finding;
+    struct net             net;
+    char                   out[FINDING_TEXT_SIZE];
+    const fov_plan_options options = {.training = true, .updates = true};
+
+    (void)state;
+    for (int folded = 0; folded < 2; folded++) {
+        net.context = fov_context_create(&(fov_context_options){.threads = 1, .seed = 3});
+        net.graph   = fov_graph_create(net.context);
+        net.x       = fov_input(net.graph, .name = "x", .shape = {4, {2, 3, 8, 8}});
+        fov_value y = folded ? fov_conv2d(net.graph, net.x, .filters = 4, .kernel = 3, .name = "c") : net.x;
+        fov_value in[5] = {y};
+        for (int i = 1; i < 5; i++) {
+            static const char *const names[] = {"", "n.weight", "n.bias", "n.running_mean", "n.running_var"};
+            in[i] = fov_parameter(net.graph, .name = names[i], .shape = {1, {folded ? 4 : 3}},
+                                  .initial = i % 3 == 1 ? FOV_INITIAL_ONES : FOV_INITIAL_ZEROS, .frozen = i > 2);
+        }
+        y     = fov_node(net.graph, "batch_norm", in, 5, "statistics", "running");
+        net.y = op_emit1(fov_graph_emitter(net.graph), "reduce_sum", y, NULL);
+        set(&net, "n.running_var", INFINITY);
+        set(&net, "n.running_mean", INFINITY);
+        fov_plan *plan = fov_plan_create(net.graph, &net.y, 1, &options);
+        if (!plan)
+            fail_msg("%s", fov_error(net.context));
+        float *x = fov_plan_data(plan, net.x);
+        for (int i = 0; i < COUNT; i++)
+            x[i] = 1.0F;
+        assert_int_equal(fov_plan_run(plan, 1), FOV_OK);
+        assert_int_equal(plan_replay(plan, 1, plan->step_count, &finding), FOV_OK);
+        plan_finding_text(&finding, out);
+        if (!strstr(out, "infinite first in \"n.running_") || !strstr(out, "(parameter)"))
+            fail_msg("\"%s\"", out);
+        fov_plan_free(plan);
+        drop(&net);
+    }
 }
 
 /* In a workspace that other plans share, a run first recomputes the results of run-once steps; also where the plan's
@@ -176,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(names_what_was_first),
                                        cmocka_unit_test(running_statistics_are_not_the_cause),
+                                       cmocka_unit_test(statistics_of_a_frozen_norm_are_the_cause),
                                        cmocka_unit_test(a_replay_begins_like_a_run)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
