@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Lessons in C: the learner's file and a frame that calls it are compiled in a temporary folder and run on all cases in
- * a child process; then the folder is removed. Inputs and answers are binary files of doubles. */
+ * a child process; then the folder is removed. Inputs and answers are binary files of doubles. The learner's file becomes
+ * a library of its own, which shows one function: so its functions may have any name, those of the C library and main
+ * included. */
 #include "learn/cases.h"
 #include "learn/child.h"
 
@@ -15,24 +17,18 @@
 enum { COMPILE_SECONDS = 60 };
 static const size_t run_memory = (size_t)1 << 30, compile_memory = (size_t)4 << 30;
 
-/* The program around the learner's functions. Per case it reads two counts and the inputs, fills the answer with NaN,
+/* The program around the learner's functions: it knows one of them, lesson_call. Per case it reads two counts and the inputs, fills the answer with NaN,
  * calls the learner's code, and writes whether numbers beyond the end of the answer were changed, then the answer.
  * Zeros surround the inputs in every case, so that a function that reads out of bounds gets the same numbers each time
  * and its mistake can be named. */
 static const char frame[] =
-    "#include \"lesson.c\"\n"
-    "#line 1 \"frame of the check\"\n"
     "#include <math.h>\n"
     "#include <stdio.h>\n"
     "#include <string.h>\n"
     "#include <unistd.h>\n"
     "enum { LESSON_ROOM = 4096, LESSON_GUARD = 64 };\n"
     "static double lesson_in[LESSON_ROOM + 2 * LESSON_GUARD], lesson_out[LESSON_ROOM + LESSON_GUARD];\n"
-    "%s\n"
-    "static void lesson_call(const double *in, double *out)\n"
-    "{\n"
-    "%s\n"
-    "}\n"
+    "void lesson_call(const double *in, double *out);\n"
     "static int lesson_read(void *to, size_t bytes)\n"
     "{\n"
     "    return fread(to, 1, bytes, stdin) == bytes;\n"
@@ -57,6 +53,14 @@ static const char frame[] =
     "    }\n"
     "    return 0;\n"
     "}\n";
+
+/* What follows the learner's text: the lesson's declarations, and the function that calls the learner's. */
+static const char call[] = "#line 1 \"frame of the check\"\n"
+                           "%s\n"
+                           "__attribute__((visibility(\"default\"))) void lesson_call(const double *in, double *out)\n"
+                           "{\n"
+                           "%s\n"
+                           "}\n";
 
 struct folder {
     char path[512];
@@ -99,14 +103,14 @@ static bool write_sources(const struct cases *cases, const struct folder *folder
         return false;
     }
     fprintf(file, "#line 1 \"%s\"\n%s\n", lesson_file(cases->lesson, name, sizeof name), text);
+    fprintf(file, call, cases->lesson->frame != NULL ? cases->lesson->frame : "", cases->lesson->call); // NOLINT: ours
     bool written = ferror(file) == 0;
     written = fclose(file) == 0 && written;
     file = written ? open_in(folder, "frame.c", "w") : NULL;
     if (file == NULL) {
         return false;
     }
-    const char *above = cases->lesson->frame != NULL ? cases->lesson->frame : "";
-    fprintf(file, frame, above, cases->lesson->call); // NOLINT: our own text
+    fputs(frame, file);
     written = ferror(file) == 0;
     written = fclose(file) == 0 && written;
     file = written ? open_in(folder, "cases", "wb") : NULL;
@@ -161,23 +165,27 @@ static void keep_errors(char *text)
     }
 }
 
-static bool compile(const struct folder *folder, enum language language, struct outcome *outcome)
+/* Runs the compiler with options that end by NULL; what it says goes to the file `printed`. */
+static bool compile(const struct folder *folder, const char *const *options, const char *printed, enum language language,
+                    struct outcome *outcome)
 {
+    const char *words[16] = {NULL};
+    for (int i = 0; options[i] != NULL; i++) {
+        words[i + 1] = options[i];
+    }
     const char *own = getenv("FOVEA_CC");
     const char *const names[] = {own != NULL && *own != '\0' ? own : "cc", "gcc", "clang"};
     int tries = own != NULL && *own != '\0' ? 1 : 3;
     struct child_result result = {CHILD_FAILED, ENOENT};
     for (int i = 0; i < tries && result.end == CHILD_FAILED && result.code == ENOENT; i++) {
-        const char *const words[] = {names[i],  "-std=gnu11", "-O1",     "-Wall", "-fdiagnostics-color=never",
-                                     "frame.c", "-o",         "program", "-lm",   NULL};
+        words[0] = names[i];
         result = child_run(&(struct child){.words = words,
                                            .directory = folder->path,
-                                           .printed = "compiler",
+                                           .printed = printed,
                                            .seconds = COMPILE_SECONDS,
                                            .memory = compile_memory});
     }
     if (result.end == CHILD_EXITED && result.code == 0) {
-        read_text(folder, "compiler", outcome->printed, sizeof outcome->printed);
         return true;
     }
     if (result.end == CHILD_FAILED) {
@@ -190,7 +198,7 @@ static bool compile(const struct folder *folder, enum language language, struct 
         return false;
     }
     char said[2000 - 64];
-    read_text(folder, "compiler", said, sizeof said);
+    read_text(folder, printed, said, sizeof said);
     keep_errors(said);
     if (said[0] == '\0') {
         snprintf(outcome->problem, sizeof outcome->problem,
@@ -202,6 +210,33 @@ static bool compile(const struct folder *folder, enum language language, struct 
     snprintf(outcome->problem, sizeof outcome->problem, "%s%s",
              language == CHINESE ? "编译不通过：\n" : "it does not compile:\n", said);
     return false;
+}
+
+/* Makes the program from the learner's library and the frame. What the compiler says about the learner's file is kept. */
+static bool compile_both(const struct folder *folder, enum language language, struct outcome *outcome)
+{
+    static const char *const learner[] = {"-std=gnu11",
+                                          "-O1",
+                                          "-Wall",
+                                          "-fdiagnostics-color=never",
+                                          "-fPIC",
+                                          "-fvisibility=hidden",
+                                          "-shared",
+                                          "lesson.c",
+                                          "-o",
+                                          "lesson.so",
+                                          "-lm",
+#ifndef __APPLE__
+                                          "-Wl,-z,defs", /* a function that is nowhere is an error now, not when it runs */
+#endif
+                                          NULL};
+    static const char *const whole[] = {"-std=gnu11", "-O1", "frame.c", "./lesson.so", "-o", "program", NULL};
+    if (!compile(folder, learner, "compiler", language, outcome) ||
+        !compile(folder, whole, "linker", language, outcome)) {
+        return false;
+    }
+    read_text(folder, "compiler", outcome->printed, sizeof outcome->printed);
+    return true;
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */
@@ -291,7 +326,7 @@ void cases_run_program(struct cases *cases, const char *text, enum language lang
     }
     if (!write_sources(cases, &folder, text)) {
         snprintf(outcome->problem, sizeof outcome->problem, "%s: %s", folder.path, strerror(errno));
-    } else if (compile(&folder, language, outcome)) {
+    } else if (compile_both(&folder, language, outcome)) {
         const char *const words[] = {"./program", NULL};
         struct child_result result = child_run(&(struct child){.words = words,
                                                                .directory = folder.path,

@@ -224,7 +224,7 @@ const struct lesson lesson_gradient_check = {
         "    for (int i = 0; i < n; i++)\n"
         "        if (fabs(gradient[i] - claimed[i]) > 1e-4 * (fabs(gradient[i]) + fabs(claimed[i]))) return i;\n"
         "    return -1;\n}\n",
-    .call = "    double x[5];\n    memcpy(x, in + 5, sizeof x);\n    lesson_factors = in;\n"
+    .call = "    double x[5];\n    for (int i = 0; i < 5; i++) x[i] = in[5 + i];\n    lesson_factors = in;\n"
             "    numeric_gradient(lesson_function, x, 5, out);\n    out[5] = first_wrong(out, in + 10, 5);",
     .frame = "static const double *lesson_factors;\n"
              "static double lesson_function(const double *x, int n)\n{\n"

@@ -285,8 +285,10 @@ const struct lesson lesson_mlp = {
                      "    for (int k = 0; k < 10; k++) b2[k] -= rate * dz[k];\n"
                      "    return log(total) - z[label];\n}\n",
     .call = "    double *w2 = out + 1, *b2 = w2 + 120, *w1 = b2 + 10, *b1 = w1 + 588;\n"
-            "    memcpy(w1, in + 49, 588 * sizeof *in), memcpy(b1, in + 637, 12 * sizeof *in);\n"
-            "    memcpy(w2, in + 649, 120 * sizeof *in), memcpy(b2, in + 769, 10 * sizeof *in);\n"
+            "    for (int i = 0; i < 588; i++) w1[i] = in[49 + i];\n"
+            "    for (int i = 0; i < 12; i++) b1[i] = in[637 + i];\n"
+            "    for (int i = 0; i < 120; i++) w2[i] = in[649 + i];\n"
+            "    for (int i = 0; i < 10; i++) b2[i] = in[769 + i];\n"
             "    out[0] = train_step(in, (int)in[779], w1, b1, w2, b2, in[780]);",
     .hints =
         {{"Write the forward half first and check: the loss is compared before the weights.",
