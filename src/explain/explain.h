@@ -14,15 +14,14 @@
 
 enum {
     EXPLAIN_BATCH = 8, /**< pictures of one batch, where a method has many */
-    EXPLAIN_PLANS = 4, /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
-    EXPLAIN_LAYERS = 4 /**< layers whose gradients are kept in the graph: boxes come from several */
+    EXPLAIN_PLANS = 4 /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
 };
 
 struct detect_found;
 
-/** Gradients of the score as values of the graph, for one layer. */
+/** Gradients of a score as values of the graph. */
 struct explain_gradients {
-    fov_value layer, of_input, of_layer;
+    fov_value of_input, of_layer; /**< .of_layer: 0 where there is no layer, or where no gradient reaches it */
 };
 
 /** What is to be explained: a class, the number of a value or of a box (-1: the highest score), or what lies at a pixel
@@ -48,8 +47,6 @@ struct fov_explainer {
     fov_value seed;               /**< input of the graph, shaped like the logits: the weight of each in the score */
     bool layer_is_given; /**< by the caller; else a detector's is chosen for each box */
     fov_value input_gradient, layer_gradient; /**< 0 until first asked for */
-    struct explain_gradients earlier[EXPLAIN_LAYERS];
-    int earlier_count;
     struct explain_plan plans[EXPLAIN_PLANS];
     int64_t fixed_batch; /**< of a model whose batch size is fixed; 0: any size */
     size_t pixels;       /**< numbers of the input, one sample */
@@ -92,6 +89,12 @@ extern const struct explain_method explain_gradcam, explain_scorecam, explain_oc
 
 /* ---- explainer.c ------------------------------------------------------------------------------------------------- */
 
+/** An input of the graph shaped like `scores`: the weight of each in the score, which is their sum. Added once to a graph. */
+fov_value explain_seed(fov_graph *graph, fov_value scores);
+/** The gradients of the score by the model's input and by a layer (0: none). Added once to a graph: all calls and
+ *  explainers of a model find them there. E_UNSUPPORTED where none reaches the input. */
+int explain_gradients_of(fov_explainer *explainer, fov_value scores, fov_value seed, fov_value layer,
+                         struct explain_gradients *gradients, struct error *error);
 /** The plan for one picture, or for EXPLAIN_BATCH where rows > 1 (for the model's own batch size where that is fixed);
  *  compiled when first asked for. NULL and an error. */
 fov_plan *explain_plan(fov_explainer *explainer, bool backward, int rows);

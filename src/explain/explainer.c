@@ -14,6 +14,67 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- what is added to the graph ----------------------------------------------------------------------------------- */
+
+enum { NAME = 64 };
+
+fov_value explain_seed(fov_graph *graph, fov_value scores)
+{
+    char name[NAME];
+    snprintf(name, sizeof name, "explain.seed.%d", scores.id);
+    fov_value seed = fov_find(graph, name);
+    return seed.id != 0 ? seed
+                        : fov_input_opt(graph, &(fov_input_options){.name = name, .shape = fov_value_shape(graph, scores)});
+}
+
+/* Names a value, unless a call that ran out of memory has given the name away. */
+static int keep_name(fov_graph *graph, fov_value value, const char *name)
+{
+    return value.id == 0 || fov_find(graph, name).id != 0 ? FOV_OK : graph_rename(graph, value.id, name);
+}
+
+/* Adds the score and its gradients. */
+static int add_score(fov_explainer *e, fov_value scores, fov_value seed, fov_value layer, fov_value *score,
+                     struct explain_gradients *gradients, struct error *error)
+{
+    fov_graph *graph = e->model->graph;
+    fov_value targets[2] = {e->model->input, layer}, found[2] = {{0}, {0}};
+    *score = fov_reduce_sum(graph, fov_mul(graph, scores, seed), .axis_count = 0);
+    if (score->id == 0 || fov_gradient(graph, *score, targets, layer.id != 0 ? 2 : 1, found) != FOV_OK) {
+        return (int)error->status;
+    }
+    *gradients = (struct explain_gradients){found[0], found[1]};
+    return FOV_OK;
+}
+
+int explain_gradients_of(fov_explainer *e, fov_value scores, fov_value seed, fov_value layer,
+                         struct explain_gradients *gradients, struct error *error)
+{
+    fov_graph *graph = e->model->graph;
+    char done[NAME], of_input[NAME], of_layer[NAME];
+    snprintf(done, sizeof done, "explain.score.%d.%d", scores.id, layer.id);
+    snprintf(of_input, sizeof of_input, "explain.slope.%d.%d.input", scores.id, layer.id);
+    snprintf(of_layer, sizeof of_layer, "explain.slope.%d.%d.layer", scores.id, layer.id);
+    *gradients = (struct explain_gradients){fov_find(graph, of_input), fov_find(graph, of_layer)};
+    int status = FOV_OK;
+    if (fov_find(graph, done).id == 0) {
+        fov_value score = {0};
+        status = add_score(e, scores, seed, layer, &score, gradients, error);
+        bool is_input = gradients->of_layer.id == gradients->of_input.id; /* one value, so one name */
+        status = status == FOV_OK ? keep_name(graph, gradients->of_input, of_input) : status;
+        status = status == FOV_OK && !is_input ? keep_name(graph, gradients->of_layer, of_layer) : status;
+        status = status == FOV_OK ? keep_name(graph, score, done) : status;
+    }
+    if (layer.id == e->model->input.id) {
+        gradients->of_layer = gradients->of_input;
+    }
+    if (status == FOV_OK && gradients->of_input.id == 0) {
+        return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input from \"%s\": all ways lead through steps",
+                         fov_value_name(graph, scores));
+    }
+    return status;
+}
+
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static int check_model(fov_explainer *e, struct error *error)
@@ -48,20 +109,6 @@ static int check_model(fov_explainer *e, struct error *error)
                          fov_value_name(model->graph, model->output));
     }
     return model_check_single_input(model, e->scores.logits, true, "an explanation", error);
-}
-
-/* Adds the seed to the model's graph, or finds the one that an earlier explainer of the same model has added. */
-static int add_seed(fov_explainer *e, struct error *error)
-{
-    fov_graph *graph = e->model->graph;
-    char name[48];
-    snprintf(name, sizeof name, "explain.seed.%d", e->scores.logits.id); /* a seed for each output */
-    e->seed = fov_find(graph, name);
-    if (e->seed.id == 0) {
-        const fov_input_options seed = {.name = name, .shape = fov_value_shape(graph, e->scores.logits)};
-        e->seed = fov_input_opt(graph, &seed);
-    }
-    return e->seed.id != 0 ? FOV_OK : (int)error->status;
 }
 
 static int make_rooms(fov_explainer *e, struct error *error)
@@ -108,7 +155,10 @@ static fov_explainer *create(fov_model *model, const char *layer)
     model_keep(model);
     e->model = model;
     int status = check_model(e, error);
-    status = status == FOV_OK ? add_seed(e, error) : status;
+    if (status == FOV_OK) {
+        e->seed = explain_seed(model->graph, e->scores.logits);
+        status = e->seed.id != 0 ? FOV_OK : (int)error->status;
+    }
     status = status == FOV_OK ? make_rooms(e, error) : status;
     if (status == FOV_OK) {
         model_tell_assumed(model);
@@ -178,25 +228,19 @@ const char *fov_explainer_layer(const fov_explainer *e)
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/* Adds the nodes of the score and its gradients, once for each layer. */
+/* Adds the gradients of the score, where they are not there yet. */
 static int add_gradients(fov_explainer *e, struct error *error)
 {
-    fov_graph *graph = e->model->graph;
+    struct explain_gradients gradients;
     if (e->input_gradient.id != 0) {
         return FOV_OK;
     }
-    fov_value targets[2] = {e->model->input, e->layer}, gradients[2] = {{0}, {0}};
-    fov_value loss = fov_reduce_sum(graph, fov_mul(graph, e->scores.logits, e->seed), .axis_count = 0);
-    if (loss.id == 0 || fov_gradient(graph, loss, targets, e->layer.id != 0 ? 2 : 1, gradients) != FOV_OK) {
-        return (int)error->status;
+    int status = explain_gradients_of(e, e->scores.logits, e->seed, e->layer, &gradients, error);
+    if (status == FOV_OK) {
+        e->input_gradient = gradients.of_input;
+        e->layer_gradient = gradients.of_layer;
     }
-    e->input_gradient = gradients[0];
-    e->layer_gradient = gradients[1];
-    if (e->input_gradient.id == 0) {
-        return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input: all ways lead through steps");
-    }
-    e->earlier[e->earlier_count++ % EXPLAIN_LAYERS] = (struct explain_gradients){e->layer, gradients[0], gradients[1]};
-    return FOV_OK;
+    return status;
 }
 
 /* Changes the layer whose feature maps are weighted; plans for the old one are dropped. */
@@ -208,12 +252,6 @@ static void change_layer(fov_explainer *e, fov_value layer)
     forget_plans(e);
     e->layer = layer;
     e->input_gradient = e->layer_gradient = (fov_value){0};
-    for (int i = 0; i < EXPLAIN_LAYERS; i++) {
-        if (e->earlier[i].layer.id == layer.id) {
-            e->input_gradient = e->earlier[i].of_input;
-            e->layer_gradient = e->earlier[i].of_layer;
-        }
-    }
 }
 
 static fov_plan *make_plan(fov_explainer *e, struct explain_plan *made, struct error *error)

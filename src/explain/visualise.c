@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "explain/explain.h"
 #include "explain/pyramid.h"
-#include <fovea/operators.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,26 +65,16 @@ static int check_units(const struct ascent *a, const char *layer, int count, str
     return FOV_OK;
 }
 
-/* Adds the score, which is the sum of the layer times a seed (an input of the same shape), and its gradient. */
+/* Adds the score, which is the sum of the layer times a seed, and its gradient, where they are not there yet. */
 static int add_nodes(struct ascent *a, struct error *error)
 {
-    fov_graph *graph = a->e->model->graph;
-    char name[48];
-    snprintf(name, sizeof name, "explain.unit.%d", a->unit.id);
-    a->seed = fov_find(graph, name);
-    if (a->seed.id == 0) {
-        const fov_input_options seed = {.name = name, .shape = fov_value_shape(graph, a->unit)};
-        a->seed = fov_input_opt(graph, &seed);
-    }
-    fov_value loss = fov_reduce_sum(graph, fov_mul(graph, a->unit, a->seed), .axis_count = 0);
-    if (loss.id == 0 || fov_gradient(graph, loss, &a->e->model->input, 1, &a->gradient) != FOV_OK) {
-        return (int)error->status;
-    }
-    if (a->gradient.id == 0) {
-        return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input from \"%s\"",
-                         fov_value_name(graph, a->unit));
-    }
-    return FOV_OK;
+    struct explain_gradients gradients = {{0}, {0}};
+    a->seed = explain_seed(a->e->model->graph, a->unit);
+    int status = a->seed.id != 0
+                     ? explain_gradients_of(a->e, a->unit, a->seed, (fov_value){0}, &gradients, error)
+                     : (int)error->status;
+    a->gradient = gradients.of_input;
+    return status;
 }
 
 static int open_plan(struct ascent *a, int count)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "device/context.h"
 #include "explain/pyramid.h"
+#include "graph/graph.h"
 #include <fovea/fovea.h>
 #include <fovea/operators.h>
 #include <math.h>
@@ -180,6 +181,40 @@ static void test_pyramid(void **state)
     fov_context_free(context);
 }
 
+/* What a call adds to the graph it finds there again, whichever explainer of the model made it, also after more layers
+ * than one; what is refused adds nothing twice either. */
+static void test_graph_does_not_grow(void **state)
+{
+    static const fov_unit unit = {1, -1, -1};
+    struct bed bed = {.explainer = NULL};
+    size_t values = 0;
+    (void)state;
+    open_bed(&bed, NULL);
+    uint8_t pixels[PIXELS] = {9, 200, 30};
+    const fov_image picture = {HEIGHT, WIDTH, 3, pixels, NULL};
+    for (int round = 0; round < 3; round++) {
+        static const char *const layers[] = {"a", "b", "fc"};
+        for (int i = 0; i < 3; i++) {
+            fov_image made;
+            make(&bed, layers[i], &unit, 1, 1, &made, NULL);
+            fov_image_free(&made);
+            fov_explainer *other = fov_explainer_create(bed.model, i < 2 ? layers[i] : NULL);
+            if (other == NULL || fov_explainer_look(other, &picture, -1) != FOV_OK) {
+                fail_msg("%s", fov_error(bed.context));
+            }
+            fov_explanation map;
+            if (fov_explain(other, "gradcam", NULL, &map) != FOV_OK) {
+                fail_msg("%s", fov_error(bed.context));
+            }
+            fov_explanation_free(&map);
+            fov_explainer_free(other);
+        }
+        values = round == 0 ? fov_model_graph(bed.model)->value_count : values;
+        assert_int_equal(fov_model_graph(bed.model)->value_count, values);
+    }
+    close_bed(&bed);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -211,7 +246,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_rise), cmocka_unit_test(test_same_pictures), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_pyramid),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_pyramid),      cmocka_unit_test(test_graph_does_not_grow),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("visualise", tests, NULL, NULL);
 }
