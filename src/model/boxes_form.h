@@ -23,7 +23,7 @@ struct boxes_form {
     int first_class; /**< index in a row of the score of class 0 */
     /** Whether an output of that shape can be of this form; fills in .rows, .numbers, .classes, .across. */
     bool (*fits)(const fov_shape *shape, struct boxes_rows *rows);
-    /** Score of a row's best class, whose index goes to *label. */
+    /** Score of a row's best class, whose index goes to *label; -1: it is none of the classes. */
     double (*score)(const struct boxes_rows *of, const float *numbers, size_t row, int *label);
     void (*box)(const struct boxes_rows *of, const float *numbers, size_t row, double box[4]);
     /** Called before a picture's rows are read: finds .unit from their coordinates. NULL: the unit is known. */

@@ -232,6 +232,38 @@ static void names_of_kept_boxes(void **state)
     fov_answer_free(&answer);
 }
 
+/* Without names, labels of any common data set are read; a label without a name among names is refused, not dropped; a
+ * label below 0 is no box. */
+static void labels_of_kept_boxes(void **state)
+{
+    static const float rows[] = {10, 10, 50, 50, 0.5F, 1202, 10, 10, 50, 50, 0.75F, -1};
+    static const char *names[] = {"one", "two", "three"};
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, rows, 2, 6);
+    end(&made, &output, 1);
+    fov_answer answer = ask(&made, "kept", "detect", "detector kept");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 1202, 0.5, 20, 20, 100, 100);
+    assert_string_equal(answer.boxes[0].name, "1202");
+    fov_answer_free(&answer);
+
+    made = begin(*state, 64);
+    output = give(&made, rows, 2, 6);
+    end(&made, &output, 1);
+    static unsigned char pixels[3 * 128 * 128];
+    const fov_image picture = {.height = 128, .width = 128, .channels = 3, .pixels = pixels};
+    assert_int_equal(fov_model_read_boxes(made.model, "kept", NULL, 0), FOV_OK);
+    assert_int_equal(fov_model_set_classes(made.model, names, 3), FOV_OK);
+    fov_session *session = fov_session_create(made.model, "detect");
+    assert_non_null(session);
+    assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_E_INPUT);
+    if (strstr(fov_session_error(session), "the box in row 0 has class 1202, and there are 3 classes") == NULL) {
+        fail_msg("%s", fov_session_error(session));
+    }
+    fov_session_free(session);
+    fov_model_free(made.model);
+}
+
 /* A tally stops at a NaN score and at an infinite box. */
 static void boxes_that_are_not_finite(void **state)
 {
@@ -429,6 +461,7 @@ int main(void)
         cmocka_unit_test(offsets_of_ssd),      cmocka_unit_test(rows_by_shape),
         cmocka_unit_test(what_is_none),        cmocka_unit_test(suppression_in_the_file),
         cmocka_unit_test(names_of_forms),      cmocka_unit_test(names_of_kept_boxes),
+        cmocka_unit_test(labels_of_kept_boxes),
         cmocka_unit_test(inputs_stay),         cmocka_unit_test(boxes_that_are_not_finite),
         cmocka_unit_test(the_context_is_left_alone),
     };
