@@ -13,7 +13,7 @@ const require = createRequire(modules + '/');
 const { chromium: browsers } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const tabs = ['try', 'why', 'network', 'teach', 'runs', 'learn'];
-const patience = 120000; // ms: nothing here is timed, and a busy machine is slow
+const patience = 600000; // ms for one step: nothing here is timed, and a busy machine is slow
 let faults = 0;
 
 function fault(...words) {
@@ -149,7 +149,7 @@ async function teach(browser) {
   await page.context().close();
 }
 
-const browser = await browsers.launch({ executablePath: chromium, args: ['--no-sandbox'] });
+const browser = await browsers.launch({ executablePath: chromium, args: ['--no-sandbox'], timeout: patience });
 try {
   for (const [scheme, width, locale] of [['light', 1400, 'en'], ['dark', 800, 'zh-CN'], ['light', 360, 'en'], ['dark', 2560, 'en']]) await allTabs(browser, scheme, width, locale);
   await byKeyboard(browser);

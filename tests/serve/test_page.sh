@@ -22,8 +22,11 @@ trap '[ -n "$server" ] && kill -TERM "$server" 2>/dev/null; rm -rf "$folder"' EX
 picture=$(find "$folder/digits" -name '*.png' | head -n 1)
 "$fovea" serve "$folder/runs/first/best.onnx" --runs "$folder/runs" --backbone "$folder/net.onnx" --port 0 --json --quiet >"$folder/url" &
 server=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -s "$folder/url" ] && break; sleep 0.25; done
-url=$(sed 's/.*"url": "\([^"]*\)".*/\1/' "$folder/url")
+url= # nothing here is timed: a busy machine is slow, and a server that cannot start ends
+while [ -z "$url" ] && kill -0 "$server" 2>/dev/null; do
+    url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' "$folder/url")
+    [ -n "$url" ] || sleep 0.25
+done
 [ -n "$url" ] || skip "the server does not start (a build without libevent)"
 node "$here/page.mjs" "$url" "$modules" "$chromium" "$picture" ${FOVEA_SCREENSHOTS:+"$FOVEA_SCREENSHOTS"}
 kill -TERM "$server"
