@@ -94,6 +94,17 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
     if (context == NULL) {
         return NULL;
     }
+    if (network != NULL && !source_is_weights(word) && source_is_weights(network) && !source_is_file(word)) {
+        return source_model(cli, network, options, word); /* "lenet5 --weights x.pth" means the same */
+    }
+    if (network != NULL && !source_is_weights(word)) {
+        cli->problem_code = EXIT_USAGE;
+        snprintf(cli->problem, sizeof cli->problem,
+                 "--model \"%.200s\" names the network of a file of weights (.safetensors, .pth, .pt, .h5, .keras), and "
+                 "\"%.200s\" is none",
+                 network, word);
+        return NULL;
+    }
     if (!source_is_file(word)) {
         return fov_model_network(context, word, options);
     }

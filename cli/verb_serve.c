@@ -80,7 +80,8 @@ static int open_models(struct server *server)
     int code = cli_context(cli) != NULL ? EXIT_OK : fail_library(cli);
     worker->cli.context = cli->context;
     for (int i = 0; i < server->model_count && code == EXIT_OK; i++) {
-        worker->models[i] = source_model(cli, server->words[i], NULL, option_text(cli, "model"));
+        const char *network = source_is_weights(server->words[i]) ? option_text(cli, "model") : NULL;
+        worker->models[i] = source_model(cli, server->words[i], NULL, network);
         code = worker->models[i] != NULL ? preprocessing_apply(cli, worker->models[i], true, NULL) : fail_library(cli);
         code = code == EXIT_OK ? predict_open(worker, i) : code;
         if (code == EXIT_OK) {

@@ -111,7 +111,8 @@ fov_model *job_model(struct job *job, int *index)
     fov_model **model = &worker->models[*index];
     if (*model == NULL) {
         struct cli *cli = &worker->cli;
-        *model = source_model(cli, server->words[*index], NULL, option_text(cli, "model"));
+        const char *network = source_is_weights(server->words[*index]) ? option_text(cli, "model") : NULL;
+        *model = source_model(cli, server->words[*index], NULL, network);
         if (*model != NULL && preprocessing_apply(cli, *model, true, NULL) != EXIT_OK) {
             fov_model_free(*model);
             *model = NULL;
