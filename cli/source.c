@@ -99,10 +99,11 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
     }
     if (network != NULL && !source_is_weights(word)) {
         cli->problem_code = EXIT_USAGE;
-        snprintf(cli->problem, sizeof cli->problem,
-                 "--model \"%.200s\" names the network of a file of weights (.safetensors, .pth, .pt, .h5, .keras), and "
-                 "\"%.200s\" is none",
-                 network, word);
+        snprintf(
+            cli->problem, sizeof cli->problem,
+            "--model \"%.200s\" names the network of a file of weights (.safetensors, .pth, .pt, .h5, .keras), and "
+            "\"%.200s\" is none",
+            network, word);
         return NULL;
     }
     if (!source_is_file(word)) {

@@ -17,8 +17,8 @@ bool source_has_suffix(const char *path, const char *suffix); /**< ".onnx", igno
 const char *source_run_model(const char *word, char *path, size_t size);
 
 /** Opens "lenet5" (made for `options`), "x.onnx", a run's folder, or "x.safetensors" (weights: for `network`, a name or
- *  an ONNX file, or, where that is NULL, for the network by name that they fit). A network by name as `word` and weights
- *  as `network` are the same the other way round; beside any other word `network` is refused. */
+ *  an ONNX file, or, where that is NULL, for the network by name that they fit). A network by name as `word` and
+ *  weights as `network` are the same the other way round; beside any other word `network` is refused. */
 fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network);
 
 /** The option --model of verbs that open a model: its value is `network` of source_model. */

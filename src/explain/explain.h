@@ -14,7 +14,7 @@
 
 enum {
     EXPLAIN_BATCH = 8, /**< pictures of one batch, where a method has many */
-    EXPLAIN_PLANS = 4 /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
+    EXPLAIN_PLANS = 4  /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
 };
 
 struct detect_found;
@@ -89,7 +89,8 @@ extern const struct explain_method explain_gradcam, explain_scorecam, explain_oc
 
 /* ---- explainer.c ------------------------------------------------------------------------------------------------- */
 
-/** An input of the graph shaped like `scores`: the weight of each in the score, which is their sum. Added once to a graph. */
+/** An input of the graph shaped like `scores`: the weight of each in the score, which is their sum. Added once to a
+ *  graph. */
 fov_value explain_seed(fov_graph *graph, fov_value scores);
 /** The gradients of the score by the model's input and by a layer (0: none). Added once to a graph: all calls and
  *  explainers of a model find them there. E_UNSUPPORTED where none reaches the input. */

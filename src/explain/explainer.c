@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what is added to the graph ----------------------------------------------------------------------------------- */
+/* ---- what is added to the graph ---------------------------------------------------------------------------------- */
 
 enum { NAME = 64 };
 
@@ -23,8 +23,9 @@ fov_value explain_seed(fov_graph *graph, fov_value scores)
     char name[NAME];
     snprintf(name, sizeof name, "explain.seed.%d", scores.id);
     fov_value seed = fov_find(graph, name);
-    return seed.id != 0 ? seed
-                        : fov_input_opt(graph, &(fov_input_options){.name = name, .shape = fov_value_shape(graph, scores)});
+    return seed.id != 0
+               ? seed
+               : fov_input_opt(graph, &(fov_input_options){.name = name, .shape = fov_value_shape(graph, scores)});
 }
 
 /* Names a value, unless a call that ran out of memory has given the name away. */
@@ -69,7 +70,8 @@ int explain_gradients_of(fov_explainer *e, fov_value scores, fov_value seed, fov
         gradients->of_layer = gradients->of_input;
     }
     if (status == FOV_OK && gradients->of_input.id == 0) {
-        return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input from \"%s\": all ways lead through steps",
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "no gradient reaches the input from \"%s\": all ways lead through steps",
                          fov_value_name(graph, scores));
     }
     return status;

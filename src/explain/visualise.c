@@ -70,9 +70,8 @@ static int add_nodes(struct ascent *a, struct error *error)
 {
     struct explain_gradients gradients = {{0}, {0}};
     a->seed = explain_seed(a->e->model->graph, a->unit);
-    int status = a->seed.id != 0
-                     ? explain_gradients_of(a->e, a->unit, a->seed, (fov_value){0}, &gradients, error)
-                     : (int)error->status;
+    int status = a->seed.id != 0 ? explain_gradients_of(a->e, a->unit, a->seed, (fov_value){0}, &gradients, error)
+                                 : (int)error->status;
     a->gradient = gradients.of_input;
     return status;
 }

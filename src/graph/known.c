@@ -81,8 +81,8 @@ static bool is_inexact(fov_dtype dtype, const double *values, size_t count)
     return false;
 }
 
-/* Fills the textbook's inputs; false if one that it needs is not known, if the open batch size decides the result's shape,
- * or if integers would lose digits and no shape depends on them. *open: the open batch size occurs in them. */
+/* Fills the textbook's inputs; false if one that it needs is not known, if the open batch size decides the result's
+ * shape, or if integers would lose digits and no shape depends on them. *open: the open batch size occurs in them. */
 static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
                           struct op_textbook_tensor *in, bool *open)
 {
@@ -167,7 +167,7 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
     return read + written + work;
 }
 
-/* ---- nodes that read the open batch size -------------------------------------------------------------------------- */
+/* ---- nodes that read the open batch size ------------------------------------------------------------------------- */
 
 /* What a node gives for several batch sizes, and which of its elements are copies of it. */
 struct trial {
@@ -175,7 +175,8 @@ struct trial {
     const struct op_textbook *textbook; /* .in: with OP_OPEN_BATCH; .out: the results for OP_LARGE_BATCH */
     const size_t             *count;    /* [out_count]: elements per output */
     struct op_textbook_tensor in[OP_MAX_PORTS];
-    struct op_textbook_tensor other[OP_MAX_PORTS], out[OP_MAX_PORTS]; /* the results for OP_OTHER_BATCH, for another one */
+    struct op_textbook_tensor other[OP_MAX_PORTS]; /* the results for OP_OTHER_BATCH */
+    struct op_textbook_tensor out[OP_MAX_PORTS];   /* the results for any other batch size */
 };
 
 static size_t elements_of(const struct op_textbook_tensor *tensor)
@@ -185,7 +186,8 @@ static size_t elements_of(const struct op_textbook_tensor *tensor)
 
 /* Numbers near which a comparison with the batch size may change: an elementwise node's other elements, without repeats
  * side by side. Calls `visit`, if given, for each; returns how many there are, or 0 once it returned false. */
-static size_t each_threshold(const struct op_textbook *textbook, bool (*visit)(struct trial *, double), struct trial *trial)
+static size_t each_threshold(const struct op_textbook *textbook, bool (*visit)(struct trial *, double),
+                             struct trial *trial)
 {
     size_t found = 0;
 
@@ -323,7 +325,7 @@ static bool fold_open(const struct known *known, const struct op_textbook *textb
     return good;
 }
 
-/* ---- folding ------------------------------------------------------------------------------------------------------ */
+/* ---- folding ----------------------------------------------------------------------------------------------------- */
 
 static int fold(const struct known *known, const struct node *node, size_t most)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Lessons in C: the learner's file and a frame that calls it are compiled in a temporary folder and run on all cases in
- * a child process; then the folder is removed. Inputs and answers are binary files of doubles. The learner's file becomes
- * a library of its own, which shows one function: so its functions may have any name, those of the C library and main
- * included. */
+ * a child process; then the folder is removed. Inputs and answers are binary files of doubles. The learner's file
+ * becomes a library of its own, which shows one function: so its functions may have any name, those of the C library
+ * and main included. */
 #include "learn/cases.h"
 #include "learn/child.h"
 
@@ -17,10 +17,10 @@
 enum { COMPILE_SECONDS = 60 };
 static const size_t run_memory = (size_t)1 << 30, compile_memory = (size_t)4 << 30;
 
-/* The program around the learner's functions: it knows one of them, lesson_call. Per case it reads two counts and the inputs, fills the answer with NaN,
- * calls the learner's code, and writes whether numbers beyond the end of the answer were changed, then the answer.
- * Zeros surround the inputs in every case, so that a function that reads out of bounds gets the same numbers each time
- * and its mistake can be named. */
+/* The program around the learner's functions: it knows one function, lesson_call. Per case it reads two counts and the
+ * inputs, fills the answer with NaN, calls the learner's code, and writes whether numbers beyond the end of the answer
+ * were changed, then the answer. Zeros surround the inputs in every case, so that a function that reads out of bounds
+ * gets the same numbers each time and its mistake can be named. */
 static const char frame[] =
     "#include <math.h>\n"
     "#include <stdio.h>\n"
@@ -166,8 +166,8 @@ static void keep_errors(char *text)
 }
 
 /* Runs the compiler with options that end by NULL; what it says goes to the file `printed`. */
-static bool compile(const struct folder *folder, const char *const *options, const char *printed, enum language language,
-                    struct outcome *outcome)
+static bool compile(const struct folder *folder, const char *const *options, const char *printed,
+                    enum language language, struct outcome *outcome)
 {
     const char *words[16] = {NULL};
     for (int i = 0; options[i] != NULL; i++) {
@@ -212,24 +212,20 @@ static bool compile(const struct folder *folder, const char *const *options, con
     return false;
 }
 
-/* Makes the program from the learner's library and the frame. What the compiler says about the learner's file is kept. */
+/* Makes the program from the learner's library and the frame. What the compiler says of the learner's file is kept. */
 static bool compile_both(const struct folder *folder, enum language language, struct outcome *outcome)
 {
-    static const char *const learner[] = {"-std=gnu11",
-                                          "-O1",
-                                          "-Wall",
-                                          "-fdiagnostics-color=never",
-                                          "-fPIC",
-                                          "-fvisibility=hidden",
-                                          "-shared",
-                                          "lesson.c",
-                                          "-o",
-                                          "lesson.so",
-                                          "-lm",
+    static const char *const learner[] = {
+        "-std=gnu11",  "-O1",
+        "-Wall",       "-fdiagnostics-color=never",
+        "-fPIC",       "-fvisibility=hidden",
+        "-shared",     "lesson.c",
+        "-o",          "lesson.so",
+        "-lm",
 #ifndef __APPLE__
-                                          "-Wl,-z,defs", /* a function that is nowhere is an error now, not when it runs */
+        "-Wl,-z,defs", /* a function that is nowhere is an error now, not when it runs */
 #endif
-                                          NULL};
+        NULL};
     static const char *const whole[] = {"-std=gnu11", "-O1", "frame.c", "./lesson.so", "-o", "program", NULL};
     if (!compile(folder, learner, "compiler", language, outcome) ||
         !compile(folder, whole, "linker", language, outcome)) {

@@ -79,9 +79,11 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
         }
         if (candidate.score >= least && candidate.label < 0 && candidate.score > 0) {
             size_t class = row * (size_t)of.numbers + (size_t)state->form->first_class + 1; /* behind the score */
-            error_set(error, FOV_E_INPUT,
-                      "the box in row %zu has class %g, and there are %d classes: the model needs a name for each class of "
-                      "the network, or none", row, (double)rows[class], of.classes);
+            error_set(
+                error, FOV_E_INPUT,
+                "the box in row %zu has class %g, and there are %d classes: the model needs a name for each class of "
+                "the network, or none",
+                row, (double)rows[class], of.classes);
             return -1;
         }
         if (candidate.score >= least && candidate.label >= 0) {

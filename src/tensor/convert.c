@@ -178,7 +178,8 @@ void convert_from_double(fov_dtype dtype, const double *from, void *to, size_t c
     }
 }
 
-void convert_between(fov_dtype from_dtype, const void *from, fov_dtype to_dtype, void *to, double *numbers, size_t count)
+void convert_between(fov_dtype from_dtype, const void *from, fov_dtype to_dtype, void *to, double *numbers,
+                     size_t count)
 {
     if (to_dtype == FOV_F32 && from_dtype == FOV_I64) {
         for (size_t i = 0; i < count; i++) {

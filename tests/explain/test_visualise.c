@@ -245,9 +245,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers_rise), cmocka_unit_test(test_same_pictures), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_pyramid),      cmocka_unit_test(test_graph_does_not_grow),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_answers_rise), cmocka_unit_test(test_same_pictures),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_pyramid),      cmocka_unit_test(test_graph_does_not_grow), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("visualise", tests, NULL, NULL);
 }

@@ -185,7 +185,8 @@ static void not_from_the_open_batch(void **state)
                           ? op_emit2(emitter, cases[i].op, batch, by, NULL)
                           : fov_cast(graph,
                                      fov_node(graph, "bit_shift",
-                                              ((fov_value[]){fov_cast(graph, batch, FOV_U64), fov_cast(graph, by, FOV_U64)}),
+                                              ((fov_value[]){fov_cast(graph, batch, FOV_U64),
+                                                             fov_cast(graph, by, FOV_U64)}),
                                               2, "direction", "RIGHT"),
                                      FOV_I64);
         const struct known known = {.graph = graph};
@@ -226,8 +227,8 @@ static void each_of_many(void **state)
     }
 }
 
-/* A choice by a comparison with the open batch size decides no shape; one that is the same for all batches does: exporters
- * write Where(shape == -1, 1, shape). */
+/* A choice by a comparison with the open batch size decides no shape; one that is the same for all batches does:
+ * exporters write Where(shape == -1, 1, shape). */
 static void choices_by_the_open_batch(void **state)
 {
     static const struct {

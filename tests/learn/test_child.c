@@ -128,11 +128,11 @@ static void test_wrong_places(void **state)
     says(VERDICT_COULD_NOT_RUN, "not_there");
 }
 
-/* What compiles alone compiles in the check: helpers may have the names of the C library, and a learner's own main is no
- * concern of the check. */
+/* What compiles alone compiles in the check: helpers may have the names of the C library, and a learner's own main is
+ * no concern of the check. */
 static void test_names_of_the_library(void **state)
 {
-    static const char *const names[] = {"remove", "read", "write",  "index", "time",   "link",
+    static const char *const names[] = {"remove", "read", "write",  "index", "time",    "link",
                                         "y0",     "pipe", "select", "step",  "setvbuf", "fread"};
     enum { COUNT = sizeof names / sizeof *names };
     const struct lesson *lesson = lesson_find(10);
