@@ -30,7 +30,9 @@ static struct distance distance(const float *got, const double *expected, size_t
     for (size_t i = 0; i < count; i++) {
         double difference = fabs((double)got[i] - expected[i]);
 
-        worst = fmax(worst, difference);
+        worst = difference <= worst ? worst : difference; /* NaN stays, which fmax() would drop */
+        if (isnan(worst))
+            return (struct distance){NAN, NAN};
         most  = fmax(most, fabs(expected[i]));
         sum += difference * difference;
         squares += expected[i] * expected[i];

@@ -148,12 +148,13 @@ static void compare_word(struct written *w, const char *word)
     }
 }
 
-static void compare_with_all(struct written *w)
+/* Compares with options and arguments. `pictures`: also with arguments behind the first that are no "@LIST". */
+static void compare_with(struct written *w, bool pictures)
 {
     const struct cli *cli = w->cli;
     const struct cli_option *option;
     for (int i = 0; i < cli->argument_count && w->code == EXIT_OK; i++) {
-        if (i + 1 != cli->verb->written_argument) {
+        if (i + 1 != cli->verb->written_argument && (pictures || i == 0 || cli->arguments[i][0] == '@')) {
             compare_word(w, cli->arguments[i]);
         }
     }
@@ -224,7 +225,7 @@ int overwrite_check(const struct cli *cli)
         snprintf(what, sizeof what, "--%s", option->name);
         struct written w = begin(cli, what, cli->value[i].text, option->writes);
         if (w.is_there) {
-            compare_with_all(&w);
+            compare_with(&w, true);
         }
         code = w.code == EXIT_OK ? compare_outputs(cli, i) : w.code;
     }
@@ -232,7 +233,7 @@ int overwrite_check(const struct cli *cli)
     if (code == EXIT_OK && last > 0 && cli->argument_count >= last) {
         struct written w = begin(cli, "the result", cli->arguments[last - 1], cli->verb->written_kind);
         if (w.is_there) {
-            compare_with_all(&w);
+            compare_with(&w, true);
         }
         code = w.code;
     }
@@ -243,7 +244,16 @@ int overwrite_check_file(const struct cli *cli, const char *what, const char *pa
 {
     struct written w = begin(cli, what, path, WRITES_FILE);
     if (w.is_there) {
-        compare_with_all(&w);
+        compare_with(&w, true);
+    }
+    return w.code;
+}
+
+int overwrite_check_beside(const struct cli *cli, const char *what, const char *path)
+{
+    struct written w = begin(cli, what, path, WRITES_FILE);
+    if (w.is_there) {
+        compare_with(&w, false);
     }
     return w.code;
 }

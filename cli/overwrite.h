@@ -14,4 +14,8 @@ int overwrite_check(const struct cli *cli);
  *  subject, an option ("--every") or what the file holds ("the picture"). */
 int overwrite_check_file(const struct cli *cli, const char *what, const char *path);
 
+/** The same for one of many files that are named after pictures: compares it with the model, lists and options, and
+ *  leaves the pictures, of which there may be thousands, to picture_list_has(). */
+int overwrite_check_beside(const struct cli *cli, const char *what, const char *path);
+
 #endif

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "overwrite.h"
 #include "run_directory.h"
 #include "source.h"
 #include "table.h"
@@ -132,7 +133,7 @@ static void name_files(struct answering *a, const char *file)
 }
 
 /* Writes the path DIR/STEM followed by `word` (".mask.png"); an exit code, after a sentence, where it is one of the
- * input pictures. */
+ * inputs. */
 static int path_for(const struct answering *a, const char *option, const char *directory, const char *word,
                     char path[PATH_SIZE])
 {
@@ -141,7 +142,7 @@ static int path_for(const struct answering *a, const char *option, const char *d
     return a->inputs != NULL && picture_list_has(a->inputs, path)
                ? fail(a->cli, EXIT_USAGE, "%s: %s would be written over, which is one of the pictures that are read: "
                       "name another folder", option, show_clean(clean, sizeof clean, path))
-               : EXIT_OK;
+               : overwrite_check_beside(a->cli, option, path);
 }
 
 /* Saves a picture in the folder of --draw and adds its path to `drawings`. */

@@ -45,6 +45,16 @@ static void *open_module(void)
     return module;
 }
 
+bool ranks_can_join(void)
+{
+    void *module = open_module();
+    bool opens = module != NULL;
+    if (opens) {
+        dlclose(module);
+    }
+    return opens;
+}
+
 int ranks_join(struct cli *cli, struct cli_ranks *ranks)
 {
     *ranks = (struct cli_ranks){.ranks = {.count = 1}};

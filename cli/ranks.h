@@ -11,6 +11,8 @@ struct cli_ranks {
     void *module;    /**< the MPI module; NULL: this process is alone */
 };
 
+/** Whether the MPI module is there and opens: whether ranks_join would find MPI. */
+bool ranks_can_join(void);
 /** Joins the other processes. Standard output of ranks other than 0 is discarded; standard error is not. 0 or an exit
  *  code: EXIT_USAGE where this build has no MPI. */
 int ranks_join(struct cli *cli, struct cli_ranks *ranks);

@@ -3,6 +3,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "ranks.h"
 #include "rates.h"
 #include "table.h"
 #include <dlfcn.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 /* The optional parts of a build. FOVEA_PARTS lists those that it has, " JPEG PNG CAIRO=libcairo.so.2 "; a library after
- * = is loaded by the first call that needs it (CMakeLists.txt). */
+ * = is loaded by the first call that needs it (CMakeLists.txt), and MPI is in a module beside the command (ranks.h). */
 static const struct part {
     const char *name, *what, *package; /* Debian's */
 } parts[] = {
@@ -23,7 +24,9 @@ static const struct part {
     {"EXPAT", "boxes in Pascal VOC's XML", "libexpat1-dev"},
     {"CURL", "downloads: fovea data get", "libcurl4-openssl-dev"},
     {"CAIRO", "curves, sheets and reports with pictures", "libcairo2-dev"},
+    {"HDF5", "Keras' weights (.h5)", "libhdf5-dev"},
     {"EVENT", "fovea serve", "libevent-dev"},
+    {"MPI", "training by several processes (mpirun)", "libmpich-dev or libopenmpi-dev"},
 };
 
 static const struct {
@@ -66,6 +69,8 @@ static void look_at_part(struct findings *f, const struct part *part)
     if (found == NULL) {
         snprintf(advice, sizeof advice, "install %s and build anew", part->package);
         add(f, part->name, false, part->what, advice);
+    } else if (strcmp(part->name, "MPI") == 0 && !ranks_can_join()) {
+        add(f, part->name, false, part->what, "its module fovea_mpi.so or an MPI library is not on this machine");
     } else if (sscanf(found + strlen(wanted), "=%63s", file) != 1) {
         add(f, part->name, true, part->what, NULL);
     } else {

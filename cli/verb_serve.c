@@ -4,9 +4,11 @@
 #include "options.h"
 #include "json.h"
 #include "output.h"
+#include "overwrite.h"
 #include "preprocessing.h"
 #include "source.h"
 #ifdef FOVEA_HAVE_EVENT
+#include "cli/serve/keep.h"
 #include "cli/serve/serve.h"
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +179,24 @@ static int answer(struct server *server)
     return code;
 }
 
+/* Teaching begins its run of --keep anew: a model that is read must not lie in it. */
+static int check_kept(const struct cli *cli, const char *keep)
+{
+    static const char *const models[] = {"best.onnx", "last.onnx"};
+    char folder[KEEP_PATH], path[KEEP_PATH + 16];
+    int code = EXIT_OK;
+    for (size_t i = 0; keep != NULL && i < sizeof models / sizeof models[0] && code == EXIT_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", keep_run(keep, folder), models[i]);
+        code = overwrite_check_file(cli, "--keep", path);
+    }
+    return code;
+}
+
 static int serve(struct cli *cli)
 {
+    if (check_kept(cli, option_text(cli, "keep")) != EXIT_OK) {
+        return EXIT_USAGE;
+    }
     struct server *server = take_memory(1, sizeof *server);
     server->cli = cli;
     server->model_count = cli->argument_count;

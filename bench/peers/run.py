@@ -408,7 +408,7 @@ def report(results, markdown=False):
             if "error" in side:
                 print("%s, %d threads: %s: %s" % (result["case"], result["threads"], name, side["error"]))
                 problems += name == "fovea"
-            if side.get("difference", 0) > AGREE:
+            if not side.get("difference", 0) <= AGREE:  # NaN does not agree either
                 print("%s, %d threads: fovea and %s disagree by %.1e of the scale" % (
                     result["case"], result["threads"], name, side["difference"]))
                 problems += 1

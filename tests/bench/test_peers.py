@@ -81,6 +81,14 @@ def test_who_disagrees_does_not_count():
         assert row_of(done.stdout, "vgg16/inference")[7:9] == ["opencv", "6.00"]
 
 
+def test_nan_disagrees():
+    with tempfile.TemporaryDirectory() as folder:
+        result(folder, fovea=0.05, onnxruntime=(0.01, float("nan"), 200), opencv=(0.3, 1e-5, 300))
+        done = peers("--table", "--results", folder)
+        assert done.returncode == 1 and "fovea and onnxruntime disagree" in done.stdout, done.stdout
+        assert row_of(done.stdout, "vgg16/inference")[7:9] == ["opencv", "6.00"]
+
+
 def test_slips():
     for words, part in ((["--cases", "vgg17"], "vgg17"), (["--peers", "tensorflow"], "tensorflow"),
                         (["--table"], "--results")):

@@ -83,9 +83,11 @@ def test_what_would_be_ignored():
     for line in ("eval --truth t.json", "eval best.onnx --truth t.json", "eval best.onnx --answers a.json",
                  "report a b --data digits", "report a b --samples 3"):
         expect_failure(fovea(*line.split()), USAGE)
-    png("evil\033[31m/one/1.png" if os.makedirs("evil\033[31m/one", exist_ok=True) else "evil\033[31m/one/1.png", 28, 28, 9)
+    os.makedirs("evil\033[31m/one", exist_ok=True)
+    png("evil\033[31m/one/1.png", 28, 28, 9)
     done = fovea("eval", f"{trained()}/best.onnx", "--data", "evil\033[31m", "--classes-by-position")
-    assert "\033" not in done.out and "\033" not in done.err, done.out
+    expect_failure(done, INPUT, "evil\\x1b[31m/one/1.png")
+    assert "\033" not in done.err, done.err
 
 
 def test_explain():

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import command
-from command import OK, USAGE, expect_failure, fovea, png, trained
+from command import INPUT, OK, USAGE, expect_failure, fovea, png, trained
 
 SMALL = ("model=mlp", "data=digits:200", "epochs=1")
 
@@ -97,7 +97,8 @@ def test_values_of_other_tools():
     assert not os.path.exists("True")
     # boxes' thresholds belong to the task
     done = fovea("predict", best, "seen.png", "conf=0.25", "iou=0.5")
-    assert "detect:least=0.25:overlap=0.5" in done.err or "conf is --task detect:least=X here" in done.err, done.err
+    assert done.code == INPUT and "is not a detector's" in done.err, done.err
+    assert "conf is --task detect:least=X here, iou is --task detect:overlap=X here" in done.err, done.err
 
 
 # Command lines of other tools, and fovea's forms of them; keys without a form here are left out, and named.

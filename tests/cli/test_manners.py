@@ -249,7 +249,10 @@ def test_next_names_the_program_as_it_was_called():
 def test_doctor():
     about = fovea("doctor", "--json").json()
     rows = {row["what"]: row for row in about["findings"]}
-    for what in ("machine", "kernels", "memory", "rates", "PNG", "mnist"):
+    with open(os.path.dirname(os.path.abspath(command.__file__)) + "/../../CMakeLists.txt", encoding="utf-8") as file:
+        optional = set(re.findall(r"^option\(FOVEA_WITH_(\w+)", file.read(), re.M)) - {"JANSSON"}  # the command needs it
+    assert len(optional) > 8
+    for what in {"machine", "kernels", "memory", "rates", "mnist"} | optional:
         assert what in rows, what
     assert about["missing"] == sum(not row["here"] for row in about["findings"])
     assert all(row["here"] or row["advice"] for row in about["findings"]), about

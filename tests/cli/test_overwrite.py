@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import command
-from command import FOVEA, OK, USAGE, environment, expect_failure, fovea, png, train, trained
+from command import FOVEA, OK, USAGE, Skip, environment, expect_failure, fovea, png, train, trained
 
 SOURCES = os.path.dirname(os.path.abspath(__file__)) + "/../../cli"
 
@@ -38,9 +38,9 @@ LINES = {
     ("predict", "draw"): ("predict best.onnx {in} --draw {out}",),
     ("predict", "out"): ("predict best.onnx {in} -o {out}", "predict {in} a.png -o {out}",
                          "predict best.onnx a.png --names {in} -o {out}", "predict best.onnx @{in} -o {out}"),
-    ("predict", "save-txt"): (),  # writes .txt files into a folder: no line here
+    ("predict", "save-txt"): (),  # writes .txt files into a folder: test_texts
     ("report", "out"): ("report run -o {out}", "report run --data {in} -o {out}"),
-    ("serve", "keep"): (),  # writes files of its own into a folder: no line here
+    ("serve", "keep"): (),  # writes files of its own into a folder: test_what_is_kept
     ("style", "out"): ("style {in} a.png -o {out}", "style a.png {in} -o {out}", "style a.png b.png --network {in} -o {out}"),
     ("train", "out"): ("train --model mlp --data {in} --epochs 1 --out {out}",),
 }
@@ -161,6 +161,34 @@ def test_drawings():
     for _ in range(2):
         assert fovea("predict", "best.onnx", "one/x.png", "--draw", "drawn/deep/er").code == OK
     assert os.path.exists("drawn/deep/er/x.png")
+
+
+def test_texts():
+    """Files of --save-txt are named after the pictures: none of those may be a list or names that are read."""
+    assert fovea("new", "yolox-nano", "--classes", 3, "--input", "3x64x64", "-o", "boxes.onnx").code == OK
+    os.makedirs("texts", exist_ok=True)
+    png("texts/one.png", 64, 64, 90)
+    for words, text in ((["@texts/one.txt"], "texts/one.png\n"), (["texts/one.png", "--names", "texts/one.txt"], "a\nb\nc\n")):
+        with open("texts/one.txt", "w", encoding="utf-8") as file:
+            file.write(text)
+        done = fovea("predict", "boxes.onnx", *words, "--save-txt", "texts", "-q")
+        assert content("texts/one.txt") == text.encode(), words
+        assert done.code == USAGE and "texts/one.txt would be written over what is read" in done.err, done.err
+    for _ in range(2):
+        assert fovea("predict", "boxes.onnx", "texts/one.png", "--save-txt", "texts/made").code == OK
+    assert os.listdir("texts/made") == ["one.txt"]
+
+
+def test_what_is_kept():
+    """Teaching begins its run of --keep anew: no model of that run may be what is served or taught from."""
+    if "no server" in fovea("serve", "--listen", "nowhere").err:
+        raise Skip("built without libevent")
+    prepare()
+    os.makedirs("kept", exist_ok=True)
+    shutil.copytree("run", "kept/.run", dirs_exist_ok=True)
+    for words in (["kept/.run/best.onnx"], ["best.onnx", "--backbone", "kept/.run/last.onnx"], ["kept/.run"]):
+        expect_failure(fovea("serve", *words, "--keep", "kept", "--port", 0), USAGE, "--keep kept/.run/",
+                       "would be written over what is read")
 
 
 def test_names_that_a_verb_makes():

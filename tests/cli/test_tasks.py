@@ -10,9 +10,11 @@ import os
 import shutil
 import sys
 
-import command
-from command import INPUT, MEMORY, OK, USAGE, expect_failure, fovea
-from test_data import colour_png
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import files  # noqa: E402
+import command  # noqa: E402
+from command import INPUT, MEMORY, OK, USAGE, expect_failure, fovea  # noqa: E402
+from test_data import colour_png  # noqa: E402
 
 DENOISE = ("--model", "unet:width=2", "--data", "digits:24", "--input", "1x16x16", "--batch", 8)
 TASK = "image:from=noise:noise=0.2"
@@ -29,7 +31,7 @@ def test_image():
     colour_png("in/red.png", (200, 20, 10), 20)
     answer = fovea("predict", "denoise/best.onnx", "in/red.png", "-o", "clean.png", "--json").json()
     assert (answer["height"], answer["width"], answer["drawn"]) == (20, 20, ["clean.png"])
-    assert open("clean.png", "rb").read(4) == b"\x89PNG"
+    assert files.read_png("clean.png")[:3] == (20, 20, 1)
     assert fovea("predict", "denoise/best.onnx", "in/red.png", "--draw", "drawn").code == OK
     assert os.listdir("drawn") == ["red.png"]
 
@@ -65,7 +67,12 @@ def test_pictures_are_made_of_noise():
     made = fovea("generate", "gan/best.onnx", "--count", 6, "--seed", 1, "-o", "six.png", "--json").json()
     assert (made["count"], made["height"], made["width"], made["channels"]) == (6, 28, 28, 1)
     assert fovea("generate", "gan/best.onnx", "--count", 12, "--walk", 4, "-o", "walk.png", "--threads", 2).code == OK
-    assert open("walk.png", "rb").read(4) == b"\x89PNG"
+    height, width, channels, sheet = files.read_png("walk.png")  # a row for each walk, two white lines between pictures
+    assert (height, width, channels) == (3 * 30 - 2, 4 * 30 - 2, 1)
+    cells = {b"".join(sheet[y * width + x:y * width + x + 28] for y in range(top, top + 28))
+             for top in range(0, height, 30) for x in range(0, width, 30)}
+    assert len(cells) == 12 and not any(255 in sheet[y * width + x:y * width + x + 28] for y in range(28) for x in (0, 30))
+    assert all(sheet[y * width + 28] == 255 for y in range(28))
     expect_failure(fovea("generate", "gan/best.onnx", "--count", 13, "--walk", 4), USAGE, "divides")
     assert fovea("new", "mlp", "-o", "no-gan.onnx").code == OK
     expect_failure(fovea("generate", "no-gan.onnx"), INPUT, "makes no pictures of noise")
@@ -93,7 +100,13 @@ def test_a_grey_picture_is_coloured():
     assert done["task"] == "colour" and done["ab_error"] < 0.7 * done["grey_error"], done
     colour_png("in/grey.png", (90, 90, 90), 20)
     made = fovea("colorize", "red-run/best.onnx", "in/grey.png", "-o", "coloured.png", "--json").json()
-    assert (made["height"], made["width"]) == (20, 20) and open("coloured.png", "rb").read(4) == b"\x89PNG"
+    assert (made["height"], made["width"]) == (20, 20)
+    height, width, channels, pixels = files.read_png("coloured.png")
+    assert (height, width, channels) == (20, 20, 3)
+    red, green, blue = (sum(pixels[i::3]) / 400 for i in range(3))
+    assert red > green + 30 and red > blue + 30, (red, green, blue)  # all that it learned from is red
+    lightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    assert abs(lightness - 90) < 25, lightness
     for folder in ("x", "y"):
         colour_png(f"{folder}/grey.png", (90, 90, 90), 12 if folder == "x" else 14)
     made = fovea("colorize", "red-run/best.onnx", "x/grey.png", "y/grey.png", "--json")

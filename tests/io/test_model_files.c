@@ -20,6 +20,7 @@
 
 struct fixture {
     fov_context *context;
+    size_t       held; /**< bytes of memory that the context itself holds */
     char         onnx[128], again[128], weights[128];
 };
 
@@ -31,19 +32,23 @@ static int set_up(void **state)
     snprintf(fixture->again, sizeof fixture->again, "/tmp/fovea-test-%ld-again.onnx", (long)getpid());
     snprintf(fixture->weights, sizeof fixture->weights, "/tmp/fovea-test-%ld.safetensors", (long)getpid());
     *state = fixture;
-    return fixture->context == NULL;
+    if (fixture->context == NULL) {
+        return 1;
+    }
+    fixture->held = fov_context_memory(fixture->context).bytes;
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    size_t          held = fixture->context->memory != NULL ? 0 : 1;
+    size_t          leaked = fov_context_memory(fixture->context).bytes - fixture->held;
     fov_context_free(fixture->context);
     unlink(fixture->onnx);
     unlink(fixture->again);
     unlink(fixture->weights);
     free(fixture);
-    return held == 0 ? 0 : -1;
+    return leaked == 0 ? 0 : -1;
 }
 
 #define CHECK(fixture, call)                                                                                           \
