@@ -57,7 +57,7 @@ def test_bench_size():
     expect_failure(bench("lenet5", "--size", "32x"), USAGE, "height x width")
     one, two = (bench("lenet5", "--size", size, "--json").json()["input"] for size in ("32", "32x32"))
     assert one == two
-    assert bench("lenet5", "--size", "36x44", "--json").json()["input"][1:] == [1, 36, 44]
+    assert bench("lenet5", "--size", "36x44", "--json").json()["input"][1:] == [1, 40, 48]  # lenet5 pads by 2
 
 
 def test_bench_save_and_compare():
