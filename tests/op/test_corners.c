@@ -188,6 +188,43 @@ static void what_does_not_fit(void **state)
     }
 }
 
+/* Sizes that are no numbers of elements, among values that decide a shape. */
+static void what_is_no_size(void **state)
+{
+    static const struct {
+        const char *op;
+        fov_shape shape[4];
+        fov_dtype dtype[4];
+        int count, sizes; /* sizes: the input whose first element is wrong */
+    } taken[] = {
+        {"expand", {FOV_SHAPE(1), FOV_SHAPE(1)}, {0}, 2, 1},
+        {"constant_of_shape", {FOV_SHAPE(1)}, {0}, 1, 0},
+        {"center_crop_pad", {FOV_SHAPE(3), FOV_SHAPE(1)}, {0}, 2, 1},
+        {"resize", {FOV_SHAPE(1, 1, 4, 4), {-1, {0}}, {-1, {0}}, FOV_SHAPE(4)}, {0}, 4, 3},
+        {"affine_grid", {FOV_SHAPE(1, 2, 3), FOV_SHAPE(4)}, {0}, 2, 1},
+        {"max_unpool", {FOV_SHAPE(1, 1, 1), FOV_SHAPE(1, 1, 1), FOV_SHAPE(3)}, {0, FOV_I64}, 3, 2},
+    };
+    static const float wrong[] = {NAN, -INFINITY, -3e38F, -7}, zeros[16];
+    (void)state;
+    for (size_t i = 0; i < 4 * sizeof taken / sizeof *taken; i++) {
+        struct corner corner = begin();
+        fov_value in[4] = {{0}};
+        float sizes[4] = {wrong[i % 4], 1, 4, 4};
+        for (int k = 0; k < taken[i / 4].count; k++) {
+            if (taken[i / 4].shape[k].rank >= 0) {
+                const void *data = k == taken[i / 4].sizes ? sizes : zeros;
+                in[k] = fov_constant(corner.graph, NULL, taken[i / 4].dtype[k], taken[i / 4].shape[k], data);
+            }
+        }
+        const char *none[] = {NULL};
+        if (fov_node_opt(corner.graph, taken[i / 4].op, in, taken[i / 4].count, none).id != 0) {
+            fail_msg("%s took the size %g", taken[i / 4].op, (double)wrong[i % 4]);
+        }
+        assert_non_null(strstr(fov_error(corner.context), i % 4 == 0 ? "nan" : i % 4 == 1 ? "-inf" : "-"));
+        end(&corner);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
         cmocka_unit_test(nought_is_a_number),
         cmocka_unit_test(unpooling_to_one_size_alone),
         cmocka_unit_test(what_does_not_fit),
+        cmocka_unit_test(what_is_no_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,9 +32,9 @@ static int sizes_of(const struct index_source *source, const fov_shape *map, int
                          values.count);
     }
     int64_t samples = op_size_value(values.at[0]);
-    if (samples >= 0 && map->dim[0] >= 0 && samples != map->dim[0]) {
-        return error_set(error, FOV_E_SHAPE, "the sizes are of %lld samples, the tensor %s is not",
-                         (long long)samples, shape_text(map, text));
+    if (samples != FOV_BATCH && (samples < 0 || (map->dim[0] >= 0 && samples != map->dim[0]))) {
+        return error_set(error, FOV_E_SHAPE, "the sizes are of %.0f samples, the tensor %s is not", values.at[0],
+                         shape_text(map, text));
     }
     for (int i = 0; i < *axes; i++) {
         size[i] = index_clamp(values.at[2 + i]);

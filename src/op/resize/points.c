@@ -101,8 +101,8 @@ static int set_size(struct resize_axis *axis, double size, int index, struct err
         return 0;
     }
     if (out < 0 || size > 0x1p40 || (axis->in < 1 && out > 0)) {
-        return error_set(error, FOV_E_SHAPE, "axis %d cannot go from %lld to %lld elements", index, (long long)axis->in,
-                         (long long)out);
+        return error_set(error, FOV_E_SHAPE, "axis %d cannot go from %lld to %.0f elements", index, (long long)axis->in,
+                         size);
     }
     axis->out = out;
     axis->scale = axis->in == out ? 1 : (double)out / (double)axis->in;
