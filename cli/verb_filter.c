@@ -140,30 +140,17 @@ static void explain(const struct filtering *f, int y, int x)
     }
 }
 
-static json_t *json_from_matrix(const float *values, int rows, int columns)
-{
-    json_t *matrix = json_array();
-    for (int r = 0; r < rows; r++) {
-        json_t *row = json_array();
-        for (int c = 0; c < columns; c++) {
-            json_add(row, json_from_number((double)values[r * columns + c]));
-        }
-        json_add(matrix, row);
-    }
-    return matrix;
-}
-
 static void set_explanation(const struct filtering *f, json_t *object, int y, int x)
 {
     float patch[FOV_FILTER_MOST * FOV_FILTER_MOST];
     json_t *channels = json_array();
-    json_set(object, "kernel", json_from_matrix(f->weights, f->rows, f->columns));
+    json_set(object, "kernel", json_from_plane(f->weights, f->rows, f->columns));
     for (int c = 0; c < f->image.channels; c++) {
         json_t *one = json_object();
         size_t at = ((size_t)y * (size_t)f->image.width + (size_t)x) * (size_t)f->image.channels + (size_t)c;
         fov_filter_patch(f->picture, f->image.height, f->image.width, f->image.channels, y, x, c, f->rows, f->columns,
                          f->border, patch);
-        json_set(one, "patch", json_from_matrix(patch, f->rows, f->columns));
+        json_set(one, "patch", json_from_plane(patch, f->rows, f->columns));
         json_set_number(one, "result", (double)f->result[at]);
         json_add(channels, one);
     }

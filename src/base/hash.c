@@ -25,6 +25,15 @@ void hash_add(struct hash_state *state, const void *bytes, size_t count)
     }
 }
 
+void hash_add_number(struct hash_state *state, uint64_t number)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(number >> (8 * i));
+    }
+    hash_add(state, bytes, sizeof bytes);
+}
+
 void hash_end(struct hash_state *state, char hex[HASH_HEX_SIZE])
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];

@@ -15,6 +15,9 @@ struct hash_state {
 };
 void hash_begin(struct hash_state *state);
 void hash_add(struct hash_state *state, const void *bytes, size_t count);
+/** A number as 8 bytes, little-endian. Names and data are hashed behind their sizes, so that different contents never
+ *  give the same sequence of bytes. */
+void hash_add_number(struct hash_state *state, uint64_t number);
 void hash_end(struct hash_state *state, char hex[HASH_HEX_SIZE]); /**< lower-case hexadecimal, terminated */
 void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE]);
 

@@ -13,20 +13,10 @@ enum { PREFIX_BYTES = 8, NAME_TEXT = 160 };
 
 /* ---- the seal ---------------------------------------------------------------------------------------------------- */
 
-/** Lengths are hashed before texts, so that different contents never give the same byte sequence. */
-static void hash_number(struct hash_state *state, uint64_t number)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(number >> (8 * i));
-    }
-    hash_add(state, bytes, sizeof bytes);
-}
-
 static void hash_text(struct hash_state *state, const char *text)
 {
     size_t length = strlen(text);
-    hash_number(state, length);
+    hash_add_number(state, length);
     hash_add(state, text, length);
 }
 
@@ -35,11 +25,11 @@ static void hash_tensor(struct hash_state *state, const char *name, const char *
 {
     hash_text(state, name);
     hash_text(state, type);
-    hash_number(state, (uint64_t)shape->rank);
+    hash_add_number(state, (uint64_t)shape->rank);
     for (int i = 0; i < shape->rank; i++) {
-        hash_number(state, (uint64_t)shape->dim[i]);
+        hash_add_number(state, (uint64_t)shape->dim[i]);
     }
-    hash_number(state, bytes);
+    hash_add_number(state, bytes);
     if (bytes > 0) {
         hash_add(state, data, bytes);
     }
@@ -66,7 +56,7 @@ static int hash_metadata(struct hash_state *state, const struct safetensors_text
         }
     }
     qsort(sorted, kept, sizeof *sorted, compare_text);
-    hash_number(state, kept);
+    hash_add_number(state, kept);
     for (size_t i = 0; i < kept; i++) {
         hash_text(state, sorted[i]->key);
         hash_text(state, sorted[i]->value);

@@ -156,17 +156,6 @@ static int compare_name(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-/** Hashes a size as 8 bytes, little-endian. Names and data are preceded by their sizes, so that different models never
- *  hash the same sequence of bytes. */
-static void hash_size(struct hash_state *state, uint64_t size)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(size >> (8 * i));
-    }
-    hash_add(state, bytes, sizeof bytes);
-}
-
 int fov_model_hash(fov_model *model, char hex[65])
 {
     if (model == NULL) {
@@ -201,13 +190,13 @@ int fov_model_hash(fov_model *model, char hex[65])
             status = (int)error->status;
             break;
         }
-        hash_size(&state, strlen(value->name));
+        hash_add_number(&state, strlen(value->name));
         hash_add(&state, value->name, strlen(value->name));
-        hash_size(&state, (uint64_t)value->shape.rank);
+        hash_add_number(&state, (uint64_t)value->shape.rank);
         for (int d = 0; d < value->shape.rank; d++) {
-            hash_size(&state, (uint64_t)value->shape.dim[d]);
+            hash_add_number(&state, (uint64_t)value->shape.dim[d]);
         }
-        hash_size(&state, value->bytes);
+        hash_add_number(&state, value->bytes);
         if (value->bytes > 0) {
             hash_add(&state, data, value->bytes);
         }

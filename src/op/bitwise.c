@@ -186,11 +186,3 @@ int bitwise_compile(struct op_compile *compile, op_function *run)
     compile->run = run;
     return FOV_OK;
 }
-
-bool bitwise_supports(const void *options, const struct op_tensor *in, int in_count)
-{
-    (void)options;
-    (void)in;
-    (void)in_count;
-    return true; /* integers of all widths: infer refuses everything else */
-}

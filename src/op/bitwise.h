@@ -19,9 +19,9 @@ void bitwise_textbook(const struct op_textbook *textbook, enum bitwise function)
 /** Works on the elements in memory, so that all 64 bits are exact; the textbook twin, in double, has only 53. */
 void bitwise_run(const struct op_run *run, enum bitwise function);
 int  bitwise_compile(struct op_compile *compile, op_function *run);
-bool bitwise_supports(const void *options, const struct op_tensor *in, int in_count);
+/** Supports any dtype: infer refuses all but integers. */
 #define BITWISE_CPU(function)                                                                                          \
-    {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = bitwise_supports,                        \
+    {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = op_any_dtype,                            \
      .compile = (function), .in_place = 1u << 0 | 1u << 1}
 
 /** Converts an integer to its two's complement bits, sign-extended to 64; and such bits to a number of the dtype. */

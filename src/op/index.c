@@ -57,6 +57,25 @@ int index_check_known(const struct op_infer *infer, int axis, int named)
     return FOV_OK;
 }
 
+int index_check_elements(const struct op_infer *infer, int axis)
+{
+    const fov_shape *x = &infer->in[0].shape, *indices = &infer->in[1].shape;
+    if (!op_is_integer(infer->in[1].dtype)) {
+        return error_set(infer->error, FOV_E_USAGE, "indices are %s, they must be whole numbers",
+                         fov_dtype_name(infer->in[1].dtype));
+    }
+    bool fits = indices->rank == x->rank;
+    for (int d = 0; fits && d < x->rank; d++) {
+        fits = d == axis || x->dim[d] < 0 || indices->dim[d] <= x->dim[d];
+    }
+    if (!fits) {
+        char a[SHAPE_TEXT_SIZE], b[SHAPE_TEXT_SIZE];
+        return error_set(infer->error, FOV_E_SHAPE, "indices %s must lie inside x %s but for axis %d",
+                         shape_text(indices, a), shape_text(x, b), axis);
+    }
+    return index_check_known(infer, axis, 1);
+}
+
 int index_values_infer(const struct op_infer *infer, int port, struct index_values *values)
 {
     size_t count;
@@ -372,6 +391,26 @@ int index_import_node(struct op_import *node, const char *op, const fov_value *i
     node->result(node->reader, 0,
                  node->emitter->node(node->emitter->graph, op, in, in_count, options, node->node_name));
     return FOV_OK;
+}
+
+void index_export_turned(struct op_export *node, const int64_t *cut, const int64_t *perm, int rank,
+                         const int64_t *joined, int joined_rank)
+{
+    const char *cut_name = node->integers(node->writer, cut, rank, false);
+    const char *joined_name = node->integers(node->writer, joined, joined_rank, false);
+    const char *pieces = node->temporary(node->writer), *turned = node->temporary(node->writer);
+    node->begin(node->writer, "Reshape", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, cut_name);
+    node->output_name(node->writer, pieces);
+    node->begin(node->writer, "Transpose", NULL);
+    node->input_name(node->writer, pieces);
+    node->attribute_list(node->writer, "perm", perm, rank);
+    node->output_name(node->writer, turned);
+    node->begin(node->writer, "Reshape", NULL);
+    node->input_name(node->writer, turned);
+    node->input_name(node->writer, joined_name);
+    node->output(node->writer, 0);
 }
 
 /* In the order of fov_dtype. */

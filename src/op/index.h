@@ -18,6 +18,9 @@ size_t index_of(const fov_shape *shape, const int64_t at[FOV_MAX_RANK]);
  *  Each index is `named` numbers, for the axes from `axis` on. Indices known only in a run are not checked: outside
  *  input 0 they read zeros, or write nothing. */
 int index_check_known(const struct op_infer *infer, int axis, int named);
+/** The same for an index of each element: also E_USAGE unless input 1 holds integers, and E_SHAPE unless its shape lies
+ *  within that of input 0 in all dimensions but `axis`. */
+int index_check_elements(const struct op_infer *infer, int axis);
 /** Converts an axis that infer has accepted to one counted from the front. */
 int index_axis(int64_t axis, int rank);
 
@@ -84,6 +87,10 @@ fov_value index_constant(const struct op_emitter *emitter, const int64_t *values
 int index_import_list(struct op_import *node, const char *name, int port, fov_value *in, int *in_count);
 /** Emits operator `op` as the imported node's only result. */
 int index_import_node(struct op_import *node, const char *op, const fov_value *in, int in_count, const void *options);
+/** Writes the node as three: input 0 reshaped to `cut`, transposed by `perm` (both [rank]), and reshaped to
+ *  `joined` [joined_rank]. A size 0 stands for that of the input. */
+void index_export_turned(struct op_export *node, const int64_t *cut, const int64_t *perm, int rank,
+                         const int64_t *joined, int joined_rank);
 extern const char *const index_dtypes[]; /**< names for an option that chooses a dtype: index = fov_dtype */
 
 #endif

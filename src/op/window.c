@@ -9,8 +9,7 @@
 
 const char *const window_auto_pad_choices[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL};
 
-/** The lists must have one number per axis (pad: two). */
-static int check_list(const char *name, const struct op_list *list, int expected, struct error *error)
+int window_check_list(const char *name, const struct op_list *list, int expected, struct error *error)
 {
     if (list->count != 0 && list->count != expected) {
         return error_set(error, FOV_E_SHAPE, "%s has %d numbers where %d are needed", name, list->count, expected);
@@ -77,10 +76,10 @@ int window_resolve(struct window *window, const fov_shape *x, const struct windo
     if (request->kernel->count == 0) {
         return error_set(error, FOV_E_USAGE, "kernel is not given");
     }
-    if (check_list("kernel", request->kernel, rank, error) != 0 ||
-        check_list("stride", request->stride, rank, error) != 0 ||
-        check_list("pad", request->pad, 2 * rank, error) != 0 ||
-        check_list("dilation", request->dilation, rank, error) != 0) {
+    if (window_check_list("kernel", request->kernel, rank, error) != 0 ||
+        window_check_list("stride", request->stride, rank, error) != 0 ||
+        window_check_list("pad", request->pad, 2 * rank, error) != 0 ||
+        window_check_list("dilation", request->dilation, rank, error) != 0) {
         return FOV_E_SHAPE;
     }
     *window = (struct window){.rank = rank};
@@ -115,6 +114,21 @@ int window_resolve(struct window *window, const fov_shape *x, const struct windo
                          shape_text(x, text));
     }
     return 0;
+}
+
+int window_resolve_pool(struct window *window, const fov_shape *x, const struct window_request *request,
+                        struct error *error)
+{
+    int status = window_resolve(window, x, request, error);
+    for (int axis = 0; status == 0 && axis < WINDOW_AXES; axis++) {
+        int64_t reach = (window->kernel[axis] - 1) * window->dilation[axis] + 1;
+        if (window->begin[axis] >= reach || window->end[axis] >= reach) {
+            int64_t pad = window->begin[axis] > window->end[axis] ? window->begin[axis] : window->end[axis];
+            return error_set(error, FOV_E_SHAPE, "pad %lld must be smaller than the window of %lld pixels",
+                             (long long)pad, (long long)reach);
+        }
+    }
+    return status;
 }
 
 fov_shape window_out_shape(const struct window *window, int64_t batch, int64_t channels)

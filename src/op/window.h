@@ -38,6 +38,11 @@ struct window {
  *  E_SHAPE or E_USAGE. */
 int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request,
                    struct error *error);
+/** The same for pooling: E_SHAPE if a pad is as large as the window, which could then contain padding alone. */
+int window_resolve_pool(struct window *window, const fov_shape *x, const struct window_request *request,
+                        struct error *error);
+/** E_SHAPE unless the list `name` is empty or has `expected` numbers. */
+int window_check_list(const char *name, const struct op_list *list, int expected, struct error *error);
 /** [batch, channels, output sizes...] */
 fov_shape window_out_shape(const struct window *window, int64_t batch, int64_t channels);
 int64_t window_taps(const struct window *window);

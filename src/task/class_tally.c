@@ -54,15 +54,17 @@ int class_predicted(const struct model_scores *scores, const float *row)
     return largest_of(row, scores->count);
 }
 
+double class_sigmoid(double logit)
+{
+    return logit >= 0.0 ? 1.0 / (1.0 + exp(-logit)) : exp(logit) / (1.0 + exp(logit));
+}
+
 void class_probabilities(const struct model_scores *scores, const float *row, double *probabilities)
 {
     double largest = (double)row[largest_of(row, scores->count)], total = 0.0;
     for (int c = 0; c < scores->count; c++) {
         double x = (double)row[c];
-        x = scores->is_probable    ? x
-            : !scores->independent ? exp(x - largest)
-            : x >= 0.0             ? 1.0 / (1.0 + exp(-x))
-                                   : exp(x) / (1.0 + exp(x));
+        x = scores->is_probable ? x : scores->independent ? class_sigmoid(x) : exp(x - largest);
         probabilities[c] = x;
         total += x;
     }

@@ -30,6 +30,8 @@ size_t class_tally_add(struct class_tally *tally, const float *rows, const int32
 /** The predicted class: the one with the largest score, among equal scores the first. With a single score for two
  *  classes: the second class from probability 0.5 on. */
 int class_predicted(const struct model_scores *scores, const float *row);
+/** 1 / (1 + exp(-logit)), without overflow. */
+double class_sigmoid(double logit);
 /** Converts a row of scores to probabilities [classes]: softmax of logits, or the sigmoid of each independent logit. A
  *  single score for two classes gives the probabilities of both. */
 void class_probabilities(const struct model_scores *scores, const float *row, double *probabilities);

@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "metric/ranking.h"
+#include "task/class_tally.h"
 #include "task/kept.h"
 #include "task/task.h"
 #include <fovea/operators.h>
@@ -104,7 +105,7 @@ static int write_labels(const struct task_use *use, const struct prepared *prepa
 static double probability(const struct model_scores *scores, float score)
 {
     double x = (double)score;
-    return scores->is_probable ? x : x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
+    return scores->is_probable ? x : class_sigmoid(x);
 }
 
 /* True positives, false positives and false negatives. */

@@ -232,11 +232,6 @@ struct segment_tally {
     double  *overlap;     /* [3][classes], for one picture: sums of p t, of p, of t (p probability, t target 0 or 1) */
 };
 
-static double sigmoid(double x)
-{
-    return x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
-}
-
 /* The probability of each class at a pixel and, for a softmax, the logarithm of its denominator (the sum of the
  * exponentials); false where a score is NaN. */
 static bool shares_of(const struct model_scores *scores, const float *at, size_t stride, double *share,
@@ -245,8 +240,8 @@ static bool shares_of(const struct model_scores *scores, const float *at, size_t
     double largest = (double)*at, total = 0.0;
     if (scores->count == 1) {
         double x = (double)*at;
-        share[1] = scores->is_probable ? x : sigmoid(x);
-        share[0] = scores->is_probable ? 1.0 - x : sigmoid(-x);
+        share[1] = scores->is_probable ? x : class_sigmoid(x);
+        share[0] = scores->is_probable ? 1.0 - x : class_sigmoid(-x);
         return !isnan(x);
     }
     for (int c = 0; c < scores->count; c++) {
@@ -258,7 +253,7 @@ static bool shares_of(const struct model_scores *scores, const float *at, size_t
     }
     for (int c = 0; c < scores->count; c++) {
         double x = (double)at[(size_t)c * stride];
-        share[c] = scores->is_probable ? x : scores->independent ? sigmoid(x) : exp(x - largest);
+        share[c] = scores->is_probable ? x : scores->independent ? class_sigmoid(x) : exp(x - largest);
         total += share[c];
     }
     for (int c = 0; c < scores->count && !scores->is_probable && !scores->independent; c++) {

@@ -34,16 +34,7 @@ int avg_pool_window(struct window *window, const struct avg_pool_options *option
 {
     struct window_request request = {&options->kernel, &options->stride, &options->pad, &options->dilation,
                                      options->auto_pad, options->ceil_mode};
-    int status = window_resolve(window, x, &request, error);
-    for (int axis = 0; status == 0 && axis < WINDOW_AXES; axis++) {
-        int64_t reach = (window->kernel[axis] - 1) * window->dilation[axis] + 1;
-        if (window->begin[axis] >= reach || window->end[axis] >= reach) {
-            int64_t pad = window->begin[axis] > window->end[axis] ? window->begin[axis] : window->end[axis];
-            return error_set(error, FOV_E_SHAPE, "pad %lld must be smaller than the window of %lld pixels",
-                             (long long)pad, (long long)reach);
-        }
-    }
-    return status;
+    return window_resolve_pool(window, x, &request, error);
 }
 
 /** Number of taps of one axis that count, for output pixel `out`. */

@@ -48,7 +48,7 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = bitwise_supports, .compile = compile, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile, .in_place = 1u << 0};
 static const struct op_onnx onnx = {.type = "BitwiseNot", .since = 18};
 
 static const struct op_case cases[] = {

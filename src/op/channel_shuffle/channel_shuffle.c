@@ -157,21 +157,7 @@ static int export_shuffle(struct op_export *node)
         cut[d + 1] = joined[d] = x->dim[d];
         perm[d + 1] = d + 1;
     }
-    const char *cut_name = node->integers(node->writer, cut, x->rank + 1, false);
-    const char *joined_name = node->integers(node->writer, joined, x->rank, false);
-    const char *pieces = node->temporary(node->writer), *turned = node->temporary(node->writer);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, cut_name);
-    node->output_name(node->writer, pieces);
-    node->begin(node->writer, "Transpose", NULL);
-    node->input_name(node->writer, pieces);
-    node->attribute_list(node->writer, "perm", perm, x->rank + 1);
-    node->output_name(node->writer, turned);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input_name(node->writer, turned);
-    node->input_name(node->writer, joined_name);
-    node->output(node->writer, 0);
+    index_export_turned(node, cut, perm, x->rank + 1, joined, x->rank);
     return FOV_OK;
 }
 

@@ -38,14 +38,6 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-static int check_list(const char *name, const struct op_list *list, int expected, struct error *error)
-{
-    if (list->count != 0 && list->count != expected) {
-        return error_set(error, FOV_E_SHAPE, "%s has %d numbers where %d are needed", name, list->count, expected);
-    }
-    return 0;
-}
-
 /** Computes, for one axis, the size of y (conv->size) and the pads (conv->pad): pixels of y cut off at its beginning
  *  and end. */
 static int resolve_axis(const struct transpose_options *options, int axis, int rank, int64_t in, int64_t kernel,
@@ -110,17 +102,17 @@ static int resolve(const struct transpose_options *options, const fov_shape *x, 
         return error_set(error, FOV_E_SHAPE, "input %s and weight %s must have at least one channel",
                          shape_text(x, text), shape_text(weight, other));
     }
-    int status = check_list("stride", &options->stride, rank, error);
-    status = status != 0 ? status : check_list("dilation", &options->dilation, rank, error);
-    status = status != 0 ? status : check_list("pad", &options->pad, 2 * rank, error);
-    status = status != 0 ? status : check_list("output_padding", &options->output_padding, rank, error);
+    int status = window_check_list("stride", &options->stride, rank, error);
+    status = status != 0 ? status : window_check_list("dilation", &options->dilation, rank, error);
+    status = status != 0 ? status : window_check_list("pad", &options->pad, 2 * rank, error);
+    status = status != 0 ? status : window_check_list("output_padding", &options->output_padding, rank, error);
     struct op_list output = options->output_shape;
     struct transpose_options trimmed = *options;
     if (output.count == rank + 2) { /* some exporters write batch and channels, too */
         trimmed.output_shape.count = rank;
         memmove(trimmed.output_shape.at, output.at + 2, (size_t)rank * sizeof output.at[0]);
     }
-    status = status != 0 ? status : check_list("output_shape", &trimmed.output_shape, rank, error);
+    status = status != 0 ? status : window_check_list("output_shape", &trimmed.output_shape, rank, error);
     if (status != 0) {
         return status;
     }

@@ -173,22 +173,8 @@ static int export_to_depth(struct op_export *node)
         return FOV_OK;
     }
     const int64_t cut[] = {0, x->dim[1], x->dim[2] / b, b, x->dim[3] / b, b};
-    const int64_t joined[] = {0, x->dim[1] * b * b, x->dim[2] / b, x->dim[3] / b};
-    const char *cut_name = node->integers(node->writer, cut, 6, false);
-    const char *joined_name = node->integers(node->writer, joined, 4, false);
-    const char *pieces = node->temporary(node->writer), *turned = node->temporary(node->writer);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, cut_name);
-    node->output_name(node->writer, pieces);
-    node->begin(node->writer, "Transpose", NULL);
-    node->input_name(node->writer, pieces);
-    node->attribute_list(node->writer, "perm", (int64_t[]){0, 1, 3, 5, 2, 4}, 6);
-    node->output_name(node->writer, turned);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input_name(node->writer, turned);
-    node->input_name(node->writer, joined_name);
-    node->output(node->writer, 0);
+    const int64_t perm[] = {0, 1, 3, 5, 2, 4}, joined[] = {0, x->dim[1] * b * b, x->dim[2] / b, x->dim[3] / b};
+    index_export_turned(node, cut, perm, 6, joined, 4);
     return FOV_OK;
 }
 

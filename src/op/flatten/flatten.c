@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Flatten: images become rows, for the dense layers. It costs nothing: the result is the input's memory. */
 #include "op/common.h"
-
 #include "op/onnx.h"
+#include "op/view.h"
+
 #include <fovea/operators.h>
 
 struct flatten_options {
@@ -61,24 +62,6 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-static void gradient(struct op_gradient *gradient)
-{
-    gradient->in_gradient[0] =
-        op_emit_reshape(gradient->emitter, gradient->out_gradient[0], &gradient->in_tensor[0].shape);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    size_t count = op_count(&textbook->in[0].shape);
-    for (size_t i = 0; i < count; i++) {
-        textbook->out[0].data[i] = textbook->in[0].data[i];
-    }
-}
-
-static const struct op_cpu cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
-    .may_alias = true};
-
 static const struct op_onnx onnx = {.type = "Flatten", .since = 1};
 
 fov_value fov_flatten(fov_graph *graph, fov_value x)
@@ -108,9 +91,9 @@ const struct op op_flatten = {
     .attributes = attributes,
     .options_size = sizeof(struct flatten_options),
     .infer = infer,
-    .gradient = gradient,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .gradient = view_gradient,
+    .textbook = view_textbook,
+    .cpu = &view_cpu,
     .onnx = &onnx,
     .cases = cases,
     .view = true,

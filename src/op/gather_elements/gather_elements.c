@@ -20,26 +20,12 @@ static const struct op_attribute attributes[] = {
 static int infer_gather(const struct op_infer *infer)
 {
     const struct gather_elements_options *options = infer->options;
-    const fov_shape *x = &infer->in[0].shape, *indices = &infer->in[1].shape;
-    int axis, status = shape_axis(x, options->axis, &axis, infer->error);
+    int axis, status = shape_axis(&infer->in[0].shape, options->axis, &axis, infer->error);
     if (status != FOV_OK) {
         return status;
     }
-    if (!op_is_integer(infer->in[1].dtype)) {
-        return error_set(infer->error, FOV_E_USAGE, "indices are %s, they must be whole numbers",
-                         fov_dtype_name(infer->in[1].dtype));
-    }
-    bool fits = indices->rank == x->rank;
-    for (int d = 0; fits && d < x->rank; d++) {
-        fits = d == axis || x->dim[d] < 0 || indices->dim[d] <= x->dim[d];
-    }
-    if (!fits) {
-        char a[SHAPE_TEXT_SIZE], b[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "indices %s must lie inside x %s but for axis %d",
-                         shape_text(indices, a), shape_text(x, b), axis);
-    }
-    infer->out[0].shape = *indices;
-    return index_check_known(infer, axis, 1);
+    infer->out[0].shape = infer->in[1].shape;
+    return index_check_elements(infer, axis);
 }
 
 static int infer_gradient(const struct op_infer *infer)

@@ -3,6 +3,7 @@
  * the shape rule, which must follow an open batch through the reshape. The shape is an option, or an input whose values
  * are known (ONNX exporters compute it from other shapes). */
 #include "op/index.h"
+#include "op/view.h"
 
 #include <fovea/operators.h>
 #include <string.h>
@@ -130,24 +131,6 @@ static int infer_shape(const struct op_infer *infer)
     return FOV_OK;
 }
 
-static void gradient(struct op_gradient *gradient)
-{
-    gradient->in_gradient[0] =
-        op_emit_reshape(gradient->emitter, gradient->out_gradient[0], &gradient->in_tensor[0].shape);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    size_t count = op_count(&textbook->in[0].shape);
-    for (size_t i = 0; i < count; i++) {
-        textbook->out[0].data[i] = textbook->in[0].data[i];
-    }
-}
-
-static const struct op_cpu cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
-    .may_alias = true};
-
 /* ---- ONNX: the shape is an attribute before opset 5, then an input ----------------------------------------------- */
 
 static int import_reshape(struct op_import *node)
@@ -246,9 +229,9 @@ const struct op op_reshape = {
     .attributes = attributes,
     .options_size = sizeof(struct reshape_options),
     .infer = infer_shape,
-    .gradient = gradient,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .gradient = view_gradient,
+    .textbook = view_textbook,
+    .cpu = &view_cpu,
     .onnx = &onnx,
     .cases = cases,
     .view = true,

@@ -2,6 +2,7 @@
 /* Squeeze drops dimensions of size 1, unsqueeze inserts some. Both are views: the result is the input's memory. The
  * axes are an option (ONNX before opset 13) or an input whose values are known (since then). */
 #include "op/index.h"
+#include "op/view.h"
 
 #include <fovea/operators.h>
 
@@ -79,24 +80,6 @@ static int infer_unsqueeze(const struct op_infer *infer)
     infer->out[0].shape = y;
     return FOV_OK;
 }
-
-static void gradient(struct op_gradient *gradient)
-{
-    gradient->in_gradient[0] =
-        op_emit_reshape(gradient->emitter, gradient->out_gradient[0], &gradient->in_tensor[0].shape);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    size_t count = op_count(&textbook->in[0].shape);
-    for (size_t i = 0; i < count; i++) {
-        textbook->out[0].data[i] = textbook->in[0].data[i];
-    }
-}
-
-static const struct op_cpu cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
-    .may_alias = true};
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
@@ -214,9 +197,9 @@ const struct op op_squeeze = {
     .attributes = squeeze_attributes,
     .options_size = sizeof(struct squeeze_options),
     .infer = infer_squeeze,
-    .gradient = gradient,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .gradient = view_gradient,
+    .textbook = view_textbook,
+    .cpu = &view_cpu,
     .onnx = &squeeze_onnx,
     .cases = squeeze_cases,
     .view = true,
@@ -232,9 +215,9 @@ const struct op op_unsqueeze = {
     .attributes = unsqueeze_attributes,
     .options_size = sizeof(struct squeeze_options),
     .infer = infer_unsqueeze,
-    .gradient = gradient,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .gradient = view_gradient,
+    .textbook = view_textbook,
+    .cpu = &view_cpu,
     .onnx = &unsqueeze_onnx,
     .cases = unsqueeze_cases,
     .view = true,

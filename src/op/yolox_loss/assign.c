@@ -108,7 +108,7 @@ double yolox_overlap(const struct yolox_box *a, const struct yolox_box *b)
 
 /* ---- costs ------------------------------------------------------------------------------------------------------- */
 
-static double sigmoid(double x)
+double yolox_sigmoid(double x)
 {
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
@@ -153,7 +153,7 @@ static bool is_asked(const struct yolox_sample *sample, size_t row)
 static double share_of(const struct yolox_sample *sample, size_t row, size_t class)
 {
     const double *at = sample->rows + row * (5 + sample->classes);
-    return sqrt(sigmoid(at[5 + class]) * sigmoid(at[4]));
+    return sqrt(yolox_sigmoid(at[5 + class]) * yolox_sigmoid(at[4]));
 }
 
 /* The cross-entropy of a row against no class at all: the part of the cost that is the same for all objects. */

@@ -17,8 +17,7 @@ enum { ROWS, OBJECTS, OBJECT, OVERLAP, DLOSS };
 /* Binary cross-entropy of a logit, and its derivative. */
 static double binary(double x, double target, double *slope)
 {
-    double share = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
-    *slope = share - target;
+    *slope = yolox_sigmoid(x) - target;
     return fmax(x, 0) - x * target + log1p(exp(-fabs(x)));
 }
 

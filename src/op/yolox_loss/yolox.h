@@ -55,6 +55,7 @@ struct yolox_box {
 struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, const double at[4]);
 struct yolox_box yolox_box_of(const struct yolox_sample *sample, size_t row);
 struct yolox_box yolox_object_box(const struct yolox_sample *sample, size_t object);
+double yolox_sigmoid(double x);
 double yolox_overlap(const struct yolox_box *a, const struct yolox_box *b); /**< IoU */
 
 /** For each row: the object that it is assigned to (-1: none), and the IoU of their boxes. */
