@@ -3,6 +3,8 @@
  * fuse, place together, defer and recompute. Plans with and without fusion, in inference and training, give the results
  * and gradients of the definitions. For single operators see tests/op/test_empty.c. */
 #include "graph/graph.h"
+#include "support/near.h"
+#include "tensor/shape.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <setjmp.h>
@@ -60,12 +62,15 @@ static void compare(fov_graph *g, fov_plan *plan, const fov_value *values, int c
     for (int i = 0; i < count; i++) {
         int    id       = values[i].id;
         size_t elements = shape_span(&expected->shapes[id], 0, expected->shapes[id].rank);
+        fov_shape    planned = fov_plan_shape(plan, values[i]);
         const float *got = fov_plan_data(plan, values[i]);
 
+        if (!shape_equal(&planned, &expected->shapes[id]))
+            fail_msg("value %d of %d has another shape in the plan", i, count);
         for (size_t k = 0; k < elements; k++) {
             double wanted = expected->data[id][k];
 
-            if (!(fabs((double)got[k] - wanted) <= 1e-4 * (1 + fabs(wanted))))
+            if (!is_near((double)got[k], wanted, 1e-4 * (1 + fabs(wanted))))
                 fail_msg("value %d of %d, element %zu: %g, expected %g (%s)", i, count, k, (double)got[k], wanted,
                          fov_error(g->context));
         }

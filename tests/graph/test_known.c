@@ -78,7 +78,7 @@ static void not_computed(void **state)
 }
 
 /* A failed allocation while values are computed is reported as one sentence. */
-static void within_the_limit(void **state)
+static void a_failed_allocation_is_reported(void **state)
 {
     (void)state;
     for (uint64_t n = 1;; n++) {
@@ -91,8 +91,10 @@ static void within_the_limit(void **state)
         op_emit1(emitter, "non_zero", x, NULL);
         memory_fail_at(context->memory, 0, false);
         bool through = fov_error_status(context) == FOV_OK;
-        if (!through)
+        if (!through) {
             assert_int_equal(fov_error_status(context), FOV_E_MEMORY);
+            assert_true(strlen(fov_error(context)) > 10);
+        }
         fov_graph_free(graph);
         fov_context_free(context);
         if (through) {
@@ -316,12 +318,13 @@ static void a_table_is_cut_to_the_batch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(computed_from_constants), cmocka_unit_test(not_computed),
-                                       cmocka_unit_test(within_the_limit), cmocka_unit_test(within_the_effort),
-                                       cmocka_unit_test(not_from_the_open_batch), cmocka_unit_test(each_of_many),
-                                       cmocka_unit_test(choices_by_the_open_batch),
-                                       cmocka_unit_test(a_large_number_is_no_batch),
-                                       cmocka_unit_test(a_table_is_cut_to_the_batch)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(computed_from_constants),         cmocka_unit_test(not_computed),
+        cmocka_unit_test(a_failed_allocation_is_reported), cmocka_unit_test(within_the_effort),
+        cmocka_unit_test(not_from_the_open_batch),         cmocka_unit_test(each_of_many),
+        cmocka_unit_test(choices_by_the_open_batch),       cmocka_unit_test(a_large_number_is_no_batch),
+        cmocka_unit_test(a_table_is_cut_to_the_batch),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

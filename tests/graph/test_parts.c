@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 enum { BATCH = 40, FEATURES = 96, UNITS = 7, WEIGHT = FEATURES * FEATURES };
+static const char FUSED[] = "dense + add + relu"; /* the layer's step with all that is fused into it */
 
 /* Trains relu(dense(x) + x) and a dense layer behind it for three steps; weight: the first layer's then. */
 static void train(bool fused, int threads, float *weight)
@@ -26,6 +27,9 @@ static void train(bool fused, int threads, float *weight)
               gradients[8];
     int          count  = fov_parameter_count(g);
     fov_plan    *plan;
+    static float begin[WEIGHT];
+    float        moved  = 0;
+    int          joined = 0;
 
     for (int i = 0; i < count; i++)
         targets[i] = fov_parameter_at(g, i);
@@ -41,9 +45,16 @@ static void train(bool fused, int threads, float *weight)
     for (int i = 0; i < BATCH; i++)
         ((int32_t *)fov_plan_data(plan, labels))[i] = i % UNITS;
     *(float *)fov_plan_data(plan, rate) = 0.05F;
+    assert_int_equal(fov_parameter_get(g, fov_find(g, "d.weight"), begin, sizeof begin), FOV_OK);
     for (uint64_t step = 1; step <= 3; step++)
         fov_plan_run(plan, step);
     assert_int_equal(fov_parameter_get(g, fov_find(g, "d.weight"), weight, WEIGHT * sizeof *weight), FOV_OK);
+    for (size_t i = 0; i < WEIGHT; i++)
+        moved = fmaxf(moved, fabsf(weight[i] - begin[i]));
+    assert_true(moved > 1e-3F); /* or there is nothing to compare */
+    for (int i = 0; i < fov_plan_step_count(plan); i++)
+        joined += strcmp(fov_plan_step_at(plan, i).operation, FUSED) == 0;
+    assert_int_equal(joined, fused);
     fov_plan_free(plan);
     fov_graph_free(g);
     fov_context_free(context);
