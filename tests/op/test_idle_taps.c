@@ -32,7 +32,7 @@ static void check(const struct form *form, const fov_rates *rates)
     fov_value x = fov_input(g, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, form->channels, form->height, form->width));
     fov_value y = fov_conv2d(g, x, .filters = form->filters, .kernel = form->kernel, .pad = form->pad, .no_bias = true);
     fov_value weight = fov_parameter_at(g, 0), gradient;
-    int taps = form->kernel * form->kernel, idle = 0;
+    int taps = form->kernel * form->kernel, idle = 0, busy = 0;
     int height = form->height + 2 * form->pad - form->kernel + 1,
         width = form->width + 2 * form->pad - form->kernel + 1;
 
@@ -55,11 +55,13 @@ static void check(const struct form *form, const fov_rates *rates)
         bool is_idle = !meets(tap / form->kernel, form->pad, height, form->height) ||
                        !meets(tap % form->kernel, form->pad, width, form->width);
         idle += is_idle;
+        busy += !is_idle && found[i] != 0.0F;
         if (is_idle && found[i] != 0.0F)
             fail_msg("%d x %d, %d channels: tap %d meets no pixel, and its gradient is %g", form->kernel, form->kernel,
                      form->channels, tap, (double)found[i]);
     }
     assert_true(idle > 0);
+    assert_true(busy > (form->filters * form->channels * taps - idle) / 2); /* or the zeros would say nothing */
     fov_plan_free(plan);
     fov_graph_free(g);
     fov_context_free(context);
