@@ -4,8 +4,9 @@
 
     /usr/bin/python3 tests/parity/check_models.py [--exact-conv] RUN_MODEL FOLDER [NAME ...]
 
-RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON; --exact-conv goes on to it. Ends with status 1 when anything is off: the output by more
-than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element, a loss that does not fall, or a file
+RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON; --exact-conv goes on to it. Ends with status 1 when anything is off: the output or the
+logits of the training form by more than 1e-4 of their scale, a gradient by more than 1e-3 of its tensor's largest element,
+the first loss by more than 1e-4 and a later one by more than 1e-2 of itself, a loss that does not fall, or a file
 of 100 MB and more that takes more than 1.15 times its size to load.
 """
 import json
@@ -20,7 +21,7 @@ import numpy as np
 
 import safetensors_file
 
-OUTPUT_LIMIT, GRADIENT_LIMIT, MEMORY_LIMIT = 1e-4, 1e-3, 1.15
+OUTPUT_LIMIT, GRADIENT_LIMIT, LOSS_LIMIT, MEMORY_LIMIT = 1e-4, 1e-3, 1e-2, 1.15
 EXACT = [word for word in sys.argv if word == "--exact-conv"]
 LARGE = 100e6  # bytes; the memory of smaller files is not checked, as the program itself takes much of it
 
@@ -75,16 +76,26 @@ def check(tool, folder):
     errors = {name: off(results[name], expected[name], scales[name]) for name in names if name not in missing}
     worst = max(errors, key=errors.get)
     beyond = sorted((name for name in errors if not errors[name] <= GRADIENT_LIMIT), key=errors.get, reverse=True)
-    line += [f"logits {off(results['train_logits'], expected['train_logits']):.1e}",
+    logits = off(results["train_logits"], expected["train_logits"])
+    apart = max(abs(loss - float(other)) / max(abs(float(other)), 1e-3) for loss, other in zip(losses, expected["losses"]))
+    line += [f"logits {logits:.1e}",
              f"gradients ({len(errors)}) {errors[worst]:.1e} (PyTorch's own {facts['own_error']:.1e}, moved by roundings of "
              f"1e-6 per layer: {max(facts.get('unsure', {'': float('nan')}).values()):.1e})",
              f"loss {losses[0]:.4f} -> {losses[-1]:.4f} (PyTorch's {expected['losses'][0]:.4f} -> "
-             f"{expected['losses'][-1]:.4f})"]
+             f"{expected['losses'][-1]:.4f}, at most {apart:.1e} apart)"]
     if missing:
         wrong.append(f"{len(missing)} gradients are missing, such as {missing[0]}")
     if beyond:
         wrong.append(f"{len(beyond)} gradients, worst " +
                      ", ".join(f"{name[9:]} {errors[name]:.1e}" for name in beyond[:4]))
+    if not logits <= OUTPUT_LIMIT:
+        wrong.append("logits in training")
+    if len(losses) != len(expected["losses"]):
+        wrong.append(f"{len(losses)} losses, PyTorch has {len(expected['losses'])}")
+    elif not abs(losses[0] - float(expected["losses"][0])) <= OUTPUT_LIMIT * max(abs(float(expected["losses"][0])), 1e-3):
+        wrong.append("first loss")
+    elif not apart <= LOSS_LIMIT:
+        wrong.append("losses")
     if not losses[-1] < losses[0]:
         wrong.append("loss does not fall")
     os.remove(out)

@@ -210,6 +210,7 @@ def parting(network, margin):
     """While this lasts, a batch that goes through ends with DrawnAgain at the first max pooling (square, not padded)
     that has near-ties, after the convolutions that make the channels in question have had those channels' weights
     changed by a few percent. Biases and batch norm cannot part a tie: they treat all elements of a channel alike."""
+    pool, relu, cat = F.max_pool2d, F.relu, torch.cat
     poolings = itertools.count()  # roundings, and so margins, grow with depth: threefold from pooling to pooling
     makers = {}  # of a tensor: the convolutions that produce it, in the order of its channels
 

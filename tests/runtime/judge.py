@@ -7,9 +7,9 @@
     tests/runtime/judge.py FOVEA networks [NAME ...] [--opset N ...]          networks that `fovea new` writes
 
 Every file goes through check_model(full_check=True) where this onnx knows its opset, and through ONNX Runtime. The runtime's
-outputs are held against the case's own (cases), or against what the runtime computes from the file before it was
-rewritten (models), or against `fovea predict`'s (networks). A runtime that lacks an operator or type for a file is no
-verdict: counted as "not run". Exit 0: nothing was refused and nothing differs; 3: something; 77: python3-onnx or
+outputs are held against the case's own (cases), or against what the runtime computes from the file before `fovea
+convert` rewrote it (models, networks). A runtime that lacks an operator or type for a file is no
+verdict: counted as "not run". Exit 0: something was run, nothing was refused and nothing differs; 3: else; 77: python3-onnx or
 tests/runtime/node_modules are missing.
 """
 import argparse
@@ -263,6 +263,9 @@ def main():
                 for line in tally.bad[before:]:
                     print(line, flush=True)
     print(", ".join(f"{count} {what}" for what, count in tally.count.items()))
+    if not tally.bad and tally.count["run with equal outputs"] == 0:
+        print("nothing was judged")
+        return 3
     return 3 if tally.bad else 0
 
 
