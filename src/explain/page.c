@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "explain/explain.h"
 #include "explain/sheet.h"
+#include "image/resize.h"
 #include "report/page.h"
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ enum {
     SHOWN_CHANNELS = 4,
     NEAREST = 8,
     MAP_WIDTH = 224,
+    MOST_PIXELS = 1024, /* of the longer side of what the page holds of the input, which may be larger */
     ASKED_SAMPLES = 2000
 };
 
@@ -41,6 +43,31 @@ static int add_picture(struct page *page, const fov_image *image, int shown, con
 {
     return forgive(page, page_picture(&page->html, image->pixels, image->height, image->width, image->channels, shown,
                                       description, page->error));
+}
+
+/* Adds a picture of the input's size, reduced where that is large: it is shown small. */
+static int add_input(struct page *page, const fov_image *image, const char *description)
+{
+    struct memory *memory = page->e->model->context->memory;
+    int longer = image->height > image->width ? image->height : image->width;
+    if (longer <= MOST_PIXELS) {
+        return add_picture(page, image, MAP_WIDTH, description);
+    }
+    double scale = (double)MOST_PIXELS / longer;
+    fov_image small = {.channels = image->channels};
+    small.height = (int)fmax(1.0, round(image->height * scale));
+    small.width = (int)fmax(1.0, round(image->width * scale));
+    struct resize_scratch scratch = {.memory = memory};
+    small.pixels = memory_allocate_raw(memory, (size_t)small.height * (size_t)small.width, (size_t)small.channels,
+                                       "a picture", page->error);
+    int status = small.pixels != NULL
+                     ? image_resize(image->pixels, image->height, image->width, image->channels, small.pixels,
+                                    small.height, small.width, &scratch, page->error)
+                     : FOV_E_MEMORY;
+    status = status == FOV_OK ? add_picture(page, &small, MAP_WIDTH, description) : status;
+    resize_free(&scratch);
+    memory_free(memory, small.pixels);
+    return status;
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -176,7 +203,7 @@ static int add_map(struct page *page, const fov_explain_method *method)
     if (status == FOV_OK) {
         sheet_outline(page->e, &drawn);
     }
-    status = status == FOV_OK ? add_picture(page, &drawn, MAP_WIDTH, method->title) : status;
+    status = status == FOV_OK ? add_input(page, &drawn, method->title) : status;
     if (status == FOV_OK) {
         text_add(html, "<b>%s</b><br>%s", method->title, method->summary);
         add_figures_of(page, &map);
@@ -197,13 +224,13 @@ static int add_maps(struct page *page)
     fov_image answer = {.height = 0};
     bool marked = e->rows.id != 0 || e->region_width > 0;
     text_add(html, "<ul class=\"samples maps\"><li>");
-    int status = add_picture(page, &e->seen, MAP_WIDTH, "the picture as the network saw it");
+    int status = add_input(page, &e->seen, "the picture as the network saw it");
     text_add(html, "<b>The picture as the network saw it</b><br>%d x %d pixels, %d channel%s</li>", e->picture.width,
              e->picture.height, e->picture.channels, e->picture.channels == 1 ? "" : "s");
     if (status == FOV_OK && marked) {
         text_add(html, "<li>");
         status = sheet_of_answer(e, &answer);
-        status = status == FOV_OK ? add_picture(page, &answer, MAP_WIDTH, "what is explained") : status;
+        status = status == FOV_OK ? add_input(page, &answer, "what is explained") : status;
         text_add(html, "<b>What is explained</b><br>%s</li>",
                  e->rows.id != 0 ? "the box with the thick frame; the maps have it in white"
                                  : "the region in colour; the maps have its outline in white");
@@ -389,7 +416,7 @@ static int add_sum(struct page *page)
         text_add(html, "<p>Sum with bias %.6g: <b>%.6g</b>; the engine gave <b>%.6g</b>.</p>", (double)sum.bias,
                  sum.sum, (double)sum.result);
         text_add(html, "<ul class=\"samples maps\"><li>");
-        status = add_picture(page, &field, MAP_WIDTH, "its receptive field");
+        status = add_input(page, &field, "its receptive field");
         text_add(html,
                  "<b>Its receptive field</b><br>rows %d to %d, columns %d to %d of what the network saw</li></ul>",
                  sum.field[0], sum.field[0] + sum.field[2] - 1, sum.field[1], sum.field[1] + sum.field[3] - 1);

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Sheets of small pictures, enlarged by whole factors so that a number stays a square. */
+/* Sheets of small pictures, enlarged by whole factors so that a number stays a square, or, where they are large, reduced
+ * by whole factors, so that a pixel is the mean of a square of numbers. */
 #include "explain/sheet.h"
 #include "image/draw.h"
 #include "task/detect.h"
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
-enum { MOST_CELLS = 48, SHEET_WIDTH = 960, GAP = 2, FILTER_SIDE = 40, PAPER = 128 };
+enum { MOST_CELLS = 48, SHEET_WIDTH = 960, MOST_SIDE = 320, GAP = 2, FILTER_SIDE = 40, PAPER = 128 };
 
 struct grid {
     int cells, across, down, zoom, height, width; /* of a cell's own pixels */
+    int block; /* side of the square of numbers that is a pixel */
 };
 
-static struct grid arrange(int cells, int height, int width, int wanted)
+/* `most`: pixels of a cell's longer side. */
+static struct grid arrange(int cells, int height, int width, int wanted, int most)
 {
-    struct grid g = {.cells = cells < MOST_CELLS ? cells : MOST_CELLS, .height = height, .width = width};
-    int longer = height > width ? height : width;
+    int longer = height > width ? height : width, block = longer > most ? (longer - 1) / most + 1 : 1;
+    struct grid g = {.cells = cells < MOST_CELLS ? cells : MOST_CELLS, .block = block};
+    g.height = (height + block - 1) / block;
+    g.width = (width + block - 1) / block;
     g.zoom = wanted / longer > 1 ? wanted / longer : 1;
     g.across = SHEET_WIDTH / (width * g.zoom + GAP);
     g.across = g.across < 1 ? 1 : g.across < g.cells ? g.across : g.cells;
@@ -49,9 +55,23 @@ static void put(const fov_image *sheet, const struct grid *g, int cell, int y, i
     }
 }
 
+/* The mean of the block of a map [height, width] that pixel (y, x) of a cell shows. */
+static float mean_of(const struct grid *g, const float *map, int height, int width, int y, int x)
+{
+    int bottom = (y + 1) * g->block < height ? (y + 1) * g->block : height;
+    int right = (x + 1) * g->block < width ? (x + 1) * g->block : width;
+    double sum = 0.0;
+    for (int row = y * g->block; row < bottom; row++) {
+        for (int column = x * g->block; column < right; column++) {
+            sum += (double)map[(size_t)row * (size_t)width + (size_t)column];
+        }
+    }
+    return (float)(sum / ((double)(bottom - y * g->block) * (right - x * g->block)));
+}
+
 int sheet_of_maps(const fov_explainer *e, const fov_activation *maps, fov_image *sheet)
 {
-    struct grid g = arrange(maps->channels, maps->height, maps->width, 76);
+    struct grid g = arrange(maps->channels, maps->height, maps->width, 76, MOST_SIDE);
     int status = make_sheet(e, &g, 1, sheet);
     for (int cell = 0; cell < g.cells && status == FOV_OK; cell++) {
         const float *map = maps->values + (size_t)cell * (size_t)maps->height * (size_t)maps->width;
@@ -61,9 +81,10 @@ int sheet_of_maps(const fov_explainer *e, const fov_activation *maps, fov_image 
             most = fmaxf(most, map[i]);
         }
         float range = most > least ? most - least : 1.0F;
-        for (int i = 0; i < maps->height * maps->width; i++) {
-            uint8_t grey = (uint8_t)lrintf((map[i] - least) / range * 255.0F);
-            put(sheet, &g, cell, i / maps->width, i % maps->width, &grey);
+        for (int i = 0; i < g.height * g.width; i++) {
+            float value = mean_of(&g, map, maps->height, maps->width, i / g.width, i % g.width);
+            uint8_t grey = (uint8_t)lrintf((value - least) / range * 255.0F);
+            put(sheet, &g, cell, i / g.width, i % g.width, &grey);
         }
     }
     return status;
@@ -72,7 +93,7 @@ int sheet_of_maps(const fov_explainer *e, const fov_activation *maps, fov_image 
 int sheet_of_filters(const fov_explainer *e, const fov_filters *filters, fov_image *sheet)
 {
     int channels = filters->channels == 3 ? 3 : 1, area = filters->height * filters->width;
-    struct grid g = arrange(filters->filters, filters->height, filters->width, FILTER_SIDE);
+    struct grid g = arrange(filters->filters, filters->height, filters->width, FILTER_SIDE, MOST_SIDE);
     float most = 0.0F;
     for (int i = 0; i < filters->filters * filters->channels * area; i++) {
         most = fmaxf(most, fabsf(filters->values[i]));
@@ -80,13 +101,14 @@ int sheet_of_filters(const fov_explainer *e, const fov_filters *filters, fov_ima
     int status = make_sheet(e, &g, channels, sheet);
     for (int cell = 0; cell < g.cells && status == FOV_OK; cell++) {
         const float *filter = filters->values + (size_t)cell * (size_t)filters->channels * (size_t)area;
-        for (int i = 0; i < area; i++) {
+        for (int i = 0; i < g.height * g.width; i++) {
             uint8_t value[3] = {0};
             for (int c = 0; c < channels; c++) {
-                float share = most > 0.0F ? filter[c * area + i] / most : 0.0F;
+                float mean = mean_of(&g, filter + c * area, filters->height, filters->width, i / g.width, i % g.width);
+                float share = most > 0.0F ? mean / most : 0.0F;
                 value[c] = (uint8_t)lrintf(127.5F + 127.5F * share);
             }
-            put(sheet, &g, cell, i / filters->width, i % filters->width, value);
+            put(sheet, &g, cell, i / g.width, i % g.width, value);
         }
     }
     return status;
@@ -104,7 +126,7 @@ static bool is_frame(const int field[4], int y, int x, int thick)
 
 int sheet_of_field(const fov_explainer *e, const int field[4], fov_image *sheet)
 {
-    struct grid g = arrange(1, e->picture.height, e->picture.width, 224);
+    struct grid g = arrange(1, e->picture.height, e->picture.width, 224, INT_MAX);
     static const uint8_t frame[3] = {230, 159, 0};
     int longer = e->picture.height > e->picture.width ? e->picture.height : e->picture.width;
     int thick = longer / 56 > 1 ? longer / 56 : 1, inner[4];

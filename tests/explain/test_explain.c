@@ -541,6 +541,67 @@ static void test_page_and_memory(void **state)
     unlink(path);
 }
 
+/* Width and height of each PNG in a page: the pictures of an input of any size are of a limited one. */
+static void test_page_of_a_large_input(void **state)
+{
+    enum { LOW = 6, WIDE = 3000, MOST_ACROSS = 1024, LETTERS = 32 };
+    static uint8_t pixels[LOW * WIDE];
+    static const char begin[] = "data:image/png;base64,";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char path[] = "/tmp/fovea-explain-XXXXXX", *html = NULL;
+    int file = mkstemp(path), count = 0;
+    (void)state;
+    assert_true(file >= 0);
+    close(file);
+    fov_context *context = fov_context_create(NULL);
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value input = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, 1, LOW, WIDE));
+    fov_value x = fov_relu(g, fov_conv2d(g, input, .filters = 2, .kernel = 3, .pad = 1, .name = "a"));
+    x = fov_dense(g, fov_flatten(g, fov_global_avg_pool(g, x)), .units = 3, .name = "fc");
+    assert_int_equal(fov_model_set_input_output(model, input, x), FOV_OK);
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 37 % 251);
+    }
+    fov_explainer *explainer = fov_explainer_create(model, NULL);
+    const fov_image picture = {LOW, WIDE, 1, pixels, NULL};
+    if (explainer == NULL || fov_explainer_look(explainer, &picture, -1) != FOV_OK ||
+        fov_explain_page(explainer, path, &(fov_explain_page_options){.how = {.window = 300, .samples = 2}}) !=
+            FOV_OK) {
+        fail_msg("%s", fov_error(context));
+    }
+    FILE *page = fopen(path, "rb");
+    assert_non_null(page);
+    fseek(page, 0, SEEK_END);
+    size_t size = (size_t)ftell(page);
+    rewind(page);
+    html = calloc(size + 1, 1);
+    assert_int_equal(fread(html, 1, size, page), size);
+    fclose(page);
+    for (const char *at = html; (at = strstr(at, begin)) != NULL; count++) {
+        unsigned char header[LETTERS / 4 * 3];
+        at += strlen(begin);
+        for (int i = 0; i < LETTERS / 4; i++) {
+            unsigned bits = 0;
+            for (int k = 0; k < 4; k++) {
+                bits = bits << 6 | (unsigned)(strchr(letters, at[4 * i + k]) - letters);
+            }
+            header[3 * i] = (unsigned char)(bits >> 16);
+            header[3 * i + 1] = (unsigned char)(bits >> 8);
+            header[3 * i + 2] = (unsigned char)bits;
+        }
+        unsigned width = (unsigned)header[18] << 8 | header[19] | (unsigned)(header[16] | header[17]) << 16;
+        if (width > MOST_ACROSS) {
+            fail_msg("picture %d is %u pixels wide", count, width);
+        }
+    }
+    free(html);
+    unlink(path);
+    fov_explainer_free(explainer);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_sum),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_single_score),
         cmocka_unit_test(test_map),     cmocka_unit_test(test_page_and_memory), cmocka_unit_test(test_region),
         cmocka_unit_test(test_boxes),   cmocka_unit_test(test_box_at),          cmocka_unit_test(test_two_outputs),
+        cmocka_unit_test(test_page_of_a_large_input),
     };
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
 }
