@@ -63,6 +63,14 @@ def test_keys_of_other_verbs():
     # an option that fovea has under the same name keeps fovea's meaning
     assert fovea("convert", "w.safetensors", "w.onnx", "--model", "mlp").code == OK
     assert fovea("predict", "w.safetensors", "seen/a.png", "--model", "mlp", "-q").code == OK
+    # a network by name and --weights are the file of weights, not a new network; a file of its own takes no weights
+    hashes = [fovea("inspect", *words, "--hash", "-q").out for words in
+              (["w.safetensors", "--model", "mlp"], ["mlp", "--weights", "w.safetensors"], ["mlp"])]
+    assert hashes[0] == hashes[1] != hashes[2], hashes
+    for verb in ("inspect", "eval"):
+        data = ["--data", "digits:60"] if verb == "eval" else []
+        expect_failure(fovea(verb, best, "--weights", "w.safetensors", "-q", *data),
+                       USAGE, "names the network of a file of weights")
 
 
 def test_values_of_other_tools():
