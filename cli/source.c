@@ -134,7 +134,11 @@ int source_network(struct cli *cli, const char *word, const char **name)
         return fail(cli, EXIT_USAGE, "%s is a file and takes no options of networks (%s)", word,
                     cli->network_options + 1);
     }
-    snprintf(cli->network, sizeof cli->network, "%.200s%s", word, cli->network_options);
+    int length = snprintf(cli->network, sizeof cli->network, "%s%s", word, cli->network_options);
+    if (length < 0 || (size_t)length >= sizeof cli->network) {
+        return fail(cli, EXIT_USAGE, "the network \"%.60s...\" and its options are %d bytes long, at most %zu", word, length,
+                    sizeof cli->network - 1);
+    }
     *name = cli->network;
     return EXIT_OK;
 }

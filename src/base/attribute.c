@@ -213,7 +213,7 @@ int attribute_read(const struct attribute *table, void *options, const char *own
                    struct error *error)
 {
     for (bool first = true, more = true; more; first = false) {
-        char word[256];
+        char word[ATTRIBUTE_TEXT_SIZE + 64]; /* any option that attribute_write writes */
         size_t length = strcspn(text, ":");
         if (length >= sizeof word) {
             return error_set(error, FOV_E_USAGE, "%s: an option of %zu letters; at most %zu", owner, length,

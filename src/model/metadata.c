@@ -539,10 +539,13 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     if (network != NULL) {
         fov_model_set_name(model, network);
     }
-    if (task != NULL) {
+    if (task != NULL && strlen(task) >= MODEL_TASK_SIZE) {
+        status = error_set(&model->context->error, FOV_E_INPUT, "%s: %s has %zu bytes, at most %d", file, key_task,
+                           strlen(task), MODEL_TASK_SIZE - 1);
+    } else if (task != NULL) {
         fov_model_set_task(model, task);
     }
-    if (preprocessing != NULL) {
+    if (!status && preprocessing != NULL) {
         status = take_preprocessing(model, file, preprocessing);
     }
     if (!status && output != NULL) {

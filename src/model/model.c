@@ -108,7 +108,12 @@ void fov_model_set_task(fov_model *model, const char *task)
     if (model == NULL) {
         return;
     }
-    snprintf(model->task, sizeof model->task, "%s", task != NULL ? task : "");
+    size_t length = task != NULL ? strlen(task) : 0;
+    if (length >= sizeof model->task) {
+        call_refuse(model->context, "fov_model_set_task: the text of a task is at most 255 bytes long");
+        return;
+    }
+    memcpy(model->task, length > 0 ? task : "", length + 1);
 }
 
 fov_preprocessing fov_model_preprocessing(const fov_model *model)

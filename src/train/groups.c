@@ -45,7 +45,12 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     if (length == 0 || error->status != FOV_OK) {
         return false;
     }
-    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), begin);
+    if (length >= sizeof word) {
+        error_set(error, FOV_E_USAGE, "training option %s: an entry of %zu characters, at most %zu", option, length,
+                  sizeof word - 1);
+        return false;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)length, begin);
     for (end = word + strlen(word); end > word && end[-1] == ' '; end--) {
         end[-1] = '\0';
     }
