@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders, files and runs for the tests of training. */
 #include "train/helpers.h"
+#include "support/temporary.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #ifndef FOVEA_SOURCE_DIR
 #define FOVEA_SOURCE_DIR "." /* tests run in the source root */
@@ -21,21 +21,12 @@ fov_context *test_context(int threads, uint64_t seed)
 
 void test_folder(char out[256])
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(out, 256, "%.200s/fovea-train-XXXXXX", base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(out));
+    temporary_folder(out);
 }
 
 void test_folder_remove(const char *folder)
 {
-    static const char *const names[] = {"best.onnx",   "last.onnx",     "checkpoint.safetensors",
-                                        "history.csv", "config.json",   "curves.svg",
-                                        "curves.png",  "confusion.svg", "confusion.png"};
-    char path[512];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        unlink(test_path(path, folder, names[i]));
-    }
-    rmdir(folder);
+    temporary_remove(folder);
 }
 
 const char *test_path(char out[512], const char *folder, const char *name)

@@ -23,7 +23,7 @@
 fov_context *test_context(int threads, uint64_t seed);
 /** A fresh folder under $TMPDIR or /tmp, named into out[256]. */
 void test_folder(char out[256]);
-/** Removes the files that a run writes, then the folder; it stays if it holds any other file. */
+/** Removes the folder and everything in it. */
 void test_folder_remove(const char *folder);
 /** "FOLDER/NAME" into out[512]. */
 const char *test_path(char out[512], const char *folder, const char *name);

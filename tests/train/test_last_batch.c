@@ -76,7 +76,13 @@ static void steps(void **state)
     assert_int_equal(run("digits:1", 8, false, &counted, said), FOV_E_SHAPE);
 }
 
-/* With a sample left out: the same bits for any number of threads, and after resuming the finished run. */
+static int stop_in_the_second_epoch(const fov_progress *progress, void *user)
+{
+    (void)user;
+    return progress->total_step == 6;
+}
+
+/* With a sample left out: the same bits for any number of threads, and after resuming a run that was stopped. */
 static void same_bits(void **state)
 {
     (void)state;
@@ -98,9 +104,17 @@ static void same_bits(void **state)
     assert_int_equal(test_train(&two, second), FOV_OK);
     assert_string_equal(first, second);
     test_same_run(whole, parts);
+    test_folder_remove(parts);
+    test_folder(parts);
+    two.options.checkpoint_steps = 2;
+    two.options.on_step = stop_in_the_second_epoch;
+    assert_int_equal(test_train(&two, second), FOV_E_INTERRUPTED);
+    assert_string_not_equal(first, second);
+    two.options.on_step = NULL;
     two.options.resume = true;
     assert_int_equal(test_train(&two, second), FOV_OK);
     assert_string_equal(first, second);
+    test_same_run(whole, parts);
     test_folder_remove(whole);
     test_folder_remove(parts);
 }

@@ -233,9 +233,12 @@ static void stops_at_infinity(void **state)
     char *before = test_read(test_path(path, folder, "checkpoint.safetensors"), &size_before);
     char hash[65], hash_after[65];
     assert_fine(context, fov_model_hash(model, hash) == FOV_OK);
+    /* Without .overwrite the folder is refused, and nothing in it changes. */
+    says(context, fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder),
+         FOV_E_USAGE, folder);
     int status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f);
     says(context, status, FOV_E_NUMERIC, "no longer finite at epoch");
-    /* The model keeps the weights it had before; the good run's folder is untouched. */
+    /* The model keeps the weights it had before. */
     assert_fine(context, fov_model_hash(model, hash_after) == FOV_OK);
     assert_string_equal(hash, hash_after);
     char *after = test_read(path, &size_after);
@@ -368,14 +371,18 @@ static void a_rate_is_found_beside_callbacks(void **state)
 static void the_table_states_defaults(void **state)
 {
     (void)state;
+    int found = 0;
     for (int i = 0; i < fov_train_option_count(); i++) {
         fov_train_option_info info = fov_train_option_at(i);
         if (strcmp(info.name, "momentum") == 0) {
             assert_non_null(strstr(info.otherwise, "0 for sgd"));
+            found++;
         } else if (strcmp(info.name, "schedule") == 0) {
             assert_string_equal(info.otherwise, "constant");
+            found++;
         }
     }
+    assert_int_equal(found, 2);
 }
 
 int main(void)
