@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Archives for tests; see archives.h. */
+#include "support/temporary.h"
 #include "data/archives.h"
 #include <unistd.h>
 #include <zlib.h>
@@ -185,13 +186,11 @@ void put_tar(const char *path, const struct archived *files, size_t count)
 
 uint8_t *make_png(int height, int width, uint8_t value, size_t *size)
 {
-    char path[] = "/tmp/fovea-png-XXXXXX";
+    char path[TEMPORARY_PATH];
     fov_context *context = make_context(1);
     uint8_t *pixels = malloc((size_t)height * (size_t)width);
     memset(pixels, value, (size_t)height * (size_t)width);
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
+    temporary_file(path, ".png");
     assert_int_equal(fov_image_save_png(context, path, height, width, 1, pixels), FOV_OK);
     free(pixels);
     fov_context_free(context);

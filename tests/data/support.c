@@ -1,33 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Helpers of the data tests; see support.h. */
 #include "data/support.h"
+#include "support/temporary.h"
 #include <sys/stat.h>
-#include <ftw.h>
 #include <unistd.h>
 
 int folder_make(void **state)
 {
-    char path[] = "/tmp/fovea-data-XXXXXX";
-    if (mkdtemp(path) == NULL) {
-        return -1;
-    }
-    *state = strdup(path);
+    char path[TEMPORARY_PATH];
+    *state = strdup(temporary_folder(path));
     return *state ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
 }
 
 int folder_remove(void **state)
 {
-    int result = nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    temporary_remove(*state);
     free(*state);
-    return result;
+    return 0;
 }
 
 const char *path_in(void **state, const char *name)

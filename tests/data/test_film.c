@@ -3,6 +3,7 @@
  * written; wrong arguments are refused; every allocation may fail. */
 #include "base/memory.h"
 #include "device/context.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,17 +17,15 @@ enum { HEIGHT = 9, WIDTH = 14, AREA = HEIGHT * WIDTH, FRAMES = 5 };
 
 struct bed {
     fov_context *context;
-    char path[64];
+    char path[TEMPORARY_PATH];
     uint8_t pixels[FRAMES][3 * AREA];
     fov_image frames[FRAMES];
 };
 
 static void open_bed(struct bed *bed, int channels)
 {
-    *bed = (struct bed){.context = fov_context_create(NULL), .path = "/tmp/fovea-film-XXXXXX"};
-    int file = mkstemp(bed->path);
-    assert_true(file >= 0);
-    close(file);
+    *bed = (struct bed){.context = fov_context_create(NULL), .path = ""};
+    temporary_file(bed->path, ".gif");
     for (int f = 0; f < FRAMES; f++) {
         bed->frames[f] = (fov_image){HEIGHT, WIDTH, channels, bed->pixels[f], NULL};
         for (int i = 0; i < channels * AREA; i++) {

@@ -6,6 +6,7 @@
 #include "data/get.h"
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,15 +96,29 @@ static void test_mirrors(void **state)
     free(right);
 }
 
-static void test_full_disk(void **state)
+static void test_no_place(void **state)
 {
     char *right = mirror(state, "right");
     const char *all[] = {right, NULL};
     struct error error;
     put_file(path_in(state, "right/one.gz"), one, sizeof one - 1);
+    put_file(path_in(state, "right/two.gz"), two, sizeof two - 1);
     put_file(path_in(state, "file"), "x", 1);
     assert_int_equal(fetch(all, path_in(state, "file"), NULL, &error), FOV_E_IO); // a file where a folder should be
     assert_true(error.text[0] != 0);
+    // a disk that takes no more than 5 bytes: no part of a file stays
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    few = before;
+    few.rlim_cur = 5;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    int status = fetch(all, path_in(state, "full"), NULL, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, FOV_E_IO);
+    assert_non_null(strstr(error.text, "File too large"));
+    assert_int_not_equal(access(path_in(state, "full/one.gz"), F_OK), 0);
+    assert_int_equal(fetch(all, path_in(state, "full"), NULL, &error), FOV_OK);
     free(right);
 }
 
@@ -209,7 +224,7 @@ int main(void)
     setenv("no_proxy", "127.0.0.1", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_mirrors, folder_make, folder_remove),
-        cmocka_unit_test_setup_teardown(test_full_disk, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_no_place, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_server, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_mnist, folder_make, folder_remove),
         cmocka_unit_test(test_names),

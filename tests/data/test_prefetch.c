@@ -49,7 +49,7 @@ static int run(const char *source, int threads, size_t cache, enum loader_bad ba
     struct prefetch *prefetch = prefetch_create(context, dataset, &options, &error);
     assert_non_null(prefetch);
     int status = FOV_OK;
-    uint32_t order[2][COUNT];
+    static uint32_t order[2][COUNT];
     for (int epoch = 0; epoch < 2 && status == FOV_OK; epoch++) {
         order_of(order[epoch], epoch);
         struct prefetch_epoch comes = {
@@ -63,6 +63,11 @@ static int run(const char *source, int threads, size_t cache, enum loader_bad ba
         for (size_t at = first; at < COUNT && status == FOV_OK; at += BATCH) {
             size_t count = COUNT - at < BATCH ? COUNT - at : BATCH;
             status = prefetch_next(prefetch, count, epochs->pixels[epoch][at], epochs->labels[epoch] + at, &error);
+        }
+    }
+    for (int epoch = 0; epoch < 2 && status == FOV_OK; epoch++) { /* "even", 13 samples, comes before "odd" */
+        for (size_t i = first; i < COUNT; i++) {
+            assert_int_equal(epochs->labels[epoch][i], order[epoch][i] >= COUNT / 2);
         }
     }
     assert_true(prefetch_waited(prefetch) >= 0.0);
@@ -98,6 +103,10 @@ static void same_batches(void **state)
     size_t bad;
     make_pictures(state);
     assert_int_equal(run(*state, 0, 0, LOADER_STOPS, 0, &expected, &bad), FOV_OK);
+    for (int i = 0; i + 1 < COUNT; i++) { /* no two pictures are alike */
+        assert_memory_not_equal(expected.pixels[0][i], expected.pixels[0][i + 1], sizeof expected.pixels[0][0]);
+    }
+    assert_memory_not_equal(expected.pixels[0], expected.pixels[1], sizeof expected.pixels[0]);
     static const struct {
         int threads;
         size_t cache, first;

@@ -137,7 +137,6 @@ static void test_left_out(void **state)
         {{.name = "..\\out.txt", .bytes = text, .size = 3}, "\"..\"", false},
         {{.name = "C:\\out.txt", .bytes = text, .size = 3}, "drive", false},
         {{.name = "link", .bytes = NULL, .is_link = true}, "link", true},
-        {{.name = "good.txt/inner", .bytes = text, .size = 3}, NULL, false},
         {{.name = "secret", .bytes = text, .size = 3, .flags = 1}, "encrypted", false},
         {{.name = "odd", .bytes = text, .size = 3, .method = 14}, "only stored and deflated", false},
         {{.name = "two", .bytes = text, .size = 3, .claims_size = 4000000000U}, "two different sizes", false},
@@ -145,9 +144,6 @@ static void test_left_out(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const struct archived files[] = {bad[i].file, good};
-        if (bad[i].what == NULL) {
-            continue;
-        }
         put_zip(path_in(state, "bad.zip"), files, 2);
         expect_skipped(path_in(state, "bad.zip"), bad[i].what);
 #ifdef FOVEA_HAVE_ARCHIVE

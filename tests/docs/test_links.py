@@ -10,8 +10,8 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] + sorted(
-    os.path.join("docs", os.path.basename(page)) for page in glob.glob(os.path.join(ROOT, "docs/*.md")))
+PAGES = ["README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md"] + sorted(
+    os.path.relpath(page, ROOT) for page in glob.glob(os.path.join(ROOT, "docs/**/*.md"), recursive=True))
 NAMING = ["docs/tour.md", "docs/numerics.md"]
 ROOMS = ["src", "include", "cli", "tests", "bench", "examples", "tools", "cmake", "docs", ".ci"]
 FENCE = re.compile(r"^```.*?^```$", re.M | re.S)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "device/context.h"
 #include "io/safetensors.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <fovea/operators.h>
 #include <math.h>
@@ -503,9 +504,38 @@ static void test_map(void **state)
         if (fov_explain(bed.explainer, fov_explain_method_at(i).name, NULL, &map) != FOV_OK) {
             fail_msg("%s: %s", fov_explain_method_at(i).name, fov_error(bed.context));
         }
+        assert_true(map.height == HEIGHT && map.width == WIDTH && map.channels == (map.per_number ? CHANNELS : 1));
+        double least = INFINITY, most = -INFINITY;
+        for (int k = 0; k < map.channels * AREA; k++) {
+            assert_true(isfinite(map.values[k]));
+            least = fmin(least, (double)map.values[k]);
+            most = fmax(most, (double)map.values[k]);
+        }
+        if (!(most > least) || !isfinite(map.score)) {
+            fail_msg("%s: all is %g, score %g", map.method, most, map.score);
+        }
         fov_explanation_free(&map);
     }
     close_bed(&bed);
+}
+
+/* Fails the test unless the file is a page from its first to its last tag; empties it. */
+static void expect_whole_page(const char *path)
+{
+    static char text[1 << 22];
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    text[size] = '\0';
+    assert_true(strncmp(text, "<!doctype html>", 15) == 0 || strncmp(text, "<!DOCTYPE html>", 15) == 0);
+    assert_true(size > 7 && strstr(text + size - 9, "</html>") != NULL);
+    for (int i = 0; i < fov_explain_method_count(); i++) {
+        if (strstr(text, fov_explain_method_at(i).title) == NULL) {
+            fail_msg("%s is not on the page", fov_explain_method_at(i).title);
+        }
+    }
+    assert_int_equal(ftruncate(fileno(file), 0), 0);
+    fclose(file);
 }
 
 /* A page is written; with a failing allocation it is written all the same or FOV_E_MEMORY is returned. */
@@ -513,13 +543,13 @@ static void test_page_and_memory(void **state)
 {
     (void)state;
     struct bed bed;
-    char path[] = "/tmp/fovea-explain-XXXXXX";
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
+    char path[TEMPORARY_PATH];
+    int failed = 0;
+    temporary_file(path, ".html");
     open_bed(&bed, NULL);
     look(&bed, -1);
     assert_int_equal(fov_explain_page(bed.explainer, path, NULL), FOV_OK);
+    expect_whole_page(path);
     close_bed(&bed);
     for (uint64_t n = 1;; n += n < 40 ? 1 : 23) {
         open_bed(&bed, NULL);
@@ -533,11 +563,17 @@ static void test_page_and_memory(void **state)
         if (status != FOV_OK && status != FOV_E_MEMORY) {
             fail_msg("allocation %d failed, and the status is %d: %s", (int)n, status, fov_error(bed.context));
         }
+        failed += status == FOV_E_MEMORY;
+        if (status == FOV_OK) {
+            expect_whole_page(path);
+        }
         close_bed(&bed);
         if (n > requests) {
+            assert_int_equal(status, FOV_OK);
             break;
         }
     }
+    assert_true(failed > 20);
     unlink(path);
 }
 

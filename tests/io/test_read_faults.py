@@ -88,7 +88,7 @@ def shell(*words, **more):
 
 
 def make_digits(folder, name, images):
-    """MNIST's format, 8 x 8 pixels."""
+    """MNIST's format, 28 x 28 pixels."""
     with open(os.path.join(folder, f"{name}-images-idx3-ubyte"), "wb") as file:
         file.write(struct.pack(">IIII", 0x803, images, 28, 28) + bytes(i % 251 for i in range(images * 784)))
     with open(os.path.join(folder, f"{name}-labels-idx1-ubyte"), "wb") as file:

@@ -3,6 +3,7 @@
  * no folder behind. Skipped without a C compiler. */
 #include "learn/check.h"
 #include "learn/child.h"
+#include "support/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +21,9 @@
 #include <unistd.h>
 
 static struct verdict verdict; /* large */
-static char folder[] = "/tmp/fovea-test-child-XXXXXX";
+static char folder[TEMPORARY_PATH];
+
+enum { PATIENCE = 100 }; /* seconds for a program that ends by itself, on a busy machine, too */
 
 static bool compiler_is_there(void)
 {
@@ -36,6 +39,7 @@ static void check(const char *statements, double seconds)
     const struct lesson *lesson = lesson_find(10);
     char text[8192];
     if (!compiler_is_there()) {
+        print_message("skipped: there is no C compiler\n");
         skip();
     }
     snprintf(text, sizeof text,
@@ -66,12 +70,20 @@ static bool name_spaces_are_there(void)
     return result.end == CHILD_EXITED && result.code == 0;
 }
 
+static void needs_name_spaces(void)
+{
+    if (!name_spaces_are_there()) {
+        print_message("skipped: the system gives no name spaces\n");
+        skip();
+    }
+}
+
 static void test_nothing_wrong(void **state)
 {
     (void)state;
-    check("", 10);
+    check("", PATIENCE);
     says(VERDICT_PASS, "");
-    check("printf(\"x is %g\\n\", x);", 10);
+    check("printf(\"x is %g\\n\", x);", PATIENCE);
     says(VERDICT_PASS, "");
     assert_non_null(strstr(verdict.printed, "x is 1"));
 }
@@ -79,13 +91,13 @@ static void test_nothing_wrong(void **state)
 static void test_crashes(void **state)
 {
     (void)state;
-    check("*(volatile int *)8 = 1;", 10);
+    check("*(volatile int *)8 = 1;", PATIENCE);
     says(VERDICT_NOT_YET, "case 1");
-    check("abort();", 10);
+    check("abort();", PATIENCE);
     says(VERDICT_NOT_YET, "stopped itself");
-    check("exit(3);", 10);
+    check("exit(3);", PATIENCE);
     says(VERDICT_NOT_YET, "exit 3");
-    check("if (x == 1 && y == 2) return 0; return *(volatile int *)8;", 10);
+    check("if (x == 1 && y == 2) return 0; return *(volatile int *)8;", PATIENCE);
     says(VERDICT_NOT_YET, "case 2");
 }
 
@@ -99,32 +111,32 @@ static void test_time(void **state)
     check("sleep(1000);", 1);
     says(VERDICT_NOT_YET, "1 seconds");
     clock_gettime(CLOCK_MONOTONIC, &end);
-    assert_true(end.tv_sec - begin.tv_sec < 60);
+    assert_true(end.tv_sec - begin.tv_sec < 500);
 }
 
 static void test_memory(void **state)
 {
     (void)state;
-    check("for (;;) { volatile char *p = malloc(1 << 24); if (!p) return 7; *p = 1; }", 10);
+    check("for (;;) { volatile char *p = malloc(1 << 24); if (!p) return 7; *p = 1; }", PATIENCE);
     assert_int_equal(verdict.kind, VERDICT_NOT_YET); /* at 1 GiB malloc returns NULL */
     assert_true(verdict.got == 7);
-    check("for (;;) { volatile char *p = malloc(1 << 24); *p = 1; }", 10);
+    check("for (;;) { volatile char *p = malloc(1 << 24); *p = 1; }", PATIENCE);
     says(VERDICT_NOT_YET, "1 GiB");
 }
 
 static void test_prints_without_end(void **state)
 {
     (void)state;
-    check("for (;;) printf(\"%01000000d\\n\", 0);", 10); /* long lines: fast on a busy machine, too */
+    check("for (;;) printf(\"%01000000d\\n\", 0);", PATIENCE); /* long lines: fast on a busy machine, too */
     says(VERDICT_NOT_YET, "printed too much");
 }
 
 static void test_wrong_places(void **state)
 {
     (void)state;
-    check("syntax error here", 10);
+    check("syntax error here", PATIENCE);
     says(VERDICT_COULD_NOT_RUN, "10-gradient.c:8");
-    check("x = not_there(x);", 10);
+    check("x = not_there(x);", PATIENCE);
     says(VERDICT_COULD_NOT_RUN, "not_there");
 }
 
@@ -140,6 +152,7 @@ static void test_names_of_the_library(void **state)
     size_t used = 0;
     (void)state;
     if (!compiler_is_there()) {
+        print_message("skipped: there is no C compiler\n");
         skip();
     }
     for (int i = 0; i < COUNT; i++) {
@@ -157,23 +170,24 @@ static void test_names_of_the_library(void **state)
              "void descend(double *p, const double *g, double rate)\n"
              "{ for (int i = 0; i < 3; i++) p[i] -= rate * g[i]; }\n"
              "int main(void) { return f(1, 2, 3) > 0; }\n");
-    check_text(lesson, text, 3, ENGLISH, NULL, 10, &verdict);
+    check_text(lesson, text, 3, ENGLISH, NULL, PATIENCE, &verdict);
     says(VERDICT_PASS, "");
 }
 
 /* Processes that a program starts end with it: a grandchild that lived for another second would write the file. */
 static void test_processes(void **state)
 {
-    char statements[1024], path[256];
+    char statements[1024], path[300];
     (void)state;
+    needs_name_spaces();
     snprintf(path, sizeof path, "%s/alive", folder);
     snprintf(statements, sizeof statements,
              "if (fork() == 0) { setsid(); if (fork() != 0) _exit(0); sleep(1); FILE *f = fopen(\"%s\", \"w\"); "
              "if (f) fclose(f); _exit(0); }",
              path);
-    check(statements, 10);
+    check(statements, PATIENCE);
     sleep(2);
-    if (name_spaces_are_there() && access(path, F_OK) == 0) {
+    if (access(path, F_OK) == 0) {
         fail_msg("a process of the learner's outlived the check");
     }
 }
@@ -183,28 +197,27 @@ static void test_no_fork_bomb(void **state)
 {
     (void)state;
     check("for (int i = 0; i < 50; i++) { int p = fork(); if (p == 0) { sleep(20); _exit(0); } if (p > 0) exit(42); }",
-          10);
+          PATIENCE);
     says(VERDICT_PASS, "");
 }
 
 static void test_no_network(void **state)
 {
     (void)state;
+    needs_name_spaces();
     /* In a new network name space even the loopback interface is down. */
     check("int s = socket(AF_INET, SOCK_DGRAM, 0); struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = 9};\n"
           "a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);\n"
           "if (sendto(s, \"x\", 1, 0, (struct sockaddr *)&a, sizeof a) == 1) exit(42);",
-          10);
-    if (name_spaces_are_there()) {
-        says(VERDICT_PASS, "");
-    }
+          PATIENCE);
+    says(VERDICT_PASS, "");
 }
 
 static void test_no_compiler(void **state)
 {
     (void)state;
     setenv("FOVEA_CC", "/nowhere/cc", 1);
-    check_text(lesson_find(10), lesson_find(10)->solution, 1, ENGLISH, NULL, 10, &verdict);
+    check_text(lesson_find(10), lesson_find(10)->solution, 1, ENGLISH, NULL, PATIENCE, &verdict);
     says(VERDICT_COULD_NOT_RUN, "there is no C compiler here (/nowhere/cc");
     unsetenv("FOVEA_CC");
 }
@@ -213,9 +226,9 @@ static void test_no_folder_is_left(void **state)
 {
     (void)state;
     setenv("TMPDIR", folder, 1);
-    check("abort();", 10);
+    check("abort();", PATIENCE);
     check("sleep(1000);", 0.3);
-    check("FILE *f = fopen(\"more\", \"w\"); if (f) fclose(f);", 10);
+    check("FILE *f = fopen(\"more\", \"w\"); if (f) fclose(f);", PATIENCE);
     unsetenv("TMPDIR");
     DIR *entries = opendir(folder);
     assert_non_null(entries);
@@ -225,6 +238,20 @@ static void test_no_folder_is_left(void **state)
         }
     }
     closedir(entries);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    temporary_folder(folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    temporary_remove(folder);
+    return 0;
 }
 
 int main(void)
@@ -243,13 +270,5 @@ int main(void)
         cmocka_unit_test(test_no_compiler),
         cmocka_unit_test(test_no_folder_is_left),
     };
-    if (mkdtemp(folder) == NULL) {
-        return 1;
-    }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char path[256];
-    snprintf(path, sizeof path, "%s/alive", folder);
-    unlink(path);
-    rmdir(folder);
-    return failed;
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

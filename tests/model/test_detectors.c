@@ -100,18 +100,19 @@ static void corners_and_softmax(void **state)
     fov_answer_free(&answer);
 }
 
-/* The form "raw" is given by name: logits that take a sigmoid each, boxes in fractions of the input. The logits are a
- * symmetric matrix, so that their layout does not matter. */
+/* The form "raw" is given by name: logits of each box that take a sigmoid each, boxes in fractions of the input. */
 static void parts_and_sigmoids(void **state)
 {
-    static const float boxes[] = {0.25F, 0.5F, 0.5F, 1, 0, 0, 0.125F, 0.125F}, logits[] = {1, -9, -9, 2};
+    static const float boxes[] = {0.25F, 0.5F, 0.5F, 1, 0, 0, 0.125F, 0.125F, 0.5F, 0, 1, 0.5F};
+    static const float logits[] = {1, -9, -9, 2, -9, 0};
     struct made made = begin(*state, 100); /* not a multiple of 32 */
-    const fov_value outputs[] = {give(&made, logits, 2, 2), give(&made, boxes, 2, 4)};
+    const fov_value outputs[] = {give(&made, logits, 3, 2), give(&made, boxes, 3, 4)};
     end(&made, outputs, 2);
     fov_answer answer = ask(&made, "raw", "detect", "sigmoid of 2 classes");
-    assert_int_equal(answer.box_count, 2);
+    assert_int_equal(answer.box_count, 3);
     expect(&answer.boxes[0], 1, 1 / (1 + exp(-2)), 0, 0, 25, 25);
     expect(&answer.boxes[1], 0, 1 / (1 + exp(-1)), 50, 100, 100, 200);
+    expect(&answer.boxes[2], 1, 0.5, 100, 0, 200, 100);
     fov_answer_free(&answer);
 }
 

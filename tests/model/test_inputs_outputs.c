@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "model/range.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
@@ -124,10 +125,9 @@ static void test_another_head_of_channels_last(void **state)
 static void test_two_names_in_a_file(void **state)
 {
     (void)state;
-    char path[] = "/tmp/fovea-names-XXXXXX";
-    int file = mkstemp(path);
-    assert_true(file >= 0 && write(file, "no\nyes\n", 7) == 7);
-    close(file);
+    char path[TEMPORARY_PATH];
+    FILE *file = fopen(temporary_file(path, ".txt"), "w");
+    assert_true(file != NULL && fputs("no\nyes\n", file) >= 0 && fclose(file) == 0);
     fov_context *context = make_context();
     fov_model *model = fov_model_create(context);
     fov_graph *g = fov_model_graph(model);
@@ -208,10 +208,8 @@ static void test_meanings_by_name(void **state)
 static void test_files_state_them(void **state)
 {
     (void)state;
-    char path[] = "/tmp/fovea-outputs-XXXXXX.onnx";
-    int file = mkstemps(path, 5);
-    assert_true(file >= 0);
-    close(file);
+    char path[TEMPORARY_PATH];
+    temporary_file(path, ".onnx");
     fov_context *context = make_context();
     fov_model *model = build(context);
     const char *second = fov_value_name(fov_model_graph(model), fov_model_output_at(model, 1));

@@ -6,7 +6,10 @@
 set -u
 here=$(dirname "$0")
 fovea=${FOVEA_BINARY:-build/release/fovea}
-[ -x /usr/bin/python3 ] && [ -x "$fovea" ] || { echo "skipped: no /usr/bin/python3, or no command at $fovea"; exit 77; }
+if ! [ -x /usr/bin/python3 ] || ! [ -x "$fovea" ]; then
+    echo "skipped: no /usr/bin/python3, or no command at $fovea"
+    exit 77
+fi
 command -v node >/dev/null || { echo "skipped: node is missing"; exit 77; }
 /usr/bin/python3 "$here/judge.py" "$fovea" networks lenet5 --opset 13 --opset 22
 code=$?

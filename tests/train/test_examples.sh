@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 # The examples run as they stand: a neuron, XOR, and LeNet-5 on a few drawn digits, from building to predicting.
 set -e
-[ -n "$FOVEA_EXAMPLES" ] && [ -x "$FOVEA_EXAMPLES/lenet" ] || { echo "the examples are not built"; exit 77; }
+if [ -z "$FOVEA_EXAMPLES" ] || ! [ -x "$FOVEA_EXAMPLES/lenet" ]; then
+    echo "the examples are not built"
+    exit 77
+fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

@@ -407,6 +407,126 @@ static void colours_by_hand(void **state)
     }
 }
 
+/* Pillow 9.4's results of ImageEnhance.Sharpness for the same numbers. */
+static void sharpness_is_pillows(void **state)
+{
+    enum { HEIGHT = 5, WIDTH = 6 };
+    static const uint8_t in[HEIGHT * WIDTH] = {10, 20, 30, 40, 50, 60, 15, 80, 20, 90, 35, 70, 200, 10, 120,
+                                               60, 250, 5, 33, 44, 55, 66, 77, 88, 1,  2,  3,  4,  5,   6};
+    static const struct {
+        double  factor;
+        uint8_t wanted[HEIGHT * WIDTH];
+    } cases[] = {{1.5, {10, 20, 30, 40, 50, 60, 15, 88, 9,  94, 21, 70, 200, 0, 140,
+                        51, 255, 5, 33, 41, 60, 64, 82, 88, 1,  2,  3,   4, 5,  6}},
+                 {0.25, {10, 20, 30, 40, 50, 60, 15, 67, 36, 83, 55, 70, 200, 37, 89,
+                         73, 163, 5, 33, 48, 47, 69, 69, 88, 1,  2,  3,   4,  5,  6}},
+                 {1, {10, 20, 30, 40, 50, 60, 15, 80, 20, 90, 35, 70, 200, 10, 120,
+                      60, 250, 5, 33, 44, 55, 66, 77, 88, 1,  2,  3,  4,  5,   6}}};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        uint8_t        pixels[HEIGHT * WIDTH], room[HEIGHT * WIDTH];
+        struct colours colours = {pixels, HEIGHT, WIDTH, 1, room};
+
+        memcpy(pixels, in, sizeof in);
+        colours_sharpen(&colours, cases[k].factor);
+        for (int i = 0; i < HEIGHT * WIDTH; i++) {
+            if (abs(pixels[i] - cases[k].wanted[i]) > 1) { /* Pillow rounds the smoothed picture, too */
+                fail_msg("factor %g: value %d is %d, should be %d", cases[k].factor, i, pixels[i], cases[k].wanted[i]);
+            }
+        }
+    }
+}
+
+/* What "equalize" makes of the values 30 to 129 of a picture, -1 for those that it lacks: Pillow 9.4's
+ * ImageOps.equalize. */
+static void equalized_values_are_pillows(void **state)
+{
+    enum { HEIGHT = 20, WIDTH = 30, FIRST = 30 };
+    static const int wanted[100] = {
+        0,   11,  14,  17,  28,  31,  35,  38,  39,  41,  -1,  44,  47,  -1,  49,  57,  61,  64,  -1,  -1,
+        67,  73,  77,  81,  83,  86,  90,  94,  96,  106, -1,  109, 112, -1,  -1,  123, 126, 130, -1,  -1,
+        133, 140, 143, 147, 148, 152, 156, 159, 160, 162, -1,  165, 169, -1,  -1,  170, 174, 177, -1,  -1,
+        190, 197, 200, 204, 205, 208, 212, 216, 217, 219, -1,  222, 226, -1,  -1,  227, 235, 239, -1,  -1,
+        243, 250, 253, 255, 255, 255, 255, 255, 255, 255, -1,  255, 255, -1,  -1,  255, 255, 255, -1,  -1};
+    uint8_t             in[HEIGHT * WIDTH], out[HEIGHT * WIDTH];
+    struct pipeline_job job = {.pixels = in, .height = HEIGHT, .width = WIDTH, .channels = 1, .out_height = HEIGHT,
+                               .out_width = WIDTH, .out = out};
+
+    (void)state;
+    for (int i = 0; i < HEIGHT * WIDTH; i++) {
+        in[i] = (uint8_t)(i * i / 7 % 100 + FIRST);
+    }
+    apply_list("equalize:p=1", 1, &job);
+    for (int i = 0; i < HEIGHT * WIDTH; i++) {
+        if (out[i] != wanted[in[i] - FIRST]) {
+            fail_msg("%d becomes %d, should be %d", in[i], out[i], wanted[in[i] - FIRST]);
+        }
+    }
+    apply_list("equalize:p=0", 1, &job);
+    assert_memory_equal(in, out, sizeof in);
+}
+
+/* Noise in one rectangle, of a share of the area between the two that are given; all else stays. */
+static void a_rectangle_is_erased(void **state)
+{
+    enum { AREA = SIDE * SIDE, RUNS = 60 };
+    static uint8_t      in[AREA], out[AREA];
+    struct pipeline_job job = {.pixels = in, .height = SIDE, .width = SIDE, .channels = 1, .out_height = SIDE,
+                               .out_width = SIDE, .out = out};
+    int                 erased = 0;
+    double              sum = 0, squares = 0, values = 0;
+
+    (void)state;
+    for (uint64_t sample = 0; sample < RUNS; sample++) {
+        int left = SIDE, top = SIDE, right = 0, bottom = 0, changed = 0;
+
+        apply_list("erase:p=1:smallest=0.1:largest=0.2", sample, &job);
+        for (int i = 0; i < AREA; i++) {
+            if (out[i] != 0) {
+                int x = i % SIDE, y = i / SIDE;
+
+                left = x < left ? x : left, right = x >= right ? x + 1 : right;
+                top = y < top ? y : top, bottom = y >= bottom ? y + 1 : bottom;
+                sum += out[i], squares += out[i] * out[i], values++;
+                changed++;
+            }
+        }
+        int area = (right - left) * (bottom - top);
+        assert_true(changed > 0 && changed <= area && changed >= area * 9 / 10); /* noise may be 0, too */
+        assert_true(area >= AREA * 7 / 100 && area <= AREA * 20 / 100);          /* sides are rounded down */
+        erased++;
+    }
+    assert_int_equal(erased, RUNS);
+    double mean = sum / values, deviation = sqrt(squares / values - mean * mean);
+    assert_true(fabs(mean - 128) < 3 && fabs(deviation - 73.6) < 3); /* uniform over 1 .. 255 */
+    apply_list("erase:p=0", 1, &job);
+    assert_memory_equal(in, out, sizeof in);
+}
+
+/* Of magnitude 0 fourteen operations of rand-augment change nothing, but for those that have no magnitude; more operations
+ * change more pictures. */
+static void rand_augment_applies_as_many_as_asked(void **state)
+{
+    static uint8_t      in[MOST], out[MOST];
+    struct pipeline_job job = {.pixels = in, .height = SIDE, .width = SIDE, .channels = 3, .out_height = SIDE,
+                               .out_width = SIDE, .out = out};
+    static const char *const lists[] = {"rand-augment:count=1:magnitude=9", "rand-augment:count=3:magnitude=9"};
+    int same[2] = {0};
+
+    (void)state;
+    paint(in);
+    for (uint64_t sample = 0; sample < 280; sample++) {
+        for (int k = 0; k < 2; k++) {
+            apply_list(lists[k], sample, &job);
+            same[k] += memcmp(in, out, MOST) == 0;
+        }
+    }
+    /* One of fourteen is the identity, and solarising may find nothing: 20 of 280 and some; of three in turn, almost none. */
+    assert_in_range(same[0], 8, 70);
+    assert_in_range(same[1], 0, 8);
+}
+
 /* The hue turns by up to a third: red may become green or blue; saturation and value stay. */
 static void hue_turns(void **state)
 {
@@ -502,6 +622,8 @@ int main(void)
         cmocka_unit_test(warps_by_hand),                 cmocka_unit_test(resized_crops_are_resized),
         cmocka_unit_test(magnitudes_are_exact),
         cmocka_unit_test(colours_by_hand),               cmocka_unit_test(hue_turns),
+        cmocka_unit_test(sharpness_is_pillows),          cmocka_unit_test(equalized_values_are_pillows),
+        cmocka_unit_test(a_rectangle_is_erased),         cmocka_unit_test(rand_augment_applies_as_many_as_asked),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
