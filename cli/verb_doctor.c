@@ -77,9 +77,7 @@ static void look_at_part(struct findings *f, const struct part *part)
         void *library = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
         snprintf(advice, sizeof advice, "%s is not on this machine; %s brings it", file, part->package);
         add(f, part->name, library != NULL, part->what, library != NULL ? NULL : advice);
-        if (library != NULL) {
-            dlclose(library);
-        }
+        /* Not closed: some libraries allocate when they are loaded, and would lose it. */
     }
 }
 

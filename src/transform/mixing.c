@@ -336,7 +336,7 @@ static int continue_list(struct mixer *mixer, int level, uint64_t sample, const 
     job.other.pixels = from->other;
     job.other.height = from->other_height;
     job.other.width = from->other_width;
-    job.boxes = mixer->room->boxes + first_box;
+    job.boxes = mixer->room->boxes != NULL ? mixer->room->boxes + first_box : NULL;
     job.box_count = mixer->mixed->box_count - first_box;
     int status = finish(mixer, mixer->place[level - 1] + 1, mixer->place[level], sample, &job, target);
     drop_gone(mixer, first_box);
