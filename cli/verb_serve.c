@@ -10,10 +10,13 @@
 #ifdef FOVEA_HAVE_EVENT
 #include "cli/serve/keep.h"
 #include "cli/serve/serve.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+enum { RANDOM_TOKEN = 16 /* bytes */ };
 
 static bool is_served(const struct server *server, int count, const char *name)
 {
@@ -73,6 +76,21 @@ static bool can_be_taught(const fov_model *model)
            (meaning == FOV_MEANING_LOGITS || meaning == FOV_MEANING_SOFTMAX);
 }
 
+/* Lets the model answer once, so that a plan that cannot be made (above all, that does not fit in memory) ends the start
+ * as it would end fovea predict. Numbers that are not finite are a remark, and the server is not ready: it can be seen
+ * what is wrong with the model, on the page. */
+static int try_model(struct server *server, int index)
+{
+    char problem[SERVE_PROBLEM];
+    fov_status status = predict_try(&server->workers[WORKER_ANSWER], index, problem, sizeof problem);
+    if (status == FOV_E_NUMERIC) {
+        snprintf(server->problems[index], sizeof server->problems[index], "%s", problem);
+        remark(server->cli, "%s cannot answer: %s", server->words[index], problem);
+        return EXIT_OK;
+    }
+    return status == FOV_OK ? EXIT_OK : fail(server->cli, exit_code(status), "%s: %s", server->words[index], problem);
+}
+
 /* Opens all models before the server listens, so that a file that cannot be opened is reported at the start. */
 static int open_models(struct server *server)
 {
@@ -86,6 +104,7 @@ static int open_models(struct server *server)
         worker->models[i] = source_model(cli, server->words[i], NULL, network);
         code = worker->models[i] != NULL ? preprocessing_apply(cli, worker->models[i], true, NULL) : fail_library(cli);
         code = code == EXIT_OK ? predict_open(worker, i) : code;
+        code = code == EXIT_OK ? try_model(server, i) : code;
         if (code == EXIT_OK) {
             json_add(list, describe(server, i));
         }
@@ -99,20 +118,58 @@ static int open_models(struct server *server)
         fov_model_free(backbone);
     }
     json_set(object, "models", list);
+    json_set_flag(object, "teach", server->is_taught);
     server->about = json_dumps(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     return code;
 }
 
-/* Draws a random token if other machines can send requests. */
+/* Reads the token from the first line of a file. */
+static int read_token(struct server *server, const char *path)
+{
+    char line[GUARD_TOKEN + 2] = "";
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return fail_path(server->cli, path, errno);
+    }
+    bool is_read = fgets(line, sizeof line, file) != NULL || ferror(file) == 0;
+    int reason = errno;
+    fclose(file);
+    line[strcspn(line, "\r\n")] = '\0';
+    if (!is_read) {
+        return fail_path(server->cli, path, reason);
+    }
+    if (!guard_is_token(line)) {
+        return fail(server->cli, EXIT_INPUT,
+                    "%s: its first line is no token: %d to %d letters, digits and -._~+/=, such as those of openssl "
+                    "rand -hex 16",
+                    path, GUARD_TOKEN_LEAST, GUARD_TOKEN - 1);
+    }
+    snprintf(server->guard.token, sizeof server->guard.token, "%s", line);
+    return EXIT_OK;
+}
+
+/* Checks where to listen and what the server is called; the token is that of --token-file, or a random one if other
+ * machines can send requests. */
 static int open_guard(struct server *server)
 {
-    const char *listen = option_text(server->cli, "listen");
-    unsigned char bytes[(GUARD_TOKEN - 1) / 2];
+    const char *listen = option_text(server->cli, "listen"), *url = option_text(server->cli, "public-url");
+    unsigned char bytes[RANDOM_TOKEN];
     size_t used = 0;
     server->guard.port = (int)option_integer(server->cli, "port");
-    snprintf(server->guard.address, sizeof server->guard.address, "%s", listen != NULL ? listen : "127.0.0.1");
-    if (strcmp(server->guard.address, "127.0.0.1") == 0) {
+    if (!guard_set_address(&server->guard, listen != NULL ? listen : "127.0.0.1")) {
+        return fail(server->cli, EXIT_USAGE,
+                    "--listen is \"%.40s\"; it is an address such as 192.168.1.5, 0.0.0.0, ::1 or localhost", listen);
+    }
+    if (url != NULL && !guard_set_public(&server->guard, url)) {
+        return fail(server->cli, EXIT_USAGE,
+                    "--public-url is \"%.200s\"; it is what browsers see, such as https://example.com/vision (not /api or "
+                    "/metrics, nothing behind a ?)", url);
+    }
+    if (option_given(server->cli, "token-file")) {
+        return read_token(server, option_text(server->cli, "token-file"));
+    }
+    if (guard_is_local(&server->guard)) {
         return EXIT_OK;
     }
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
@@ -135,23 +192,31 @@ static void open_workers(struct server *server)
         worker->cli = *server->cli;
         worker->cli.context = NULL;
         worker->cli.quiet = worker->cli.quiet || i != WORKER_ANSWER;
+        worker->cli.verbose = worker->cli.verbose && i == WORKER_ANSWER;
     }
 }
 
-/* Prints the server's address, {"url": ...} with --json, else in a sentence; with --open also starts a browser. */
+/* Prints the server's address, {"url": ...} with --json, else in a sentence; with --open also starts a browser. A token
+ * of the user's own is not printed: what a service prints is kept in logs. */
 static int say_where(const struct server *server)
 {
     struct cli *cli = server->cli;
+    const char *public = option_text(cli, "public-url");
     char url[SERVE_URL];
-    server_url(server, url);
+    server_url(server, !option_given(cli, "token-file"), url);
     if (cli->json) {
         json_t *object = json_object();
         json_set_text(object, "url", url);
+        if (public != NULL) {
+            json_set_text(object, "public_url", public);
+        }
         json_print(cli, object);
     } else {
-        fprintf(cli->out, "fovea serves %d model%s at %s  (Ctrl-C ends it)\n", server->model_count,
-                server->model_count == 1 ? "" : "s", url);
+        fprintf(cli->out, "fovea serves %d model%s at %s%s%s  (Ctrl-C ends it)\n", server->model_count,
+                server->model_count == 1 ? "" : "s", url, public != NULL ? ", behind a proxy at " : "",
+                public != NULL ? public : "");
     }
+    server_url(server, true, url);
     int code = output_commit(cli);
     if (code == EXIT_OK && option_flag(cli, "open") && fork() == 0) {
         execlp("xdg-open", "xdg-open", url, (char *)NULL);
@@ -165,7 +230,7 @@ static int answer(struct server *server)
 {
     int code = server_open(server);
     for (int i = 0; i < WORKERS && code == EXIT_OK; i++) {
-        code = worker_start(&server->workers[i]);
+        code = i != WORKER_TEACH || server->is_taught ? worker_start(&server->workers[i]) : EXIT_OK;
     }
     code = code == EXIT_OK ? say_where(server) : code;
     if (code == EXIT_OK) {
@@ -208,10 +273,15 @@ static int serve(struct cli *cli)
     }
     server->backbone = option_text(cli, "backbone");
     server->keep = option_text(cli, "keep");
+    server->upload = (size_t)option_integer(cli, "max-upload");
+    server->is_taught = !option_flag(cli, "no-teach");
     server->teach = teach_create(server);
     open_workers(server);
-    int code = open_models(server);
-    code = code == EXIT_OK ? open_guard(server) : code;
+    int code = open_guard(server);
+    if (code == EXIT_OK && !server->is_taught && (server->keep != NULL || server->backbone != NULL)) {
+        code = fail(cli, EXIT_USAGE, "--no-teach leaves nothing for --keep and --backbone to do");
+    }
+    code = code == EXIT_OK ? open_models(server) : code;
     for (int i = WORKER_STUDY; i < WORKERS && code == EXIT_OK; i++) {
         code = cli_context(&server->workers[i].cli) != NULL ? EXIT_OK : fail_library(&server->workers[i].cli);
     }
@@ -252,7 +322,24 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "ADDR",
      .otherwise = "this machine alone",
-     .doc = "an address for others, such as 0.0.0.0; the URL then has a random token"},
+     .doc = "an address for others, such as 0.0.0.0 or ::; the URL then has a random token"},
+    {.name = "token-file",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .otherwise = "a random token with --listen, else none",
+     .doc = "its first line, 16 to 256 characters, is the token that each call must send; read once, at the start"},
+    {.name = "public-url",
+     .kind = OPTION_TEXT,
+     .argument = "URL",
+     .doc = "what browsers see where a proxy stands before the server, such as https://example.com/vision"},
+    {.name = "max-upload",
+     .kind = OPTION_SIZE,
+     .argument = "SIZE",
+     .standard = "16MiB",
+     .minimum = 1024,
+     .maximum = 1 << 30,
+     .doc = "bytes of a request's body, at most"},
+    {.name = "no-teach", .kind = OPTION_FLAG, .doc = "offers no Teach: nothing can be taught or kept"},
     {.name = "open", .kind = OPTION_FLAG, .doc = "opens the page in the browser"},
     {.name = "batch",
      .kind = OPTION_INTEGER,
@@ -291,10 +378,12 @@ const struct verb verb_serve = {
     .help = "Serves models to this machine: a page on which pictures are uploaded, photographed or drawn, answered and "
             "explained, networks looked into, runs watched, and classifiers taught; and the API behind it (GET "
             "/api/openapi.json describes it). POST /api/predict with the bytes of a picture answers what fovea predict "
-            "--json prints. Nothing is loaded from elsewhere and nothing is written to disk unless asked. SIGTERM or "
-            "Ctrl-C finishes what runs. With --json the first line is an object with the url.",
+            "--json prints. GET /api/ready answers 503 where a model cannot answer. Nothing is loaded from elsewhere and "
+            "nothing is written to disk unless asked. SIGTERM or Ctrl-C finishes what runs. With --json the first line "
+            "is an object with the url; -v prints a line for each request.",
     .examples = "fovea serve runs/train/best.onnx --open\n"
                 "fovea serve best.onnx squeezenet1_1.onnx --backbone squeezenet1_1.onnx\n"
                 "fovea serve best.onnx --port 0 --json\n"
-                "fovea serve best.onnx --listen 0.0.0.0\n",
+                "fovea serve best.onnx --listen 0.0.0.0\n"
+                "fovea serve best.onnx --token-file token --public-url https://example.com/vision --no-teach\n",
 };

@@ -54,7 +54,7 @@ static int say_where(const struct watch *watch)
 {
     struct cli *cli = watch->server.cli;
     char url[SERVE_URL];
-    server_url(&watch->server, url);
+    server_url(&watch->server, true, url);
     if (!cli->json) {
         remark(cli, "live curves at %s while this training goes on", url);
         return EXIT_OK;
@@ -75,6 +75,7 @@ int watch_begin(struct cli *cli, const char *directory, struct watch **out)
     struct server *server = &watch->server;
     watched_begin(&watch->watched);
     server->cli = cli;
+    server->upload = SERVE_BODY;
     server->teach = teach_create(server);
     server->guard.port = (int)option_integer(cli, "port");
     snprintf(server->guard.address, sizeof server->guard.address, "127.0.0.1");

@@ -7,16 +7,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static const char *sentence_of(int code)
+enum { CROWDED = SERVE_CONNECTIONS * 3 / 4, CROWDED_SECONDS = 2 };
+
+void connection_problem(const struct loop *loop, int code, struct job *job)
 {
+    char most[NUMBER_SIZE];
     switch (code) {
     case 413:
-        return "the request is too large: at most 16 MiB are taken";
+        job_fail(job, code, "the request is too large: at most %s are taken (--max-upload)",
+                 show_bytes(most, (double)loop->server->upload));
+        break;
     case 417:
-        return "the header Expect asks for something that is not known here";
+        job_fail(job, code, "the header Expect asks for something that is not known here");
+        break;
     default:
-        return "this is no HTTP request that can be read: its first line, a header or its length is wrong, or its head "
-               "is longer than 16 KiB";
+        job_fail(job, code,
+                 "this is no HTTP request that can be read: its first line, a header or its length is wrong, or its "
+                 "head is longer than 16 KiB");
     }
 }
 
@@ -39,16 +46,26 @@ static void on_written(struct evbuffer *out, const struct evbuffer_cb_info *info
     int code = atoi(head + sizeof line - 1);
     struct job job = {.next = NULL};
     connection->busy = true; /* keeps this callback away from the text written below */
-    job_fail(&job, code >= 400 && code <= 599 ? code : 400, "%s", sentence_of(code));
+    connection_problem(connection->loop, code >= 400 && code <= 599 ? code : 400, &job);
     evbuffer_drain(out, size);
     evbuffer_add_printf(out,
                         "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                         "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-                        job.reply.code, code == 413 ? "Content Too Large" : "Bad Request", job.reply.size);
+                        job.reply.code, reply_phrase(job.reply.code), job.reply.size);
     evbuffer_add(out, job.reply.body, job.reply.size);
+    log_request(connection->loop, NULL, job.reply.code, job.reply.size, job.reply.body);
     free(job.reply.body);
     connection->busy = false;
-    connection->loop->replies[job.reply.code / 100]++;
+    reply_note(connection->loop, job.reply.code);
+}
+
+static void on_heard(struct evbuffer *in, const struct evbuffer_cb_info *info, void *user)
+{
+    struct connection *connection = user;
+    (void)in;
+    if (info->n_added > 0) {
+        connection->heard = server_now();
+    }
 }
 
 struct bufferevent *connection_open(struct event_base *base, void *user)
@@ -58,8 +75,10 @@ struct bufferevent *connection_open(struct event_base *base, void *user)
     if (events != NULL && loop->connection_count < SERVE_CONNECTIONS) {
         struct connection *connection = take_memory(1, sizeof *connection);
         bufferevent_incref(events);
-        *connection = (struct connection){.loop = loop, .events = events, .since = server_now()};
+        double now = server_now();
+        *connection = (struct connection){.loop = loop, .events = events, .since = now, .heard = now, .asked = now};
         connection->watcher = evbuffer_add_cb(bufferevent_get_output(events), on_written, connection);
+        connection->listener = evbuffer_add_cb(bufferevent_get_input(events), on_heard, connection);
         loop->connections[loop->connection_count++] = connection;
     }
     if (loop->connection_count == SERVE_CONNECTIONS) {
@@ -85,6 +104,9 @@ static void drop(struct connection *connection)
     if (connection->watcher != NULL) {
         evbuffer_remove_cb_entry(bufferevent_get_output(connection->events), connection->watcher);
     }
+    if (connection->listener != NULL) {
+        evbuffer_remove_cb_entry(bufferevent_get_input(connection->events), connection->listener);
+    }
     bufferevent_decref(connection->events);
     free(connection);
 }
@@ -92,6 +114,7 @@ static void drop(struct connection *connection)
 void connections_sweep(struct loop *loop)
 {
     double now = server_now();
+    bool is_crowded = loop->connection_count >= CROWDED; /* then silent connections make room for others */
     for (int i = loop->connection_count - 1; i >= 0; i--) {
         struct connection *at = loop->connections[i];
         bufferevent_data_cb read = NULL;
@@ -100,11 +123,12 @@ void connections_sweep(struct loop *loop)
         if (read == NULL && event == NULL) {
             drop(at);
             loop->connections[i] = loop->connections[--loop->connection_count];
-        } else if (!at->busy && now - at->since > SERVE_SECONDS) {
+        } else if (!at->busy && (now - at->since > SERVE_SECONDS ||
+                                 (is_crowded && now - at->since > CROWDED_SECONDS && now - at->heard > CROWDED_SECONDS))) {
             shutdown(bufferevent_getfd(at->events), SHUT_RDWR);
         }
     }
-    if (loop->connection_count < SERVE_CONNECTIONS && !loop->stops) {
+    if (loop->connection_count < SERVE_CONNECTIONS) {
         evconnlistener_enable(loop->listener);
     }
 }

@@ -38,6 +38,39 @@ int predict_open(struct worker *worker, int index)
     return worker->sessions[index] != NULL ? EXIT_OK : fail_library(cli);
 }
 
+fov_status predict_try(struct worker *worker, int index, char *problem, size_t size)
+{
+    enum { SIDE = 64, GREY = 128 };
+    fov_model *model = worker->models[index];
+    fov_context *context = worker->cli.context;
+    fov_image image = {.height = SIDE, .width = SIDE, .channels = 3};
+    fov_model_picture_size(model, &image.channels, &image.height, &image.width);
+    image.height = image.height > 0 ? image.height : SIDE;
+    image.width = image.width > 0 ? image.width : SIDE;
+    image.channels = image.channels == 1 || image.channels == 4 ? image.channels : 3;
+    size_t bytes = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
+    image.pixels = take_memory(bytes, 1);
+    memset(image.pixels, GREY, bytes);
+    fov_status status;
+    if (worker->forms[index] == FORM_SESSION) {
+        fov_answer answer;
+        status = (fov_status)fov_session_answer(worker->sessions[index], &image, &answer);
+        snprintf(problem, size, "%s", status != FOV_OK ? fov_session_error(worker->sessions[index]) : "");
+        if (status == FOV_OK) {
+            fov_answer_free(&answer);
+        }
+    } else {
+        int count = fov_model_scores(model);
+        float *scores = take_memory((size_t)count, sizeof *scores);
+        status = (fov_status)fov_predict_image(model, &image, scores, count);
+        snprintf(problem, size, "%s", status != FOV_OK ? fov_error(context) : "");
+        fov_error_clear(context);
+        free(scores);
+    }
+    free(image.pixels);
+    return status;
+}
+
 /* A picture on its way through a network, and the result. */
 struct item {
     struct job *job;
@@ -232,6 +265,9 @@ struct archive_answers {
     int pictures;
     size_t bytes;
     const char *refusal; /* why the whole request is refused; NULL: it is not */
+    int answered;
+    fov_status broken; /* status of a picture that failed by the model's fault; FOV_OK: none did */
+    char problem[600]; /* its sentence */
 };
 
 static void add_answer(struct item *item, void *user)
@@ -241,7 +277,12 @@ static void add_answer(struct item *item, void *user)
     json_set_text(object, "file", item->file);
     if (item->answer != NULL) {
         json_object_update(object, item->answer);
+        a->answered++;
     } else {
+        if (item->status == FOV_E_NUMERIC || item->status == FOV_E_MEMORY) {
+            a->broken = item->status;
+            snprintf(a->problem, sizeof a->problem, "%s", item->problem);
+        }
         json_set_text(object, "error", item->problem);
     }
     json_add(a->list, object);
@@ -295,7 +336,7 @@ static void answer_archive(struct group *g, struct job *job)
     g->deliver = add_answer;
     g->user = &a;
     bool masks = job_number(job, "mask", 0) != 0;
-    int status = masks ? FOV_OK : fov_archive_each(context, job->body, job->size, SERVE_BODY, take_file, &a);
+    int status = masks ? FOV_OK : fov_archive_each(context, job->body, job->size, g->worker->server->upload, take_file, &a);
     if (status == FOV_OK && a.refusal == NULL) {
         flush(g);
     }
@@ -307,6 +348,8 @@ static void answer_archive(struct group *g, struct job *job)
         job_fail(job, 413, "%s", a.refusal);
     } else if (a.pictures == 0) {
         job_fail(job, 422, "there is no picture in this archive");
+    } else if (a.answered == 0 && a.broken != FOV_OK) {
+        job_fail_status(job, a.broken, a.problem);
     } else {
         json_t *object = json_object();
         json_set(object, "pictures", json_incref(a.list));

@@ -13,6 +13,35 @@ static const char page_policy[] =
 static const char report_policy[] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                                     "form-action 'none'; frame-ancestors 'none'";
 
+const int loop_refusals[LOOP_REFUSALS] = {401, 403, 405, 413, 421, 429, 503};
+
+const char *reply_phrase(int code)
+{
+    static const struct {
+        int code;
+        const char *phrase;
+    } phrases[] = {{200, "OK"}, {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"},
+                   {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"},
+                   {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
+                   {417, "Expectation Failed"}, {421, "Misdirected Request"}, {422, "Unprocessable Content"},
+                   {429, "Too Many Requests"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
+                   {503, "Service Unavailable"}};
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (phrases[i].code == code) {
+            return phrases[i].phrase;
+        }
+    }
+    return code < 500 ? "Bad Request" : "Internal Server Error";
+}
+
+void reply_note(struct loop *loop, int code)
+{
+    loop->replies[code / 100 < 6 ? code / 100 : 5]++;
+    for (int i = 0; i < LOOP_REFUSALS; i++) {
+        loop->refused[i] += loop_refusals[i] == code;
+    }
+}
+
 static void add_header(struct evhttp_request *request, const char *name, const char *value)
 {
     evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
@@ -73,16 +102,26 @@ void reply_send(struct loop *loop, struct evhttp_request *request, struct reply 
     if (reply->code == 429 || reply->code == 503) {
         add_header(request, "Retry-After", "1");
     }
-    if (loop->stops) {
+    if (reply->code == 401) {
+        add_header(request, "WWW-Authenticate", "Bearer realm=\"fovea\"");
+    }
+    if (reply->allow != NULL) {
+        add_header(request, "Allow", reply->allow);
+    }
+    if (reply->where[0] != '\0') {
+        add_header(request, "Location", reply->where);
+    }
+    if (loop->stops || evhttp_request_get_evhttp_uri(request) == NULL) { /* NULL: the request was not read to its end */
         add_header(request, "Connection", "close");
     }
+    log_request(loop, request, reply->code, reply->size, reply->code >= 400 ? reply->body : NULL);
     if (out != NULL && reply->body != NULL) {
         evbuffer_add_reference(out, reply->body, reply->size, free_body, reply->body);
         reply->body = NULL;
     }
-    loop->replies[reply->code / 100 < 6 ? reply->code / 100 : 5]++;
+    reply_note(loop, reply->code);
     reply_count(loop, request);
-    evhttp_send_reply(request, reply->code, NULL, out);
+    evhttp_send_reply(request, reply->code, reply_phrase(reply->code), out);
     if (out != NULL) {
         evbuffer_free(out);
     }
@@ -103,9 +142,10 @@ void reply_file(struct loop *loop, struct evhttp_request *request, const struct 
     if (out != NULL) {
         evbuffer_add_reference(out, file->bytes, file->size, NULL, NULL);
     }
-    loop->replies[2]++;
+    log_request(loop, request, 200, file->size, NULL);
+    reply_note(loop, 200);
     reply_count(loop, request);
-    evhttp_send_reply(request, 200, NULL, out);
+    evhttp_send_reply(request, 200, reply_phrase(200), out);
     if (out != NULL) {
         evbuffer_free(out);
     }

@@ -19,6 +19,26 @@ static void health_now(struct server *server, struct job *job)
     reply_text(job, "{\"status\": \"ok\"}");
 }
 
+/* Whether every model can answer. Under a token, which this path does not ask for, no model is named. */
+static void ready_now(struct server *server, struct job *job)
+{
+    if (server->model_count == 0) {
+        job_fail(job, 503, "no model is served: start fovea serve with one");
+        return;
+    }
+    for (int i = 0; i < server->model_count; i++) {
+        if (server->problems[i][0] != '\0' && server->guard.token[0] != '\0') {
+            job_fail(job, 503, "a model cannot answer: the server's standard error says which and why");
+            return;
+        }
+        if (server->problems[i][0] != '\0') {
+            job_fail(job, 503, "model \"%s\" cannot answer: %s", server->names[i], server->problems[i]);
+            return;
+        }
+    }
+    reply_text(job, "{\"status\": \"ready\"}");
+}
+
 static void models_now(struct server *server, struct job *job)
 {
     reply_text(job, server->about);
@@ -64,7 +84,8 @@ static void teach_stop_now(struct server *server, struct job *job)
 static void openapi_now(struct server *server, struct job *job);
 
 static const struct route routes[] = {
-    {"/api/health", false, WORKERS, NULL, health_now, "Whether the server is up", ""},
+    {"/api/health", false, WORKERS, NULL, health_now, "Whether the server is up, whatever its models can do", ""},
+    {"/api/ready", false, WORKERS, NULL, ready_now, "Whether every model can answer; 503 with the reason where not", ""},
     {"/api/models", false, WORKERS, NULL, models_now, "The models that are served: input, classes, meaning", ""},
     {"/api/predict", true, WORKER_ANSWER, predict_work, NULL,
      "What a model sees in a picture: the object of fovea predict --json, less the file; in the pictures of a zip or "
@@ -132,20 +153,59 @@ static json_t *parameters_of(const struct route *route)
     return list;
 }
 
-static json_t *answers_of(void)
+/* What POST /api/predict answers: fields of a prediction by the kind of the model; for an archive a list of them. */
+static const char prediction_schema[] =
+    "{\"type\": \"object\", \"properties\": {"
+    "\"file\": {\"type\": \"string\", \"description\": \"its name, in an archive\"},"
+    "\"error\": {\"type\": \"string\", \"description\": \"why there is no answer, in an archive\"},"
+    "\"note\": {\"type\": \"string\"}, \"task\": {\"type\": \"string\"},"
+    "\"top\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"required\": [\"class\", \"name\", \"probability\"],"
+    " \"properties\": {\"class\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
+    " \"probability\": {\"type\": \"number\"}}}},"
+    "\"scores\": {\"type\": \"array\", \"items\": {\"type\": \"number\"}},"
+    "\"items\": {\"type\": \"array\", \"items\": {\"type\": \"object\"}},"
+    "\"boxes\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"required\": [\"class\", \"name\", \"score\", \"box\"],"
+    " \"properties\": {\"class\": {\"type\": \"integer\"}, \"name\": {\"type\": \"string\"},"
+    " \"score\": {\"type\": \"number\"}, \"box\": {\"type\": \"array\", \"items\": {\"type\": \"number\"},"
+    " \"minItems\": 4, \"maxItems\": 4, \"description\": \"x1, y1, x2, y2 in pixels\"}}}},"
+    "\"height\": {\"type\": \"integer\"}, \"width\": {\"type\": \"integer\"}, \"channels\": {\"type\": \"integer\"},"
+    "\"mask\": {\"type\": \"string\", \"contentEncoding\": \"base64\"},"
+    "\"picture\": {\"type\": \"string\", \"contentEncoding\": \"base64\"},"
+    "\"pictures\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/components/schemas/Prediction\"},"
+    " \"description\": \"one for each file of an archive\"}}}";
+
+static json_t *answers_of(const struct route *route)
 {
     json_t *object = json_object();
-    json_set(object, "200", json_pack("{s:s}", "description", "The answer"));
+    json_t *well = json_pack("{s:s}", "description", "The answer");
+    if (route->work == predict_work) {
+        json_set(well, "content", json_pack("{s:{s:{s:s}}}", "application/json", "schema", "$ref",
+                                            "#/components/schemas/Prediction"));
+    }
+    json_set(object, "200", well);
     json_set(object, "default",
              json_pack("{s:s,s:{s:{s:{s:s,s:{s:{s:s}}}}}}", "description", "Why not, in one sentence", "content",
                        "application/json", "schema", "type", "object", "properties", "error", "type", "string"));
     return object;
 }
 
+/* The schema of a prediction; with a token also the three ways to send it. */
+static json_t *components_of(const struct server *server)
+{
+    json_t *object = json_object();
+    json_set(object, "schemas", json_pack("{s:o}", "Prediction", json_loads(prediction_schema, 0, NULL)));
+    if (server->guard.token[0] != '\0') {
+        json_set(object, "securitySchemes",
+                 json_pack("{s:{s:s,s:s},s:{s:s,s:s,s:s},s:{s:s,s:s,s:s}}", "bearer", "type", "http", "scheme", "bearer",
+                           "header", "type", "apiKey", "in", "header", "name", "X-Fovea-Token",
+                           "query", "type", "apiKey", "in", "query", "name", "token"));
+    }
+    return object;
+}
+
 static void openapi_now(struct server *server, struct job *job)
 {
     json_t *object = json_object(), *paths = json_object();
-    (void)server;
     json_set_text(object, "openapi", "3.1.0");
     json_set(object, "info", json_pack("{s:s,s:s}", "title", "fovea serve", "version", fov_version()));
     for (int i = 0; i < ROUTES; i++) {
@@ -159,10 +219,21 @@ static void openapi_now(struct server *server, struct job *job)
         if (route->post && route->worker < WORKERS) {
             json_set(operation, "requestBody", json_pack("{s:{s:{}}}", "content", "application/octet-stream"));
         }
-        json_set(operation, "responses", answers_of());
+        json_set(operation, "responses", answers_of(route));
+        if (server->guard.token[0] != '\0' && (route->now == health_now || route->now == ready_now)) {
+            json_set(operation, "security", json_array());
+        }
         json_set(item, route->post ? "post" : "get", operation);
         json_set(paths, path, item);
     }
     json_set(object, "paths", paths);
+    json_set(object, "components", components_of(server));
+    if (server->guard.token[0] != '\0') {
+        json_set(object, "security", json_pack("[{s:[]},{s:[]},{s:[]}]", "bearer", "header", "query"));
+    }
+    if (server->guard.public_origin[0] != '\0') {
+        json_set(object, "servers", json_pack("[{s:s+}]", "url", server->guard.public_origin,
+                                              server->guard.public_prefix));
+    }
     job_reply(job, object, 9);
 }

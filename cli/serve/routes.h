@@ -18,6 +18,8 @@ struct route {
 
 /** Finds a path's route. Returns 200, 404 (no such path) or 405 (the path takes the other method). */
 int route_find(const char *path, bool post, const struct route **route);
+/** Whether the query string's key at `name` is one that some route takes. In query.c. */
+bool query_is_key(const char *name, size_t length);
 /** Whether the route takes the query string's keys and all values are well formed; if not, writes one sentence to
  *  `problem`. In query.c, as query_schema, which returns the JSON schema of a key's values for the OpenAPI document. */
 bool query_check(const struct route *route, const char *query, char *problem, size_t size);

@@ -16,15 +16,17 @@
 enum {
     SERVE_MODELS = 16,
     SERVE_NAME = 256,
-    SERVE_URL = 256,
+    SERVE_URL = 1200,
+    SERVE_PROBLEM = 600,
     SERVE_QUERY = 1024,
     SERVE_QUEUE = 64, /**< jobs that may wait for a worker; further ones are refused with 429 */
     SERVE_CONNECTIONS = 512,
-    SERVE_BODY = 16 << 20,   /**< bytes of a request's body, at most */
     SERVE_PIXELS = 40000000, /**< pixels of a picture, at most */
     SERVE_SECONDS = 60,      /**< a connection's time from one answer to the end of its next request */
     SERVE_EPOCHS = 200,      /**< at most, in one request to Teach */
-    SERVE_BATCH = 64         /**< the largest --batch: pictures that go through the network together */
+    SERVE_BATCH = 64,        /**< the largest --batch: pictures that go through the network together */
+    SERVE_BODY = 16 << 20,   /**< bytes of a request's body, at most, without --max-upload */
+    SERVE_LATENCIES = 14     /**< limits of the histogram of predictions' latency */
 };
 
 struct server;
@@ -37,7 +39,16 @@ struct reply {
     size_t size;
     char timing[160]; /**< header Server-Timing; "": none */
     char file[96];    /**< name under which a browser saves the body; "": the browser shows it */
+    const char *allow; /**< header Allow of a 405: "GET, HEAD"; NULL: none */
+    char where[SERVE_QUERY + 600]; /**< header Location of a 308; "": none */
 };
+
+/** Latencies of a model's answers to POST /api/predict, from the request's arrival to its reply. */
+struct latencies {
+    uint64_t counts[SERVE_LATENCIES + 1]; /**< by the smallest limit that is not below; the last: above all limits */
+    double seconds;                       /**< their sum */
+};
+extern const double latency_limits[SERVE_LATENCIES]; /**< in seconds, ascending; in metrics.c */
 
 /** A request on its way through a worker. */
 struct job {
@@ -50,6 +61,7 @@ struct job {
     unsigned char *body;
     size_t size;
     double arrived; /**< server_now() */
+    int model;      /**< number of the model that it is about, set by job_model; -1: none */
     struct reply reply;
 };
 
@@ -72,6 +84,7 @@ struct worker {
     uint64_t done, failed;
     double seconds;            /**< spent computing */
     uint64_t batches, batched; /**< batches that went through a network, and pictures in them */
+    struct latencies latencies[SERVE_MODELS];
 };
 
 enum { WORKER_ANSWER, WORKER_STUDY, WORKER_TEACH, WORKERS };
@@ -106,6 +119,9 @@ struct server {
     const char *keep;     /**< folder for Teach's pictures and run; NULL: nothing is written */
     const char *backbone; /**< file of the model that Teach starts from; NULL: none */
     char *about;          /**< body of /api/models, made when the server starts */
+    size_t upload;        /**< bytes of a request's body, at most */
+    bool is_taught;       /**< Teach is offered */
+    char problems[SERVE_MODELS][SERVE_PROBLEM]; /**< why a model cannot answer, found at the start; "": it can */
     struct guard guard;
     struct worker workers[WORKERS];
     struct teach *teach;
@@ -121,8 +137,8 @@ int server_open(struct server *server);
 void server_dispatch(struct server *server); /**< answers until it is told to stop */
 void server_stop(struct server *server);     /**< from any thread, after server_open and before server_close */
 void server_close(struct server *server);    /**< also after a failed server_open */
-/** Writes "http://127.0.0.1:8080", with the token if there is one. */
-void server_url(const struct server *server, char url[SERVE_URL]);
+/** Writes "http://127.0.0.1:8080", and with `token` also the token if there is one. */
+void server_url(const struct server *server, bool token, char url[SERVE_URL]);
 double server_now(void); /**< seconds of a monotonic clock */
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */
@@ -155,6 +171,9 @@ json_t *json_from_bytes(const void *bytes, size_t size);
 /* ---- what is asked ----------------------------------------------------------------------------------------------- */
 
 int predict_open(struct worker *worker, int index); /**< sets forms[index]; returns 0 or an exit code */
+/** Sends an even picture through the model, as the first request would: its plan is made and its numbers are computed.
+ *  The status of the failure, with its sentence in `problem`. */
+fov_status predict_try(struct worker *worker, int index, char *problem, size_t size);
 void predict_work(struct job *job);
 void explain_work(struct job *job);
 void layer_work(struct job *job);

@@ -8,6 +8,7 @@
 #include "cli/serve/routes.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -52,7 +53,7 @@ static struct job *make_job(struct evhttp_request *request, const struct route *
     struct job *job = take_memory(1, sizeof *job);
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     struct evbuffer *in = evhttp_request_get_input_buffer(request);
-    *job = (struct job){.request = request, .work = route->work, .arrived = server_now()};
+    *job = (struct job){.request = request, .work = route->work, .arrived = server_now(), .model = -1};
     snprintf(job->query, sizeof job->query, "%s", query != NULL ? query : "");
     name_behind(route, path, job->rest);
     job->size = evbuffer_get_length(in);
@@ -63,22 +64,57 @@ static struct job *make_job(struct evhttp_request *request, const struct route *
     return job;
 }
 
-static void handle(struct loop *loop, struct evhttp_request *request, const char *path, bool post)
+static const struct page_file *find_file(const char *path)
+{
+    const struct page_file *file = page_files;
+    while (file->path != NULL && strcmp(path, file->path) != 0) {
+        file++;
+    }
+    return file->path != NULL ? file : NULL;
+}
+
+/* Refuses a method that the path does not take, and says which it takes. */
+static void refuse_method(struct loop *loop, struct evhttp_request *request, bool takes_post)
+{
+    struct job job = {.next = NULL};
+    job.reply.allow = takes_post ? "POST" : "GET, HEAD";
+    job_fail(&job, 405, takes_post ? "this path takes POST, with the bytes to be worked on as the body"
+                                   : "this path takes GET (or HEAD), without a body");
+    reply_send(loop, request, &job.reply);
+    free(job.reply.body);
+}
+
+/* Sends a browser from "/vision" to "/vision/", from where the page's relative addresses lead to its parts. */
+static void redirect(struct loop *loop, struct evhttp_request *request, const char *prefix)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    struct job job = {.next = NULL};
+    job_fail(&job, 308, "the page is at the address with a slash at its end");
+    snprintf(job.reply.where, sizeof job.reply.where, "%s/%s%s", prefix, query != NULL ? "?" : "",
+             query != NULL ? query : "");
+    reply_send(loop, request, &job.reply);
+    free(job.reply.body);
+}
+
+static void handle(struct loop *loop, struct evhttp_request *request, const char *path)
 {
     struct server *server = loop->server;
+    const struct page_file *file = find_file(path);
     const struct route *route;
-    for (const struct page_file *file = page_files; !post && file->path != NULL; file++) {
-        if (strcmp(path, file->path) == 0) {
-            reply_file(loop, request, file);
-            return;
-        }
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    bool post = method == EVHTTP_REQ_POST, get = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+    if (file != NULL && get) {
+        reply_file(loop, request, file);
+        return;
     }
-    int code = route_find(path, post, &route);
-    if (code != 200) {
-        reply_sentence(loop, request, code,
-                      code == 404 ? "there is nothing at this path; GET /api/openapi.json lists what "
-                                    "there is"
-                                  : "this path is asked with the other one of GET and POST");
+    int code = file != NULL ? 405 : route_find(path, post, &route);
+    if (code == 404) {
+        reply_sentence(loop, request, 404, "there is nothing at this path; GET /api/openapi.json lists what there is");
+        return;
+    }
+    if (code == 405 || (!post && !get)) {
+        const struct route *other;
+        refuse_method(loop, request, file == NULL && route_find(path, true, &other) == 200);
         return;
     }
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
@@ -93,7 +129,11 @@ static void handle(struct loop *loop, struct evhttp_request *request, const char
         stream_begin(loop, request, name);
         return;
     }
-    if (route->now == NULL && !server->workers[route->worker].runs) {
+    if (strncmp(path, "/api/teach", 10) == 0 && server->watched == NULL && !server->is_taught) {
+        reply_sentence(loop, request, 404, "nothing is taught here: the server was started with --no-teach");
+        return;
+    }
+    if (route->work != NULL && !server->workers[route->worker].runs) {
         reply_sentence(loop, request, 404, "here a training is watched and no more: fovea serve MODEL answers this");
         return;
     }
@@ -108,10 +148,13 @@ static void handle(struct loop *loop, struct evhttp_request *request, const char
     }
 }
 
-static bool known_method(struct evhttp_request *request)
+/* A request that evhttp gave up on: a body in chunks beyond the limit, or a path that is no URI. */
+static void refuse_unread(struct loop *loop, struct evhttp_request *request)
 {
-    enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    return method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD || method == EVHTTP_REQ_POST;
+    struct job job = {.next = NULL};
+    connection_problem(loop, evhttp_request_get_response_code(request) == 413 ? 413 : 400, &job);
+    reply_send(loop, request, &job.reply);
+    free(job.reply.body);
 }
 
 static void on_request(struct evhttp_request *request, void *user)
@@ -119,44 +162,53 @@ static void on_request(struct evhttp_request *request, void *user)
     struct loop *loop = user;
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const struct guard *guard = &loop->server->guard;
     const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL, *why = NULL;
+    const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
     struct connection *connection = connection_of(loop, request);
-    bool post = evhttp_request_get_command(request) == EVHTTP_REQ_POST;
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
     if (connection != NULL) {
         connection->busy = true;
+        connection->asked = server_now();
     }
     loop->open++;
-    const struct guard_request asked = {.path = path != NULL ? path : "",
+    if (path == NULL) {
+        refuse_unread(loop, request);
+        return;
+    }
+    bool is_prefix = guard->public_prefix[0] != '\0' && strcmp(path, guard->public_prefix) == 0;
+    path = guard_path(guard, path);
+    const struct guard_request asked = {.path = path,
+                                        .query = query,
                                         .host = evhttp_find_header(headers, "Host"),
                                         .origin = evhttp_find_header(headers, "Origin"),
                                         .site = evhttp_find_header(headers, "Sec-Fetch-Site"),
                                         .token = evhttp_find_header(headers, "X-Fovea-Token"),
-                                        .changes = post};
-    int code = path == NULL ? 400 : guard_check(&loop->server->guard, &asked, &why);
-    const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+                                        .authorization = evhttp_find_header(headers, "Authorization"),
+                                        .changes = method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD,
+                                        .old = request->major < 1 || (request->major == 1 && request->minor == 0)};
+    int code = guard_check(guard, &asked, &why);
     if (code != 0) {
-        loop->refused++;
-        reply_sentence(loop, request, code, path == NULL ? "the request has no path" : why);
-    } else if (!known_method(request)) {
-        reply_sentence(loop, request, 405, "here is asked with GET, HEAD and POST");
+        reply_sentence(loop, request, code, why);
     } else if (query != NULL && strlen(query) >= SERVE_QUERY) {
         reply_sentence(loop, request, 414, "what stands behind the ? is too long");
     } else if (loop->stops) {
         reply_sentence(loop, request, 503, "the server is being stopped");
+    } else if (is_prefix) {
+        redirect(loop, request, guard->public_prefix);
     } else {
-        handle(loop, request, path, post);
+        handle(loop, request, path);
     }
 }
 
 /* ---- workers and time -------------------------------------------------------------------------------------------- */
 
-/* Open requests are finished; new ones are refused. */
+/* Open requests are finished; new ones, also over new connections, are refused with 503. */
 static void begin_to_stop(struct loop *loop)
 {
     const struct timeval soon = {0, 50000};
     loop->stops = true;
     loop->stopping_since = server_now();
-    evconnlistener_disable(loop->listener);
     teach_end(loop->server->teach);
     event_add(loop->tick, &soon);
 }
@@ -233,25 +285,38 @@ void server_stop(struct server *server)
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
+/* An address of either family. */
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
 static int open_socket(struct loop *loop)
 {
     struct guard *guard = &loop->server->guard;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)guard->port)};
-    socklen_t size = sizeof address;
-    if (inet_pton(AF_INET, guard->address, &address.sin_addr) != 1) {
+    bool is_six = strchr(guard->address, ':') != NULL;
+    in_port_t port = htons((uint16_t)guard->port);
+    union address address = {.six = {.sin6_family = AF_INET6, .sin6_port = port}};
+    if (!is_six) {
+        address.four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
+    }
+    void *place = is_six ? (void *)&address.six.sin6_addr : (void *)&address.four.sin_addr;
+    socklen_t size = is_six ? sizeof address.six : sizeof address.four;
+    if (inet_pton(is_six ? AF_INET6 : AF_INET, guard->address, place) != 1) {
         return fail(loop->server->cli, EXIT_USAGE,
-                    "--listen is \"%.40s\"; it is an address such as 192.168.1.5 or 0.0.0.0", guard->address);
+                    "--listen is \"%.40s\"; it is an address such as 192.168.1.5, 0.0.0.0 or ::1", guard->address);
     }
     loop->listener = evconnlistener_new_bind(loop->base, NULL, NULL,
                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 128,
-                                             (struct sockaddr *)&address, (int)sizeof address);
+                                             &address.any, (int)size);
     if (loop->listener == NULL) {
         return fail(loop->server->cli, EXIT_IO,
                     "port %d of %s cannot be listened on: %s; --port 0 takes one that is free",
                     guard->port, guard->address, strerror(errno));
     }
-    if (getsockname(evconnlistener_get_fd(loop->listener), (struct sockaddr *)&address, &size) == 0) {
-        guard->port = ntohs(address.sin_port);
+    if (getsockname(evconnlistener_get_fd(loop->listener), &address.any, &size) == 0) {
+        guard->port = ntohs(is_six ? address.six.sin6_port : address.four.sin_port);
     }
     return evhttp_bind_listener(loop->http, loop->listener) != NULL ? EXIT_OK
                                                                     : fail(loop->server->cli, EXIT_MEMORY, "no memory");
@@ -271,7 +336,7 @@ static int open_loop(struct loop *loop)
     evhttp_set_gencb(loop->http, on_request, loop);
     evhttp_set_allowed_methods(loop->http, 0xffff); /* on_request refuses the others, in JSON */
     evhttp_set_max_headers_size(loop->http, HEAD_BYTES);
-    evhttp_set_max_body_size(loop->http, SERVE_BODY);
+    evhttp_set_max_body_size(loop->http, (ev_ssize_t)loop->server->upload);
     evhttp_set_timeout(loop->http, IDLE_SECONDS);
     loop->wake = event_new(loop->base, loop->pipe[0], EV_READ | EV_PERSIST, on_wake, loop);
     loop->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, loop);
@@ -333,12 +398,22 @@ void server_close(struct server *server)
     server->loop = NULL;
 }
 
-void server_url(const struct server *server, char url[SERVE_URL])
+void server_url(const struct server *server, bool token, char url[SERVE_URL])
 {
     const struct guard *guard = &server->guard;
-    bool any = strcmp(guard->address, "0.0.0.0") == 0;
-    snprintf(url, SERVE_URL, "http://%s:%d%s%s", any ? "127.0.0.1" : guard->address, guard->port,
-             guard->token[0] != '\0' ? "/?token=" : "", guard->token);
+    const char *address = strcmp(guard->address, "0.0.0.0") == 0 ? "127.0.0.1"
+                          : strcmp(guard->address, "::") == 0    ? "::1"
+                                                                 : guard->address;
+    bool is_six = strchr(address, ':') != NULL;
+    size_t used = append_text(url, SERVE_URL, 0, "http://%s%s%s:%d", is_six ? "[" : "", address, is_six ? "]" : "",
+                              guard->port);
+    if (!token || guard->token[0] == '\0') {
+        return;
+    }
+    used = append_text(url, SERVE_URL, used, "/?token=");
+    for (const char *c = guard->token; *c != '\0'; c++) {
+        used = append_text(url, SERVE_URL, used, strchr("+/=", *c) != NULL ? "%%%02X" : "%c", (unsigned)*c);
+    }
 }
 
 int server_open(struct server *server)

@@ -98,7 +98,7 @@ void stream_begin(struct loop *loop, struct evhttp_request *request, const char 
     if (stream == NULL || known == NULL) {
         bool full = stream == NULL;
         reply_sentence(loop, request, full ? 429 : 404,
-                       full ? "too many watch runs already" : "no run of that name; GET /api/runs lists them");
+                       full ? "too many watch runs already: try again later" : "no run of that name; GET /api/runs lists them");
         return;
     }
     json_decref(known);
@@ -106,8 +106,9 @@ void stream_begin(struct loop *loop, struct evhttp_request *request, const char 
     snprintf(stream->run, sizeof stream->run, "%s", run);
     reply_headers(request, "text/event-stream", false);
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_hangup, loop);
-    evhttp_send_reply_start(request, 200, NULL);
-    loop->replies[2]++;
+    evhttp_send_reply_start(request, 200, reply_phrase(200));
+    log_request(loop, request, 200, 0, NULL);
+    reply_note(loop, 200);
     json_t *steps = is_live(loop, stream) ? watched_points(loop->server->watched, true) : NULL;
     send_news(loop, stream, steps, false);
     json_decref(steps);

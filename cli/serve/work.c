@@ -36,12 +36,13 @@ void job_fail(struct job *job, int code, const char *format, ...)
     job_reply(job, object, 9);
 }
 
-/* The HTTP status of a library error: 4xx if the picture or the question caused it, else 5xx. */
+/* The HTTP status of a library error: 4xx if the picture or the question caused it, else 5xx. Pixels are finite, so a
+ * number that is not is the model's fault. */
 static int status_code(fov_status status)
 {
     static const int codes[] = {
         [FOV_E_INTERNAL] = 500,    [FOV_E_USAGE] = 400,  [FOV_E_SHAPE] = 400,   [FOV_E_INPUT] = 422,
-        [FOV_E_IO] = 500,          [FOV_E_MEMORY] = 503, [FOV_E_NUMERIC] = 422, [FOV_E_UNSUPPORTED] = 422,
+        [FOV_E_IO] = 500,          [FOV_E_MEMORY] = 503, [FOV_E_NUMERIC] = 500, [FOV_E_UNSUPPORTED] = 422,
         [FOV_E_INTERRUPTED] = 503, [FOV_OK] = 500};
     return codes[status];
 }
@@ -108,6 +109,7 @@ fov_model *job_model(struct job *job, int *index)
                                           : "no model of that name is served; GET /api/models lists them");
         return NULL;
     }
+    job->model = *index;
     fov_model **model = &worker->models[*index];
     if (*model == NULL) {
         struct cli *cli = &worker->cli;
@@ -229,6 +231,16 @@ void worker_finish(struct worker *worker, struct job *job)
     pthread_mutex_lock(&worker->lock);
     worker->done++;
     worker->failed += job->reply.code >= 400;
+    if (job->work == predict_work && job->model >= 0 && job->reply.code == 200) {
+        struct latencies *latencies = &worker->latencies[job->model];
+        double seconds = server_now() - job->arrived;
+        int limit = 0;
+        while (limit < SERVE_LATENCIES && seconds > latency_limits[limit]) {
+            limit++;
+        }
+        latencies->counts[limit]++;
+        latencies->seconds += seconds;
+    }
     pthread_mutex_unlock(&worker->lock);
     worker->server->finished(worker->server, job);
 }

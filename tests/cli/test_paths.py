@@ -42,6 +42,7 @@ KINDS = {
     # a wrong setting in a file is a usage error, as on the command line
     "settings": {"nowhere.json": IO, "no/where.json": IO, "loop.json": IO, "empty": IO, "garbage.json": USAGE},
     "list": {"nowhere.txt": IO, "no/where.txt": IO, "loop.txt": IO, "empty": IO},
+    "token": {"nowhere": IO, "no/where": IO, "loop": IO, "empty": IO, "file.txt": INPUT, "empty.png": INPUT},
     "names": {"nowhere.txt": IO, "loop.txt": IO, "empty": IO, "garbage.json": INPUT},
     "folder": {"no/where": IO, "nowhere": IO, "file.txt": IO, "loop": IO},
     "array": {"nowhere.npy": IO, "loop.npy": IO, "empty": IO, "garbage.npy": INPUT},
@@ -71,6 +72,7 @@ LINES = (
     ("names", "predict best.onnx a.png --names {}"), ("array", "predict two.onnx a.png --input k={}"),
     ("run", "report {}"), ("run", "report {} {}"), ("data", "report run --data {} -o page.html"),
     ("model", "serve {} --port 0"), ("model", "serve --backbone {} --port 0"),
+    ("token", "serve --token-file {} --port 0"),
     ("picture", "style {} a.png --network mlp"), ("picture", "style a.png {} --network mlp"),
     ("model", "style a.png b.png --network {}"),
     ("data", "train --data {} --model mlp"), ("file of a model", "train --model {} --data digits:60"),

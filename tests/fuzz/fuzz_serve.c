@@ -80,6 +80,8 @@ static struct fuzzed *start(void)
     struct server *server = &f->server;
     f->cli = (struct cli){.verb = &verb_serve, .quiet = true};
     *server = (struct server){.cli = &f->cli, .words = {"lenet5"}, .names = {"lenet5"}, .model_count = 1, .batch = 8};
+    server->upload = SERVE_BODY;
+    server->is_taught = true;
     server->runs = f->runs;
     server->about = strdup("{\"models\": []}");
     server->teach = teach_create(server);

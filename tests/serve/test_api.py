@@ -12,98 +12,17 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
-import sys
 import tarfile
-import tempfile
-import time
-import traceback
 import xml.etree.ElementTree
 import zipfile
 import zlib
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+from serving import FOVEA, Server, main, png, response, wait_until
+
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli/serve/page")
-
-
-def png(height, width, value, kind=0):
-    """A PNG of one colour or, for kind 2, of a gradient in RGB."""
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    rows = b""
-    for y in range(height):
-        rows += b"\0" + (bytes([value]) * width if kind == 0 else
-                         b"".join(bytes([value, 7 * x % 256, 11 * y % 256]) for x in range(width)))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
-class Server:
-    def __init__(self, *words):
-        self.process = subprocess.Popen([FOVEA, "serve", *words, "--port", "0", "--json", "--quiet"], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
-        self.url = json.loads(line)["url"]
-        self.port = int(self.url.split(":")[2].split("/")[0])
-
-    def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body=body, headers=headers)
-        response = connection.getresponse()
-        data = response.read()
-        connection.close()
-        return response.status, response.headers, data
-
-    def begin(self, path, body):
-        """Sends a POST and waits for no answer: response() of what is returned waits."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
-        connection.request("POST", path, body=body)
-        return connection
-
-    def metric(self, name):
-        text = self.ask("GET", "/metrics")[2].decode()
-        return float(next(line.rsplit(" ", 1)[1] for line in text.splitlines() if line.rsplit(" ", 1)[0] == name))
-
-    def waiting(self, worker):
-        """How many jobs wait for a worker that has one already."""
-        return self.metric('fovea_jobs_waiting{worker="%s"}' % worker)
-
-    def json(self, method, path, body=None, code=200, **headers):
-        status, head, data = self.ask(method, path, body, **headers)
-        assert status == code, f"{path}: {status} {data[:200]!r}"
-        answer = json.loads(data)
-        if code >= 400:
-            assert list(answer) == ["error"] and "\n" not in answer["error"], answer
-        return answer
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(120)
-        self.process.stdout.close()
-        problem = self.process.stderr.read()
-        self.process.stderr.close()
-        return code, problem
-
-
-def response(connection):
-    """(status, body) of a request that begin() sent."""
-    answer = connection.getresponse()
-    data = answer.read()
-    connection.close()
-    return answer.status, data
-
-
-def wait_until(holds, what, seconds=120):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"{what}: not in {seconds} s"
-        time.sleep(0.02)
-
 
 _server = None
 
@@ -229,10 +148,10 @@ def test_health_and_documents():
             assert operation["summary"] and "200" in operation["responses"], path
     status, head, data = s.ask("GET", "/metrics")
     assert status == 200 and b"fovea_jobs_total{worker=\"answer\"}" in data
-    groups = [None]  # all lines of a metric follow its TYPE line without others between
+    groups = [None]  # all lines of a metric follow its HELP and TYPE lines without others between
     for line in data.decode().splitlines():
-        name = line.split()[2] if line.startswith("# TYPE ") else re.match(r"\w+", line)[0]
-        assert name == groups[-1] or (line.startswith("# TYPE ") and name not in groups), line
+        name = line.split()[2] if line.startswith("# ") else re.sub("(?<=_seconds)_(bucket|sum|count)$", "", re.match(r"\w+", line)[0])
+        assert name == groups[-1] or (line.startswith("# HELP ") and name not in groups), line
         groups.append(name)
     status, head, data = s.ask("GET", "/")
     assert status == 200 and b"<!doctype html>" in data
@@ -632,33 +551,10 @@ def test_slips():
     assert done.returncode == 2 and "--listen" in done.stderr
 
 
-def main():
-    probe = subprocess.run([FOVEA, "serve", "--listen", "nowhere"], capture_output=True, text=True, check=False)
-    if "no server" in probe.stderr:
-        print("skipped: built without libevent")
-        sys.exit(77)
-    wanted, failed, passed = sys.argv[1:], 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, case in list(globals().items()):
-            if not name.startswith("test_") or (wanted and name[5:] not in wanted):
-                continue
-            begun = time.time()
-            try:
-                case()
-                passed += 1
-                print(f"ok      {name[5:]} ({time.time() - begun:.1f} s)", flush=True)
-            except Exception:  # the next case still runs
-                failed += 1
-                print(f"FAILED  {name[5:]}\n{traceback.format_exc()}", flush=True)
-        if _server is not None:
-            code, problem = _server.stop()
-            if code != 0 or problem != "":
-                failed += 1
-                print(f"FAILED  the server ended with {code}: {problem}")
-        os.chdir("/")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+def stop_shared():
+    """What is wrong with how the server that the cases share ended; None: nothing."""
+    code, problem = _server.stop() if _server is not None else (0, "")
+    return f"the server ended with {code}: {problem}" if code != 0 or problem != "" else None
 
 
-main()
+main(globals(), stop_shared)

@@ -68,6 +68,12 @@ function watchKeys(event) {
   event.preventDefault();
 }
 
+// fovea serve --no-teach.
+function teachNothing() {
+  tab('teach').hidden = true;
+  names = names.filter(name => name !== 'teach');
+}
+
 // fovea train --serve serves no model: only the tabs Runs and Learn are shown.
 function watchOnly() {
   for (const name of names) if (name !== 'runs' && name !== 'learn') tab(name).hidden = true;
@@ -82,8 +88,9 @@ async function begin() {
   document.getElementById('language').addEventListener('click', () => { toggleLanguage(); translate(); again(); });
   const select = document.getElementById('model');
   try {
-    const { models, training } = await askJson('/api/models');
+    const { models, training, teach } = await askJson('api/models');
     Object.assign(state, { models, training });
+    if (teach === false) teachNothing();
   } catch (problem) {
     showError(panel('try'), problem);
     return;

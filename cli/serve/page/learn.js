@@ -17,7 +17,7 @@ export function leave() { running = false; }
 async function showCourse(place) {
   let lessons;
   try {
-    ({ lessons } = await askJson('/api/lessons?lang=' + locale()));
+    ({ lessons } = await askJson('api/lessons?lang=' + locale()));
   } catch (problem) {
     showError(place, problem);
     return;
@@ -48,7 +48,7 @@ async function showLesson(place, lesson) {
     make('p', { class: 'small' }, text('yourTask')), ...prose(lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
   place.setAttribute('aria-label', lesson.title);
   if (!lesson.picture) return;
-  const response = await ask('/api/lessons/drawing/' + lesson.number + '?lang=' + locale());
+  const response = await ask('api/lessons/drawing/' + lesson.number + '?lang=' + locale());
   if (!response.ok) return;
   drawing.src = URL.createObjectURL(await response.blob());
   drawing.hidden = false;

@@ -25,7 +25,7 @@ async function build() {
   root.append(card, filters, drawing);
   showDrawing(drawing);
   try {
-    fill(card, filters, await askJson('/api/network?' + query({ model: state.model.name })));
+    fill(card, filters, await askJson('api/network?' + query({ model: state.model.name })));
   } catch (problem) {
     showError(card, problem);
   }
@@ -51,7 +51,7 @@ function fill(card, filters, network) {
 
 // The drawing of `fovea inspect --svg`; a build without cairo has none.
 async function showDrawing(place) {
-  const response = await ask('/api/drawing?' + query({ model: state.model.name }));
+  const response = await ask('api/drawing?' + query({ model: state.model.name }));
   if (!response.ok) return;
   const address = URL.createObjectURL(await response.blob());
   place.replaceChildren(make('h2', {}, text('architecture')), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('architecture') }, make('img', { class: 'drawing', src: address, alt: text('architectureOf', { name: state.model.name }) })),
@@ -62,7 +62,7 @@ async function showDrawing(place) {
 async function showFilters(place, layer) {
   place.hidden = false;
   try {
-    const answer = await askJson('/api/filters?' + query({ model: state.model.name, layer }));
+    const answer = await askJson('api/filters?' + query({ model: state.model.name, layer }));
     const values = bytesOf(answer.values), taps = answer.height * answer.width, size = answer.planes * taps;
     place.replaceChildren(make('h2', { tabIndex: -1 }, text('filtersOf', { name: layer })), make('div', { class: 'maps' }, Array.from({ length: answer.shown }, (_, f) => {
       const canvas = make('canvas', { role: 'img', 'aria-label': text('map', { i: f }) }), pixels = new Uint8Array(size);

@@ -23,7 +23,7 @@ async function build() {
   root.replaceChildren(make('h1', {}, text('runsTitle')));
   let list;
   try {
-    list = await askJson('/api/runs');
+    list = await askJson('api/runs');
   } catch (problem) {
     showError(root, problem);
     return;
@@ -53,11 +53,11 @@ async function follow(name, charts, left) {
   streams.set(name, own);
   left.addEventListener('abort', () => own.abort());
   try {
-    const run = await askJson('/api/runs/' + encodeURIComponent(name));
+    const run = await askJson('api/runs/' + encodeURIComponent(name));
     if (signal.aborted) return;
     runs.set(name, run);
     draw(charts);
-    const response = await ask('/api/runs/events/' + encodeURIComponent(name), undefined, signal);
+    const response = await ask('api/runs/events/' + encodeURIComponent(name), undefined, signal);
     if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parts = { rows: false, steps: false };
@@ -123,7 +123,7 @@ function draw(place) {
 // The report opens in its own window, because this page's content policy forbids its inline style. With a token it is
 // fetched with the header and saved instead, because a plain address cannot carry the header.
 async function openReport(name) {
-  const path = '/api/runs/report/' + encodeURIComponent(name);
+  const path = 'api/runs/report/' + encodeURIComponent(name);
   if (!token) {
     window.open(path, '_blank', 'noopener');
     return;

@@ -20,7 +20,7 @@ async function build() {
   root.replaceChildren(make('h1', {}, text('teachTitle')), make('p', { class: 'lead' }, text('teachLead')));
   let state;
   try {
-    state = await askJson('/api/teach');
+    state = await askJson('api/teach');
   } catch (problem) {
     showError(status, problem);
     root.append(status);
@@ -35,7 +35,7 @@ async function build() {
     make('p', { class: 'row' }, make('button', { type: 'button', class: 'quiet', onclick: () => addClass() }, text('addClass')),
       make('label', {}, text('passes'), passes),
       make('button', { type: 'button', id: 'train', onclick: () => train(+passes.value) }, text('train')),
-      make('button', { type: 'button', class: 'quiet', onclick: () => askJson('/api/teach/stop', '') }, text('stop')),
+      make('button', { type: 'button', class: 'quiet', onclick: () => askJson('api/teach/stop', '') }, text('stop')),
       make('button', { type: 'button', class: 'quiet', onclick: startOver }, text('reset'))),
     status);
   for (const one of state.classes) addClass(one.name, one.pictures);
@@ -62,7 +62,7 @@ async function addPictures(one, files) {
   for (const file of files) {
     try {
       const small = await shrink(file, SIDE);
-      await askJson('/api/teach/picture?' + query({ class: one.name.value }), small);
+      await askJson('api/teach/picture?' + query({ class: one.name.value }), small);
       one.counter.textContent = text('pictures', { n: ++one.count });
       if (one.count <= 60) one.thumbs.append(make('img', { src: URL.createObjectURL(small), alt: '' }));
     } catch (problem) {
@@ -95,7 +95,7 @@ async function train(epochs) {
   clearInterval(timer);
   timer = setInterval(refresh, 400);
   try {
-    show(await askJson('/api/teach/train?' + query({ epochs }), ''));
+    show(await askJson('api/teach/train?' + query({ epochs }), ''));
   } catch (problem) {
     showError(status, problem);
   }
@@ -104,7 +104,7 @@ async function train(epochs) {
 
 async function refresh() {
   try {
-    show(await askJson('/api/teach'));
+    show(await askJson('api/teach'));
   } catch (problem) {
     clearInterval(timer);
   }
@@ -112,7 +112,7 @@ async function refresh() {
 
 async function startOver() {
   try {
-    await askJson('/api/teach/clear', '');
+    await askJson('api/teach/clear', '');
   } catch (problem) {
     showError(status, problem);
     return;
@@ -144,7 +144,7 @@ function whenReady(state) {
   const test = async ([file]) => {
     if (!file) return;
     try {
-      const answer = await askJson('/api/teach/predict', file);
+      const answer = await askJson('api/teach/predict', file);
       const rows = answer.classes.sort((a, b) => b.probability - a.probability);
       result.replaceChildren(make('img', { class: 'tested', src: URL.createObjectURL(file), alt: text('picture') }), make('ol', { class: 'bars' }, rows.map(row => {
         const fill = make('div', { class: 'fill' });
@@ -157,7 +157,7 @@ function whenReady(state) {
     }
   };
   const save = async () => {
-    const blob = await (await ask('/api/teach/model')).blob();
+    const blob = await (await ask('api/teach/model')).blob();
     make('a', { href: URL.createObjectURL(blob), download: 'taught.onnx' }).click();
   };
   const names = state.classes.map(one => one.name);

@@ -99,7 +99,7 @@ async function predict(blob, name, drawn) {
   state.pictureName = name;
   const shown = drawn ? null : await showPicture(blob);
   try {
-    const answer = await askJson('/api/predict?' + query({ model: state.model.name, mask: 1 }), blob);
+    const answer = await askJson('api/predict?' + query({ model: state.model.name, mask: 1 }), blob);
     answer.times.total = performance.now() - begun;
     showAnswer(answer, name);
     if (shown) drawOver(shown, answer);
@@ -138,7 +138,7 @@ function times(answer) {
 }
 
 function shellLine(name) {
-  const line = `curl --data-binary @${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`} '${location.origin}/api/predict?${query({ model: state.model.name })}'`;
+  const line = `curl --data-binary @${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`} '${new URL('api/predict', document.baseURI).href}?${query({ model: state.model.name })}'`;
   const button = make('button', { type: 'button', class: 'quiet' }, text('copy'));
   button.onclick = async () => { await navigator.clipboard.writeText(line).catch(() => {}); button.textContent = text('copied'); say(text('copied')); };
   return [make('p', { class: 'small' }, text('fromShell')), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line), button)];
@@ -193,7 +193,7 @@ async function predictAll(files) {
   for (const file of files) {
     let list;
     try {
-      const answer = await askJson('/api/predict?' + query({ model: state.model.name }), file);
+      const answer = await askJson('api/predict?' + query({ model: state.model.name }), file);
       list = answer.boxes ? listOf(answer) : listOf(answer).slice(0, 1);
       state.picture = file;
       state.pictureName = file.name;

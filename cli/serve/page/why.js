@@ -55,7 +55,7 @@ function choose(name) {
 async function explain() {
   about.textContent = text('busy');
   try {
-    explained = await askJson('/api/explain?' + query({ model: state.model.name, methods: method, class: document.getElementById('explain-class').value }), state.picture);
+    explained = await askJson('api/explain?' + query({ model: state.model.name, methods: method, class: document.getElementById('explain-class').value }), state.picture);
   } catch (problem) {
     showError(about, problem);
     return;
@@ -94,7 +94,7 @@ function drawHeat(map) {
 
 async function listLayers() {
   try {
-    const network = await askJson('/api/network?' + query({ model: state.model.name }));
+    const network = await askJson('api/network?' + query({ model: state.model.name }));
     const layers = network.layers.filter(layer => layer.shape.length === 4 && layer.shape[2] * layer.shape[3] > 1);
     layerSelect.replaceChildren(...layers.map(layer => make('option', { value: layer.name }, `${layer.name} (${layer.type})`)));
     if (layers.length) showLayer();
@@ -107,7 +107,7 @@ async function listLayers() {
 async function showLayer() {
   let layer;
   try {
-    layer = await askJson('/api/layer?' + query({ model: state.model.name, layer: layerSelect.value }), state.picture);
+    layer = await askJson('api/layer?' + query({ model: state.model.name, layer: layerSelect.value }), state.picture);
   } catch (problem) {
     showError(mapsPlace, problem);
     return;
@@ -142,7 +142,7 @@ function pickMap(layer, filter, pixels, button) {
     pen.fillStyle = '#f4a62a';
     pen.fillRect(+column.value, +row.value, 1, 1);
     try {
-      showSum(out, await askJson('/api/sum?' + query({ model: state.model.name, layer: layerSelect.value, filter, row: row.value, column: column.value }), state.picture));
+      showSum(out, await askJson('api/sum?' + query({ model: state.model.name, layer: layerSelect.value, filter, row: row.value, column: column.value }), state.picture));
     } catch (problem) {
       showError(out, problem);
     }
