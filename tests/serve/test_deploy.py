@@ -345,7 +345,7 @@ def test_stop_in_a_burst():
                for _ in range(6)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: s.waiting("study") >= 3, "some wait")
+    wait_until(lambda: s.waiting("study") == 5, "one is explained, the others wait")
     s.process.send_signal(signal.SIGTERM)
     wait_until(lambda: s.ask("GET", "/api/health")[0] == 503, "the signal has come")
     status, head, data = s.ask("POST", "/api/predict", png(28, 28, 9))
