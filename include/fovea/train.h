@@ -313,7 +313,7 @@ typedef struct fov_report {
     double  *precision, *recall, *f1; /**< per class; 0 where 0 / 0 */
     int64_t *support;                 /**< samples per class */
     double   macro_precision, macro_recall, macro_f1; /**< means over the data's classes */
-    int64_t *confusion; /**< [classes (true)][classes (predicted)] */
+    int64_t *confusion; /**< [classes (true)][classes (predicted)]; E_MEMORY where that does not fit */
     double   seconds;
     void    *owner; /**< internal */
 } fov_report;
