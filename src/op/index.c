@@ -398,19 +398,10 @@ void index_export_turned(struct op_export *node, const int64_t *cut, const int64
 {
     const char *cut_name = node->integers(node->writer, cut, rank, false);
     const char *joined_name = node->integers(node->writer, joined, joined_rank, false);
-    const char *pieces = node->temporary(node->writer), *turned = node->temporary(node->writer);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, cut_name);
-    node->output_name(node->writer, pieces);
-    node->begin(node->writer, "Transpose", NULL);
-    node->input_name(node->writer, pieces);
+    const char *pieces = op_export_step(node, "Reshape", node->in_name(node->writer, 0), cut_name, OP_EXPORT_FRESH);
+    const char *turned = op_export_step(node, "Transpose", pieces, NULL, OP_EXPORT_FRESH);
     node->attribute_list(node->writer, "perm", perm, rank);
-    node->output_name(node->writer, turned);
-    node->begin(node->writer, "Reshape", NULL);
-    node->input_name(node->writer, turned);
-    node->input_name(node->writer, joined_name);
-    node->output(node->writer, 0);
+    op_export_step(node, "Reshape", turned, joined_name, 0);
 }
 
 /* In the order of fov_dtype. */

@@ -28,22 +28,15 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 /* ONNX has HardSwish since opset 14; before, it is written as HardSigmoid and Mul. */
 static int export_hard_swish(struct op_export *node)
 {
+    const char *x = node->in_name(node->writer, 0);
     if (node->opset >= 14) {
-        node->begin(node->writer, "HardSwish", NULL);
-        node->input(node->writer, 0);
-        node->output(node->writer, 0);
+        op_export_step(node, "HardSwish", x, NULL, 0);
         return FOV_OK;
     }
-    const char *gate = node->temporary(node->writer);
-    node->begin(node->writer, "HardSigmoid", NULL);
-    node->input(node->writer, 0);
+    const char *gate = op_export_step(node, "HardSigmoid", x, NULL, OP_EXPORT_FRESH);
     node->attribute_number(node->writer, "alpha", 1.0 / 6);
     node->attribute_number(node->writer, "beta", 0.5);
-    node->output_name(node->writer, gate);
-    node->begin(node->writer, "Mul", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, gate);
-    node->output(node->writer, 0);
+    op_export_step(node, "Mul", x, gate, 0);
     return FOV_OK;
 }
 

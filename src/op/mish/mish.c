@@ -29,23 +29,14 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 /* ONNX has Mish since opset 18; before, it is written as Softplus, Tanh and Mul. */
 static int export_mish(struct op_export *node)
 {
+    const char *x = node->in_name(node->writer, 0);
     if (node->opset >= 18) {
-        node->begin(node->writer, "Mish", NULL);
-        node->input(node->writer, 0);
-        node->output(node->writer, 0);
+        op_export_step(node, "Mish", x, NULL, 0);
         return FOV_OK;
     }
-    const char *soft = node->temporary(node->writer), *gate = node->temporary(node->writer);
-    node->begin(node->writer, "Softplus", NULL);
-    node->input(node->writer, 0);
-    node->output_name(node->writer, soft);
-    node->begin(node->writer, "Tanh", NULL);
-    node->input_name(node->writer, soft);
-    node->output_name(node->writer, gate);
-    node->begin(node->writer, "Mul", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, gate);
-    node->output(node->writer, 0);
+    const char *soft = op_export_step(node, "Softplus", x, NULL, OP_EXPORT_FRESH);
+    const char *gate = op_export_step(node, "Tanh", soft, NULL, OP_EXPORT_FRESH);
+    op_export_step(node, "Mul", x, gate, 0);
     return FOV_OK;
 }
 

@@ -26,10 +26,8 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 /* ONNX has no square. */
 static int export_square(struct op_export *node)
 {
-    node->begin(node->writer, "Mul", NULL);
-    node->input(node->writer, 0);
-    node->input(node->writer, 0);
-    node->output(node->writer, 0);
+    const char *x = node->in_name(node->writer, 0);
+    op_export_step(node, "Mul", x, x, 0);
     return FOV_OK;
 }
 

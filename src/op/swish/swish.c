@@ -43,26 +43,13 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 static int export_swish(struct op_export *node)
 {
     const struct swish_options *options = node->options;
-    const char *scaled = NULL, *gate = node->temporary(node->writer);
+    const char *x = node->in_name(node->writer, 0), *scaled = x;
     if (options->alpha != 1) {
         const char *alpha = op_export_number(node, node->in[0].dtype, options->alpha);
-        scaled = node->temporary(node->writer);
-        node->begin(node->writer, "Mul", NULL);
-        node->input(node->writer, 0);
-        node->input_name(node->writer, alpha);
-        node->output_name(node->writer, scaled);
+        scaled = op_export_step(node, "Mul", x, alpha, OP_EXPORT_FRESH);
     }
-    node->begin(node->writer, "Sigmoid", NULL);
-    if (scaled != NULL) {
-        node->input_name(node->writer, scaled);
-    } else {
-        node->input(node->writer, 0);
-    }
-    node->output_name(node->writer, gate);
-    node->begin(node->writer, "Mul", NULL);
-    node->input(node->writer, 0);
-    node->input_name(node->writer, gate);
-    node->output(node->writer, 0);
+    const char *gate = op_export_step(node, "Sigmoid", scaled, NULL, OP_EXPORT_FRESH);
+    op_export_step(node, "Mul", x, gate, 0);
     return FOV_OK;
 }
 
