@@ -133,7 +133,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .beta                 = compile->beta,
         .residual             = compile->residual,
         .gate                 = compile->gate,
-        .maker                = step->row_producer_run,
+        .row_producer         = step->row_producer_run,
         .before               = compile->joins ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
         .producer             = step->producer >= 0 ? &plan->steps[step->producer].run : NULL,

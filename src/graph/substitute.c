@@ -11,7 +11,7 @@
 
 enum { MOST_ROUNDS = 16 };
 
-static bool find_producer(const void *plan, int value, struct op_maker *producer)
+static bool find_producer(const void *plan, int value, struct op_producer *producer)
 {
     const struct lowering *l     = plan;
     const struct value    *which = value ? graph_value(l->graph, value) : NULL;
@@ -20,8 +20,8 @@ static bool find_producer(const void *plan, int value, struct op_maker *producer
     if (!which || which->node < 0 || l->plan->known[value] || !l->needed[which->node])
         return false;
     node      = plan_node(l->plan, which->node);
-    *producer = (struct op_maker){node->op,  node->name,     node->options, node->in,
-                                  node->out, node->in_count, which->output};
+    *producer = (struct op_producer){node->op,  node->name,     node->options, node->in,
+                                     node->out, node->in_count, which->output};
     return true;
 }
 
@@ -111,7 +111,7 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
     } options;
     struct op_takeover takeover = {.plan     = l,
                                    .kernel   = l->graph->context->kernel,
-                                   .maker    = find_producer,
+                                   .producer = find_producer,
                                    .readers  = count_readers,
                                    .known    = find_known,
                                    .tensor   = describe,

@@ -250,10 +250,10 @@ int op_infer_same(const struct op_infer *infer)
 
 /* ---- taking work over -------------------------------------------------------------------------------------------- */
 
-bool op_made_for(const struct op_takeover *node, int value, struct op_maker *maker)
+bool op_producer_for(const struct op_takeover *node, int value, struct op_producer *producer)
 {
-    return value != 0 && node->readers(node->plan, value) == 1 && node->maker(node->plan, value, maker) &&
-           maker->output == 0;
+    return value != 0 && node->readers(node->plan, value) == 1 && node->producer(node->plan, value, producer) &&
+           producer->output == 0;
 }
 
 const void *op_option(const struct op *op, const void *options, const char *name)
@@ -278,18 +278,18 @@ struct op_compile op_compile_alone(const struct op_compile *compile)
 
 const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room)
 {
-    const struct op_run *maker = run->maker == NULL ? NULL : run->maker[i];
-    if (maker == NULL) {
+    const struct op_run *producer = run->row_producer == NULL ? NULL : run->row_producer[i];
+    if (producer == NULL) {
         return (const float *)run->in[i].data + first * op_pixel_stride(&run->in[i]);
     }
-    maker->op->cpu->rows(maker, first, count, room);
+    producer->op->cpu->rows(producer, first, count, room);
     return room;
 }
 
 const float *op_rows_source(const struct op_run *run, int i, size_t first)
 {
-    const struct op_run *maker = run->maker == NULL ? NULL : run->maker[i];
-    const struct op_tensor *source = maker == NULL ? &run->in[i] : &maker->in[0];
+    const struct op_run *producer = run->row_producer == NULL ? NULL : run->row_producer[i];
+    const struct op_tensor *source = producer == NULL ? &run->in[i] : &producer->in[0];
     return (const float *)source->data + first * op_pixel_stride(source);
 }
 

@@ -305,10 +305,10 @@ struct op_run {
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
-    const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
-    const struct op_tensor    *gate;     /**< multiply by the derivative of `activation` at this tensor; NULL: none */
-    const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the producer whose cpu->rows
-                                            recomputes the input; else NULL */
+    const struct op_tensor    *residual;      /**< to add before the activation; NULL: none */
+    const struct op_tensor    *gate;          /**< multiply by the derivative of `activation` at this tensor; NULL: none */
+    const struct op_run *const *row_producer; /**< [in_count]: where compile->in_rows, the producer whose cpu->rows
+                                                 recomputes the input; else NULL */
     const struct op_run        *before;   /**< where compile->joins: the step whose result to compute, too */
     const struct op_run        *observer; /**< the consumer whose cpu->see op_show calls for output 0; NULL: none */
     const struct op_run       *producer; /**< where compile->takes_producer: the step whose .make to call */
@@ -424,7 +424,7 @@ struct op_pattern {
 /* ---- taking work over -------------------------------------------------------------------------------------------- */
 
 /** The node that produces a value. */
-struct op_maker {
+struct op_producer {
     const struct op *op;
     const char      *name; /**< of the node */
     const void      *options;
@@ -438,7 +438,8 @@ struct op_maker {
 struct op_takeover {
     const void                *plan;
     const struct kernel_table *kernel;
-    bool (*maker)(const void *plan, int value, struct op_maker *maker); /**< false: no node of this plan produces it */
+    /** False: no node of this plan produces the value. */
+    bool (*producer)(const void *plan, int value, struct op_producer *producer);
     int (*readers)(const void *plan, int value); /**< count: nodes, outputs of the plan, parameters renewed from it */
     /** A value's elements where they are known when a plan is made; NULL: unknown. */
     const double *(*known)(const void *plan, int value, size_t *count);
@@ -457,7 +458,7 @@ struct op_takeover {
 };
 /** Finds the producer of a value; false unless the value is that node's output 0 and has this node as its only
  * reader. */
-bool op_made_for(const struct op_takeover *node, int value, struct op_maker *maker);
+bool op_producer_for(const struct op_takeover *node, int value, struct op_producer *producer);
 /** Address of the option called `name`, which the operator must have. */
 const void *op_option(const struct op *op, const void *options, const char *name);
 

@@ -227,38 +227,38 @@ void window_met_rows(const struct window *window, int64_t z, int64_t y, const vo
     }
 }
 
-/** Address of an option of the maker by name and kind; NULL: its operator has no such option. */
-static const void *option_of(const struct op_maker *maker, const char *name, enum op_attribute_kind kind)
+/** Address of an option of the producer by name and kind; NULL: its operator has no such option. */
+static const void *option_of(const struct op_producer *producer, const char *name, enum op_attribute_kind kind)
 {
-    const struct op_attribute *attribute = maker->op->attributes;
+    const struct op_attribute *attribute = producer->op->attributes;
     while (attribute != NULL && attribute->name != NULL &&
            (attribute->kind != kind || strcmp(attribute->name, name) != 0)) {
         attribute++;
     }
-    return attribute == NULL || attribute->name == NULL ? NULL : (const char *)maker->options + attribute->offset;
+    return attribute == NULL || attribute->name == NULL ? NULL : (const char *)producer->options + attribute->offset;
 }
 
-/** If the maker is a pad with zeros, fills `frame` with its pads: 2 numbers per dimension, all beginnings first. False:
+/** If the producer is a pad with zeros, fills `frame` with its pads: 2 numbers per dimension, beginnings first. False:
  *  it is another operator, pads with another value, or its pads are unknown. */
-static bool zero_frame(const struct op_takeover *takeover, const struct op_maker *maker, struct op_list *frame)
+static bool zero_frame(const struct op_takeover *takeover, const struct op_producer *producer, struct op_list *frame)
 {
     enum { PADS = 1, VALUE = 2, AXES = 3, CONSTANT = 0 };
-    if (strcmp(maker->op->name, "pad") != 0 || (maker->in_count > AXES && maker->in[AXES] != 0)) {
+    if (strcmp(producer->op->name, "pad") != 0 || (producer->in_count > AXES && producer->in[AXES] != 0)) {
         return false;
     }
-    const struct op_list *pads = option_of(maker, "pads", OP_LIST);
-    const int *mode = option_of(maker, "mode", OP_CHOICE);
-    const double *value = option_of(maker, "value", OP_NUMBER), *known;
+    const struct op_list *pads = option_of(producer, "pads", OP_LIST);
+    const int *mode = option_of(producer, "mode", OP_CHOICE);
+    const double *value = option_of(producer, "value", OP_NUMBER), *known;
     size_t count = 1;
-    if (maker->in_count > VALUE && maker->in[VALUE] != 0) {
-        value = takeover->known(takeover->plan, maker->in[VALUE], &count);
+    if (producer->in_count > VALUE && producer->in[VALUE] != 0) {
+        value = takeover->known(takeover->plan, producer->in[VALUE], &count);
     }
     if (pads == NULL || mode == NULL || *mode != CONSTANT || value == NULL || count != 1 || *value != 0) {
         return false;
     }
     *frame = *pads;
-    if (maker->in_count > PADS && maker->in[PADS] != 0) {
-        known = takeover->known(takeover->plan, maker->in[PADS], &count);
+    if (producer->in_count > PADS && producer->in[PADS] != 0) {
+        known = takeover->known(takeover->plan, producer->in[PADS], &count);
         frame->count = known != NULL && count <= sizeof frame->at / sizeof *frame->at ? (int)count : 0;
         for (int i = 0; i < frame->count; i++) {
             frame->at[i] = known[i] >= 0 && known[i] <= WINDOW_SIZE_LIMIT ? (int64_t)known[i] : -1;
@@ -269,10 +269,10 @@ static bool zero_frame(const struct op_takeover *takeover, const struct op_maker
 
 bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad)
 {
-    struct op_maker maker;
+    struct op_producer producer;
     struct op_list frame = {0};
     if (auto_pad != WINDOW_PAD_GIVEN || takeover->readers(takeover->plan, takeover->in[0]) != 1 ||
-        !takeover->maker(takeover->plan, takeover->in[0], &maker) || !zero_frame(takeover, &maker, &frame)) {
+        !takeover->producer(takeover->plan, takeover->in[0], &producer) || !zero_frame(takeover, &producer, &frame)) {
         return false;
     }
     int rank = frame.count / 2, axes = rank - 2;
@@ -287,7 +287,7 @@ bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op
         pad->at[i] = (pad->count != 0 ? pad->at[i] : 0) + frame.at[i < axes ? 2 + i : rank + 2 + i - axes];
     }
     pad->count = 2 * axes;
-    takeover->in[0] = maker.in[0];
+    takeover->in[0] = producer.in[0];
     return true;
 }
 

@@ -127,15 +127,15 @@ static int compile(struct op_compile *compile)
  *  x comes from a normalisation, whose gradient takes f' over. */
 static bool take_over(struct op_takeover *node)
 {
-    struct op_maker back, pool, forward, before;
+    struct op_producer back, pool, forward, before;
     if (node->in_count != 2 || unary_gradient_reads(function_of(node->options)) != READS_Y ||
-        !op_made_for(node, node->in[0], &back) || strcmp(back.op->name, "max_pool_gradient") != 0 ||
-        !node->maker(node->plan, back.in[1], &pool) || strcmp(pool.op->name, "max_pool") != 0 ||
+        !op_producer_for(node, node->in[0], &back) || strcmp(back.op->name, "max_pool_gradient") != 0 ||
+        !node->producer(node->plan, back.in[1], &pool) || strcmp(pool.op->name, "max_pool") != 0 ||
         pool.in[0] != node->in[1]) {
         return false;
     }
-    if (node->maker(node->plan, node->in[1], &forward) && forward.in_count > 0 &&
-        node->maker(node->plan, forward.in[0], &before) && before.op->family == OP_NORMALISATION) {
+    if (node->producer(node->plan, node->in[1], &forward) && forward.in_count > 0 &&
+        node->producer(node->plan, forward.in[0], &before) && before.op->family == OP_NORMALISATION) {
         return false;
     }
     node->in[0] = back.in[0];

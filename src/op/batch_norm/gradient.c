@@ -81,20 +81,20 @@ static bool take_over(struct op_takeover *node)
 {
     struct batch_norm_gradient_options *options = node->options;
     struct kernel_mask mask;
-    struct op_maker gradient, maker, layer;
+    struct op_producer gradient, producer, layer;
     if (node->in_count > BIAS || has_activation(options) || node->readers(node->plan, node->in[DY]) != 1 ||
-        !node->maker(node->plan, node->in[DY], &gradient) || strcmp(gradient.op->name, "activation_gradient") != 0 ||
-        gradient.in_count != 2 || !node->maker(node->plan, node->in[SAVED_MEAN], &layer) ||
-        strcmp(layer.op->name, "batch_norm") != 0 || !node->maker(node->plan, gradient.in[1], &maker)) {
+        !node->producer(node->plan, node->in[DY], &gradient) || strcmp(gradient.op->name, "activation_gradient") != 0 ||
+        gradient.in_count != 2 || !node->producer(node->plan, node->in[SAVED_MEAN], &layer) ||
+        strcmp(layer.op->name, "batch_norm") != 0 || !node->producer(node->plan, gradient.in[1], &producer)) {
         return false;
     }
     const struct activation_gradient_options *activation = gradient.options;
     if (unary_gradient_reads((enum unary)activation->function) == READS_Y &&
-        (maker.in_count != 1 || maker.output != 0 || !node->maker(node->plan, maker.in[0], &maker))) {
+        (producer.in_count != 1 || producer.output != 0 || !node->producer(node->plan, producer.in[0], &producer))) {
         return false;
     }
-    /* `maker` (of the activation's argument) and `layer` (of saved_mean) are one node if their input lists are one. */
-    if (maker.in != layer.in || maker.output != 0 || layer.in[X] != node->in[X]) {
+    /* `producer` (of the activation's argument) and `layer` (of saved_mean) are one node if they share their inputs. */
+    if (producer.in != layer.in || producer.output != 0 || layer.in[X] != node->in[X]) {
         return false;
     }
     struct batch_norm_gradient_options with = *options;

@@ -9,7 +9,7 @@
 
 #include "op/common.h"
 
-static bool all_are(const struct op_maker *pool, const char *name, int64_t value, int64_t fallback)
+static bool all_are(const struct op_producer *pool, const char *name, int64_t value, int64_t fallback)
 {
     const struct op_list *list = op_option(pool->op, pool->options, name);
     for (int i = 0; i < (list->count != 0 ? list->count : 1); i++) {
@@ -22,7 +22,7 @@ static bool all_are(const struct op_maker *pool, const char *name, int64_t value
 
 /** Whether `pool` has windows of 2 x 2 that neither overlap nor extend over the edge. large: the image, small: the
  *  pooled image. */
-static bool pools_blocks(const struct op_maker *pool, const fov_shape *large, const fov_shape *small)
+static bool pools_blocks(const struct op_producer *pool, const fov_shape *large, const fov_shape *small)
 {
     return large->rank == 4 && all_are(pool, "kernel", 2, 1) && all_are(pool, "stride", 2, 1) &&
            all_are(pool, "pad", 0, 0) && all_are(pool, "dilation", 1, 1) &&
@@ -44,12 +44,12 @@ static void set_options(struct pooled_options *options, const void *conv, bool r
 
 bool pooled_take_place(struct op_takeover *node)
 {
-    struct op_maker pool = {.op = node->op, .options = node->options}, conv;
-    if (!is_named(node->op, "max_pool") || !op_made_for(node, node->in[0], &conv)) {
+    struct op_producer pool = {.op = node->op, .options = node->options}, conv;
+    if (!is_named(node->op, "max_pool") || !op_producer_for(node, node->in[0], &conv)) {
         return false;
     }
     bool rectify = is_named(conv.op, "relu");
-    if ((rectify && !op_made_for(node, conv.in[0], &conv)) || !is_named(conv.op, "conv")) {
+    if ((rectify && !op_producer_for(node, conv.in[0], &conv)) || !is_named(conv.op, "conv")) {
         return false;
     }
     struct op_tensor large = node->tensor(node->plan, node->in[0]), small = node->tensor(node->plan, node->out[0]),
@@ -74,9 +74,9 @@ bool pooled_take_place(struct op_takeover *node)
 
 /** Whether `value` is made by the gradient of such a pooling, which *pool then describes, with dtypes that the pooled
  *  operators take. */
-static bool flows_through_blocks(const struct op_takeover *node, int value, struct op_maker *pool)
+static bool flows_through_blocks(const struct op_takeover *node, int value, struct op_producer *pool)
 {
-    if (!node->maker(node->plan, value, pool) || !is_named(pool->op, "max_pool_gradient")) {
+    if (!node->producer(node->plan, value, pool) || !is_named(pool->op, "max_pool_gradient")) {
         return false;
     }
     struct op_tensor large = node->tensor(node->plan, value), small = node->tensor(node->plan, pool->in[0]);
@@ -96,7 +96,7 @@ static bool both_may(const struct op_takeover *node, int value, const struct poo
 
 bool pooled_weight_take_place(struct op_takeover *node)
 {
-    struct op_maker pool;
+    struct op_producer pool;
     struct pooled_geometry geometry;
     struct pooled_options options;
     fov_shape weight;
@@ -119,7 +119,7 @@ bool pooled_weight_take_place(struct op_takeover *node)
 
 bool pooled_input_take_place(struct op_takeover *node)
 {
-    struct op_maker pool;
+    struct op_producer pool;
     struct pooled_geometry geometry;
     struct pooled_options options;
     fov_shape x;

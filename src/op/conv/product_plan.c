@@ -65,7 +65,7 @@ static int64_t axis_taps(const struct window *window, int axis, const struct axi
 }
 
 /** A plan under construction: the product_plan itself, and values that are needed only while it is made. */
-struct product_maker {
+struct product_planner {
     struct product_plan plan;
     struct window window;
     const struct kernel_table *kernel;
@@ -79,20 +79,20 @@ struct product_maker {
     size_t integer_count, packed_floats;
 };
 
-static void phase_axes(const struct product_maker *maker, size_t index, struct axis_phase axes[3])
+static void phase_axes(const struct product_planner *planner, size_t index, struct axis_phase axes[3])
 {
     int64_t at = (int64_t)index;
     for (int axis = 2; axis >= 0; axis--) {
-        axes[axis] = axis_phase(&maker->window, axis, maker->gradient, at % maker->phases[axis]);
-        at /= maker->phases[axis];
+        axes[axis] = axis_phase(&planner->window, axis, planner->gradient, at % planner->phases[axis]);
+        at /= planner->phases[axis];
     }
 }
 
 /** With a workspace: into how many blocks of rows to divide `items` items (each block into segments of filters), so
  *  that rows and weights are split into pieces as seldom as possible. */
-static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t items)
+static size_t room_blocks(const struct product_planner *planner, size_t rows, size_t items)
 {
-    size_t best = 1, filters = maker->plan.filters, panels = size_divide_up(filters, maker->plan.panel_columns);
+    size_t best = 1, filters = planner->plan.filters, panels = size_divide_up(filters, planner->plan.panel_columns);
     double least = INFINITY;
     for (size_t blocks = 1; blocks <= items; blocks++) {
         size_t segments = size_divide_up(items, blocks);
@@ -106,67 +106,67 @@ static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t
 }
 
 /** Sizes of a phase, and its offsets in the tables, which follow those of the phases before it. */
-static struct product_phase describe_phase(struct product_maker *maker, size_t index, size_t padded_filters)
+static struct product_phase describe_phase(struct product_planner *planner, size_t index, size_t padded_filters)
 {
-    struct product_plan *plan = &maker->plan;
+    struct product_plan *plan = &planner->plan;
     struct axis_phase axes[3];
-    phase_axes(maker, index, axes);
+    phase_axes(planner, index, axes);
     struct product_phase phase = {.rows = 1, .weight_taps = 1};
     for (int axis = 0; axis < 3; axis++) {
         phase.rows *= (size_t)axes[axis].rows;
-        phase.weight_taps *= (size_t)axis_taps(&maker->window, axis, &axes[axis]);
+        phase.weight_taps *= (size_t)axis_taps(&planner->window, axis, &axes[axis]);
     }
     if (plan->x_stride != 0) {
         phase.rows *= plan->unit_images; /* pointwise: the batch is one long image */
     }
-    phase.taps = maker->collapsed ? phase.weight_taps / (size_t)maker->window.kernel[2] : phase.weight_taps;
+    phase.taps = planner->collapsed ? phase.weight_taps / (size_t)planner->window.kernel[2] : phase.weight_taps;
     size_t rows = plan->x_stride != 0 ? phase.rows : phase.rows * plan->unit_images;
-    size_t target = maker->block_rows;
+    size_t target = planner->block_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
     size_t each = size_divide_up(plan->wanted, size_larger(1, plan->units * plan->phase_count));
-    if (maker->has_room) {
-        each = room_blocks(maker, rows, maker->alike ? ROOM_EVENLY : each);
-    } else if (!maker->splits_rows) { /* filters are divided first, rows only as far as that does not suffice */
+    if (planner->has_room) {
+        each = room_blocks(planner, rows, planner->alike ? ROOM_EVENLY : each);
+    } else if (!planner->splits_rows) { /* filters are divided first, rows only as far as that does not suffice */
         each = size_divide_up(each, size_divide_up(plan->filters, plan->panel_columns));
     }
-    if (maker->has_room && rows > 0) {
+    if (planner->has_room && rows > 0) {
         size_t least = size_divide_up(rows, target);
         phase.blocks = least > ROOM_EVENLY ? size_round_up(least, ROOM_EVENLY) : least > each ? least : each;
     } else if (phase.blocks < each) {
         size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }
-    if (maker->alike && phase.blocks > 0) {
+    if (planner->alike && phase.blocks > 0) {
         plan->part_rows = size_divide_up(size_divide_up(rows, plan->tile_rows), phase.blocks) * plan->tile_rows;
         phase.blocks = size_divide_up(rows, plan->part_rows);
     }
     size_t whole = phase.rows * (plan->x_stride != 0 ? 1 : plan->batch), depth = phase.weight_taps * plan->channels;
-    size_t room = maker->has_room ? maker->kernel->product_room(whole, plan->filters, depth) : 0;
+    size_t room = planner->has_room ? planner->kernel->product_room(whole, plan->filters, depth) : 0;
     phase.has_room = room > 0;
     plan->room = room > plan->room ? room : plan->room;
-    phase.offsets = maker->integer_count;
+    phase.offsets = planner->integer_count;
     phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
     phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
-    maker->integer_count = phase.tap_offsets + phase.weight_taps;
-    phase.weights = maker->packed_floats;
-    maker->packed_floats += plan->groups * padded_filters * phase.weight_taps * plan->channels;
+    planner->integer_count = phase.tap_offsets + phase.weight_taps;
+    phase.weights = planner->packed_floats;
+    planner->packed_floats += plan->groups * padded_filters * phase.weight_taps * plan->channels;
     return phase;
 }
 
 /** Chooses how many items there should be, and whether to get them by dividing pixels or filters. Every thread reads
  *  the whole of the side that is not divided, so the larger of image and weights is divided. */
-static void choose_items(struct product_maker *maker, const struct op_compile *compile, double multiply_adds)
+static void choose_items(struct product_planner *planner, const struct op_compile *compile, double multiply_adds)
 {
-    struct product_plan *plan = &maker->plan;
+    struct product_plan *plan = &planner->plan;
     double pieces = multiply_adds / CHUNK_WORK;
-    maker->alike = compile->training && plan->x_stride != 0;
-    size_t workers = maker->alike && !maker->has_room ? ALIKE_WORKERS : (size_t)compile->workers;
-    plan->wanted = workers > 1 ? workers * (maker->has_room ? ROOM_ITEMS : THREAD_ITEMS) : 1;
+    planner->alike = compile->training && plan->x_stride != 0;
+    size_t workers = planner->alike && !planner->has_room ? ALIKE_WORKERS : (size_t)compile->workers;
+    plan->wanted = workers > 1 ? workers * (planner->has_room ? ROOM_ITEMS : THREAD_ITEMS) : 1;
     if (pieces < (double)plan->wanted) {
         plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
     }
     double image = (double)plan->unit_images * (double)plan->in_image, weights = (double)plan->weight_group;
-    maker->splits_rows = image >= weights;
+    planner->splits_rows = image >= weights;
 }
 
 /** Divides too few blocks further into segments of filters, and joins small items to chunks that are worth waking a
@@ -190,47 +190,47 @@ static void choose_chunks(struct product_plan *plan, size_t blocks, double multi
 
 /** Chooses whether the kernel gets a workspace, which depends on the shapes of the whole convolution, and the sizes at
  *  which rows are divided. */
-static void choose_tiles(struct product_maker *maker, const struct op_compile *compile,
+static void choose_tiles(struct product_planner *planner, const struct op_compile *compile,
                          const struct conv_geometry *geometry)
 {
     const struct window *window = &geometry->window;
-    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels),
+    size_t pixels = (size_t)(planner->gradient ? geometry->in_pixels : geometry->out_pixels),
            taps = (size_t)geometry->taps;
-    size_t filters = (size_t)(maker->gradient ? geometry->group_channels : geometry->group_filters);
-    size_t channels = (size_t)(maker->gradient ? geometry->group_filters : geometry->group_channels);
-    for (int axis = 0; axis < 3 && maker->gradient; axis++) {
+    size_t filters = (size_t)(planner->gradient ? geometry->group_channels : geometry->group_filters);
+    size_t channels = (size_t)(planner->gradient ? geometry->group_filters : geometry->group_channels);
+    for (int axis = 0; axis < 3 && planner->gradient; axis++) {
         pixels = size_divide_up(pixels, (size_t)window->stride[axis]);
         taps = size_divide_up(taps, (size_t)window->stride[axis]);
     }
     /* A shallow product with a residual waits for the residual to come from memory, on tiles more than in registers. */
     bool waits = compile->residual != NULL && channels * taps < ROOM_DEPTH &&
                  (size_t)geometry->batch * pixels * filters > ROOM_NEAR;
-    maker->has_room = !compile->takes_producer && !waits &&
-                      maker->kernel->product_room((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
-    maker->plan.tile_rows = maker->has_room ? ROOM_ROWS : maker->kernel->tile_rows;
-    maker->block_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_BLOCK : BLOCK_TILES);
+    planner->has_room = !compile->takes_producer && !waits &&
+                        planner->kernel->product_room((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
+    planner->plan.tile_rows = planner->has_room ? ROOM_ROWS : planner->kernel->tile_rows;
+    planner->block_rows = planner->plan.tile_rows * (planner->has_room ? ROOM_BLOCK : BLOCK_TILES);
 }
 
 /** Fills in what does not depend on phases. */
-static void choose_form(struct product_maker *maker, const struct op_compile *compile,
+static void choose_form(struct product_planner *planner, const struct op_compile *compile,
                         const struct conv_geometry *geometry)
 {
-    struct product_plan *plan = &maker->plan;
+    struct product_plan *plan = &planner->plan;
     const struct window *window = &geometry->window;
     size_t group_channels = (size_t)geometry->group_channels, group_filters = (size_t)geometry->group_filters;
     size_t taps = (size_t)geometry->taps;
     plan->in_stride = op_pixel_stride(&compile->in[0]);
     plan->out_stride = op_pixel_stride(&compile->out[0]);
     plan->residual_stride = compile->residual != NULL ? op_pixel_stride(compile->residual) : 0;
-    plan->in_image = plan->in_stride * (size_t)(maker->gradient ? geometry->out_pixels : geometry->in_pixels);
-    plan->out_image = plan->out_stride * (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels);
-    maker->window = *window;
+    plan->in_image = plan->in_stride * (size_t)(planner->gradient ? geometry->out_pixels : geometry->in_pixels);
+    plan->out_image = plan->out_stride * (size_t)(planner->gradient ? geometry->in_pixels : geometry->out_pixels);
+    planner->window = *window;
     plan->window = *window;
     plan->image_channels = (size_t)geometry->channels;
     plan->batch = (size_t)geometry->batch;
     plan->groups = (size_t)geometry->groups;
     plan->weight_group = group_filters * group_channels * taps;
-    if (maker->gradient) {
+    if (planner->gradient) {
         plan->filters = plan->group_out = group_channels;
         plan->channels = plan->group_in = group_filters;
         plan->filter_stride = taps, plan->channel_stride = group_channels * taps;
@@ -242,34 +242,34 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
         bool pads_width = window->begin[2] + window->end[2] > 0;
         plan->padded = row_runs && pads_width && geometry->channels <= FEW_CHANNELS;
         bool dense = plan->in_stride == (size_t)geometry->channels;
-        maker->collapsed = row_runs && ((!pads_width && dense) || plan->padded);
+        planner->collapsed = row_runs && ((!pads_width && dense) || plan->padded);
     }
-    plan->run = maker->collapsed ? plan->channels * (size_t)window->kernel[2] : plan->channels;
-    plan->separable = !maker->gradient;
+    plan->run = planner->collapsed ? plan->channels * (size_t)window->kernel[2] : plan->channels;
+    plan->separable = !planner->gradient;
     for (int axis = 0; axis < 3; axis++) {
-        maker->phases[axis] = axis_phases(window, axis, maker->gradient);
-        plan->scattered = plan->scattered || (maker->gradient && window->stride[axis] > 1);
+        planner->phases[axis] = axis_phases(window, axis, planner->gradient);
+        plan->scattered = plan->scattered || (planner->gradient && window->stride[axis] > 1);
         plan->padded_size[axis] = window->in[axis] + window->begin[axis] + window->end[axis];
         plan->separable = plan->separable && (plan->padded || (window->begin[axis] == 0 && window->end[axis] == 0));
     }
-    plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
+    plan->phase_count = (size_t)(planner->phases[0] * planner->phases[1] * planner->phases[2]);
     if (plan->padded) { /* from here on, the image is the padded copy, which no tap leaves */
         plan->in_stride = (size_t)geometry->channels;
         plan->in_image =
             (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
         for (int axis = 0; axis < 3; axis++) {
-            maker->window.in[axis] = plan->padded_size[axis];
-            maker->window.begin[axis] = 0;
+            planner->window.in[axis] = plan->padded_size[axis];
+            planner->window.begin[axis] = 0;
         }
     }
-    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
-    size_t target = maker->block_rows;
+    size_t pixels = (size_t)(planner->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
+    size_t target = planner->block_rows;
     plan->unit_images = pixels >= target / 2 ? 1 : size_divide_up(target, pixels == 0 ? 1 : pixels);
     if (conv_is_pointwise(window)) {
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
         if (op_comes_as_rows(compile, 0)) {
-            size_t floats = plan->weight_group <= NEAR_FLOATS && !maker->has_room ? NEAR_FLOATS : MADE_FLOATS;
+            size_t floats = plan->weight_group <= NEAR_FLOATS && !planner->has_room ? NEAR_FLOATS : MADE_FLOATS;
             size_t tile = floats / plan->tile_rows / plan->x_stride;
             plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
             plan->made_bytes = memory_aligned(plan->made_rows * plan->x_stride * sizeof(float));
@@ -281,25 +281,25 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
     plan->units = plan->batch == 0 ? 0 : size_divide_up(plan->batch, plan->unit_images);
 }
 
-static int make(struct product_maker *maker, const struct op_compile *compile, const struct conv_geometry *geometry,
+static int make(struct product_planner *planner, const struct op_compile *compile, const struct conv_geometry *geometry,
                 bool gradient, struct product_phase *phases)
 {
     const struct kernel_table *kernel = compile->kernel;
-    *maker = (struct product_maker){.gradient = gradient, .kernel = kernel};
-    struct product_plan *plan = &maker->plan;
+    *planner = (struct product_planner){.gradient = gradient, .kernel = kernel};
+    struct product_plan *plan = &planner->plan;
     plan->panel_columns = kernel->panel_columns;
-    choose_tiles(maker, compile, geometry);
-    choose_form(maker, compile, geometry);
+    choose_tiles(planner, compile, geometry);
+    choose_form(planner, compile, geometry);
     double unit_floats = (double)plan->unit_images * (double)(plan->in_image > plan->out_image ? plan->in_image
                                                                                                 : plan->out_image);
     if (plan->x_stride == 0 && unit_floats > INT32_MAX) {
         return error_set(compile->error, FOV_E_UNSUPPORTED,
                          "an image of %.3g numbers exceeds the 2^31 a convolution can address", unit_floats);
     }
-    choose_items(maker, compile, (double)conv_multiply_adds(geometry));
+    choose_items(planner, compile, (double)conv_multiply_adds(geometry));
     size_t padded_filters = kernel_padded_filters(kernel, plan->filters), blocks = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
-        struct product_phase phase = describe_phase(maker, i, padded_filters);
+        struct product_phase phase = describe_phase(planner, i, padded_filters);
         phase.first_item = blocks;
         blocks += phase.blocks;
         if (phases != NULL) {
@@ -319,22 +319,22 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 /** Offset of the run that row (z, y, x) of a phase reads through a tap: into x going forward, into dy going back. */
-static int64_t source_pixel(const struct product_maker *maker, const int64_t at[3], const int64_t tap[3])
+static int64_t source_pixel(const struct product_planner *planner, const int64_t at[3], const int64_t tap[3])
 {
-    const struct window *window = &maker->window;
+    const struct window *window = &planner->window;
     int64_t pixel[3];
     for (int axis = 0; axis < 3; axis++) {
-        pixel[axis] = maker->gradient ? window_met_by(window, axis, at[axis], tap[axis])
-                                      : window_meets(window, axis, at[axis], tap[axis]);
+        pixel[axis] = planner->gradient ? window_met_by(window, axis, at[axis], tap[axis])
+                                        : window_meets(window, axis, at[axis], tap[axis]);
     }
-    return window_pixel(maker->gradient ? window->out : window->in, pixel[0], pixel[1], pixel[2]);
+    return window_pixel(planner->gradient ? window->out : window->in, pixel[0], pixel[1], pixel[2]);
 }
 
 /** Writes one tap's offsets: one for each pixel of the phase, image by image. */
-static void fill_tap(const struct product_maker *maker, const struct axis_phase axes[3], const int64_t tap[3],
+static void fill_tap(const struct product_planner *planner, const struct axis_phase axes[3], const int64_t tap[3],
                      int32_t *offsets)
 {
-    const struct product_plan *plan = &maker->plan;
+    const struct product_plan *plan = &planner->plan;
     int64_t pixel_floats = (int64_t)plan->in_stride;
     for (size_t image = 0; image < plan->unit_images; image++) {
         for (int64_t z = 0; z < axes[0].rows; z++) {
@@ -342,7 +342,7 @@ static void fill_tap(const struct product_maker *maker, const struct axis_phase 
                 for (int64_t x = 0; x < axes[2].rows; x++) {
                     int64_t at[3] = {axes[0].first + z * axes[0].step, axes[1].first + y * axes[1].step,
                                      axes[2].first + x * axes[2].step};
-                    int64_t pixel = source_pixel(maker, at, tap);
+                    int64_t pixel = source_pixel(planner, at, tap);
                     *offsets++ = pixel < 0 ? -1 : (int32_t)((int64_t)(image * plan->in_image) + pixel * pixel_floats);
                 }
             }
@@ -350,14 +350,14 @@ static void fill_tap(const struct product_maker *maker, const struct axis_phase 
     }
 }
 
-static void fill_out_offsets(const struct product_maker *maker, const struct axis_phase axes[3], int32_t *offsets)
+static void fill_out_offsets(const struct product_planner *planner, const struct axis_phase axes[3], int32_t *offsets)
 {
-    const struct product_plan *plan = &maker->plan;
+    const struct product_plan *plan = &planner->plan;
     for (size_t image = 0; image < plan->unit_images; image++) {
         for (int64_t z = 0; z < axes[0].rows; z++) {
             for (int64_t y = 0; y < axes[1].rows; y++) {
                 for (int64_t x = 0; x < axes[2].rows; x++) {
-                    int64_t pixel = window_pixel(maker->window.in, axes[0].first + z * axes[0].step,
+                    int64_t pixel = window_pixel(planner->window.in, axes[0].first + z * axes[0].step,
                                                  axes[1].first + y * axes[1].step, axes[2].first + x * axes[2].step);
                     *offsets++ = (int32_t)(image * plan->out_image + (size_t)pixel * plan->out_stride);
                 }
@@ -366,13 +366,13 @@ static void fill_out_offsets(const struct product_maker *maker, const struct axi
     }
 }
 
-static void fill_phase(const struct product_maker *maker, const struct product_phase *phase, size_t index,
+static void fill_phase(const struct product_planner *planner, const struct product_phase *phase, size_t index,
                        int32_t *integers)
 {
-    const struct product_plan *plan = &maker->plan;
-    const struct window *window = &maker->window;
+    const struct product_plan *plan = &planner->plan;
+    const struct window *window = &planner->window;
     struct axis_phase axes[3];
-    phase_axes(maker, index, axes);
+    phase_axes(planner, index, axes);
     int32_t *offsets = integers + phase->offsets, *taps = integers + phase->tap_offsets;
     for (int64_t kz = 0; kz < window->kernel[0]; kz++) {
         for (int64_t ky = 0; ky < window->kernel[1]; ky++) {
@@ -382,36 +382,36 @@ static void fill_phase(const struct product_maker *maker, const struct product_p
                     continue;
                 }
                 *taps++ = (int32_t)((kz * window->kernel[1] + ky) * window->kernel[2] + kx);
-                if (plan->x_stride == 0 && (!maker->collapsed || kx == 0)) {
-                    fill_tap(maker, axes, (int64_t[3]){kz, ky, kx}, offsets);
+                if (plan->x_stride == 0 && (!planner->collapsed || kx == 0)) {
+                    fill_tap(planner, axes, (int64_t[3]){kz, ky, kx}, offsets);
                     offsets += plan->unit_images * phase->rows;
                 }
             }
         }
     }
     if (plan->scattered) {
-        fill_out_offsets(maker, axes, integers + phase->out_offsets);
+        fill_out_offsets(planner, axes, integers + phase->out_offsets);
     }
 }
 
 static int prepare(const struct op_compile *compile, void *state, bool gradient)
 {
     struct conv_geometry geometry;
-    struct product_maker maker;
+    struct product_planner planner;
     int status = gradient ? conv_input_geometry(&geometry, compile) : conv_forward_geometry(&geometry, compile);
     if (status == 0) {
-        status = make(&maker, compile, &geometry, gradient, NULL);
+        status = make(&planner, compile, &geometry, gradient, NULL);
     }
     if (status != 0) {
         return status;
     }
     char *bytes = state;
-    struct product_phase *phases = (struct product_phase *)(void *)(bytes + maker.plan.phases);
-    status = make(&maker, compile, &geometry, gradient, phases);
-    memcpy(state, &maker.plan, sizeof maker.plan);
-    memset(bytes + maker.plan.zeros, 0, maker.plan.run * sizeof(float));
-    for (size_t i = 0; i < maker.plan.phase_count; i++) {
-        fill_phase(&maker, &phases[i], i, (int32_t *)(void *)(bytes + maker.plan.integers));
+    struct product_phase *phases = (struct product_phase *)(void *)(bytes + planner.plan.phases);
+    status = make(&planner, compile, &geometry, gradient, phases);
+    memcpy(state, &planner.plan, sizeof planner.plan);
+    memset(bytes + planner.plan.zeros, 0, planner.plan.run * sizeof(float));
+    for (size_t i = 0; i < planner.plan.phase_count; i++) {
+        fill_phase(&planner, &phases[i], i, (int32_t *)(void *)(bytes + planner.plan.integers));
     }
     return status;
 }
@@ -428,28 +428,28 @@ static int prepare_gradient(const struct op_compile *compile, void *state)
 
 static int compile_product(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
-    struct product_maker maker;
+    struct product_planner planner;
     bool by_lines = !gradient && geometry->groups == 1 && conv_is_pointwise(&geometry->window) &&
                     !op_comes_as_rows(compile, 0);
-    int status = make(&maker, compile, geometry, gradient, NULL);
+    int status = make(&planner, compile, geometry, gradient, NULL);
     /* A product that runs line by line has no workspace, so its sums would have other bits. In training no bit may
        depend on whether steps are chained, since a memory limit can prevent that. */
-    bool chains = by_lines && !(compile->training && maker.has_room);
+    bool chains = by_lines && !(compile->training && planner.has_room);
     compile->takes_producer = status == 0 && chains && conv_chain_pays(compile, geometry);
     if (compile->takes_producer) {
-        status = make(&maker, compile, geometry, gradient, NULL);
+        status = make(&planner, compile, geometry, gradient, NULL);
     }
     if (status != 0) {
         return status;
     }
-    const struct product_plan *plan = &maker.plan;
+    const struct product_plan *plan = &planner.plan;
     compile->make = chains && compile->residual == NULL && !compile->takes_producer ? conv_chain_make : NULL;
     compile->makes_channels = compile->make != NULL;
     compile->run = compile->takes_producer ? conv_chain_run : conv_product_run;
     compile->pack = conv_product_pack;
     compile->pack_rows = !gradient && plan->groups == 1 && plan->phase_count == 1 ? plan->panel_columns : 0;
-    compile->packed[1] = maker.packed_floats * sizeof(float);
-    compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
+    compile->packed[1] = planner.packed_floats * sizeof(float);
+    compile->state = plan->integers + planner.integer_count * sizeof(int32_t);
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
     compile->scratch_per_worker = plan->made_bytes + plan->room * sizeof(float);
@@ -465,7 +465,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
              compile->takes_producer ? ", pointwise, of lines made in it"
              : plan->x_stride != 0   ? ", pointwise"
              : plan->padded          ? ", padded rows"
-             : maker.collapsed       ? ", rows"
+             : planner.collapsed     ? ", rows"
              : plan->scattered       ? ", phases"
                                      : "");
     return 0;

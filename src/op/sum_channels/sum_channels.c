@@ -44,8 +44,8 @@ static void textbook(const struct op_textbook *textbook)
  *  alone, loses none. So the sum over the pooling's dy is the same, and has fewer terms: reads that instead. */
 static bool take_over(struct op_takeover *node)
 {
-    struct op_maker pool;
-    if (!node->maker(node->plan, node->in[0], &pool) || strcmp(pool.op->name, "max_pool_gradient") != 0 ||
+    struct op_producer pool;
+    if (!node->producer(node->plan, node->in[0], &pool) || strcmp(pool.op->name, "max_pool_gradient") != 0 ||
         *(const int *)op_option(pool.op, pool.options, "auto_pad") != 0) {
         return false;
     }
