@@ -73,8 +73,8 @@ int lower_rewrite(struct lowering *l);
 int lower_replace(struct lowering *l, int index, const struct node *wanted);
 
 /* substitute.c */
-/** Lets operators take over a neighbour's work (op.take_over) or replace several nodes (op.take_place). Uses l->readers
- *  and keeps them and l->needed up to date. */
+/** Lets operators do a neighbour's work, too (op.absorb) or replace several nodes (op.substitute). Uses l->readers and
+ *  keeps them and l->needed up to date. */
 int lower_substitute(struct lowering *l);
 
 /* fuse.c */

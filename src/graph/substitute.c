@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes that take over a neighbour's work (op.take_over), and operators that only plans use, which replace several
- * others (op.take_place). The descriptors' functions decide; this file calls them and puts the changed node in place of
- * the graph's (plan->rewritten). One change may make another one possible, so they are called until nothing changes.
+/* Nodes that absorb a neighbour's work (op.absorb), and operators that only plans use, which replace several others
+ * (op.substitute). The descriptors' functions decide; this file calls them and puts the changed node in place of the
+ * graph's (plan->rewritten). One change may make another one possible, so they are called until nothing changes.
  * Fusing in the other direction, into the node before, is in fuse.c. */
 #include "graph/known.h"
 #include "graph/lower.h"
@@ -100,7 +100,7 @@ static int replace(struct lowering *l, int index, const struct node *changed)
 }
 
 /* Calls one descriptor's function with a copy of the node, and puts the changed copy in place. */
-static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node),
+static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_substitution *node),
                bool *changed)
 {
     const struct node *old = plan_node(l->plan, index);
@@ -109,31 +109,31 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
         max_align_t align;
         char        bytes[OP_MAX_OPTIONS];
     } options;
-    struct op_takeover takeover = {.plan     = l,
-                                   .kernel   = l->graph->context->kernel,
-                                   .producer = find_producer,
-                                   .readers  = count_readers,
-                                   .known    = find_known,
-                                   .tensor   = describe,
-                                   .op       = old->op,
-                                   .out      = old->out,
-                                   .name     = old->name,
-                                   .in       = in,
-                                   .in_count = old->in_count,
-                                   .options  = &options};
+    struct op_substitution substitution = {.plan     = l,
+                                           .kernel   = l->graph->context->kernel,
+                                           .producer = find_producer,
+                                           .readers  = count_readers,
+                                           .known    = find_known,
+                                           .tensor   = describe,
+                                           .op       = old->op,
+                                           .out      = old->out,
+                                           .name     = old->name,
+                                           .in       = in,
+                                           .in_count = old->in_count,
+                                           .options  = &options};
     struct node node;
     int         status;
 
     memcpy(in, old->in, sizeof *in * (size_t)old->in_count);
     if (old->op->options_size)
         memcpy(&options, old->options, old->op->options_size);
-    if (!question(&takeover))
+    if (!question(&substitution))
         return FOV_OK;
-    node   = (struct node){op, takeover.name, &options, in, old->out, takeover.in_count, old->out_count};
-    if (!means_the_same(l, &node, takeover.exchange))
+    node   = (struct node){op, substitution.name, &options, in, old->out, substitution.in_count, old->out_count};
+    if (!means_the_same(l, &node, substitution.exchange))
         return FOV_OK;
     *changed = true;
-    if (takeover.exchange) {
+    if (substitution.exchange) {
         status = exchange(l, index, &node);
         lower_prune(l);
         lower_count_readers(l);
@@ -145,11 +145,11 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
 static int ask_all(struct lowering *l, int index, bool *changed)
 {
     const struct op *op     = plan_node(l->plan, index)->op;
-    int              status = op->take_over ? ask(l, index, op, op->take_over, changed) : FOV_OK;
+    int              status = op->absorb ? ask(l, index, op, op->absorb, changed) : FOV_OK;
 
     for (size_t k = 0; k < op_table_count && !status; k++)
-        if (op_table[k]->take_place)
-            status = ask(l, index, op_table[k], op_table[k]->take_place, changed);
+        if (op_table[k]->substitute)
+            status = ask(l, index, op_table[k], op_table[k]->substitute, changed);
     return status;
 }
 

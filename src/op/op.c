@@ -250,7 +250,7 @@ int op_infer_same(const struct op_infer *infer)
 
 /* ---- taking work over -------------------------------------------------------------------------------------------- */
 
-bool op_producer_for(const struct op_takeover *node, int value, struct op_producer *producer)
+bool op_producer_for(const struct op_substitution *node, int value, struct op_producer *producer)
 {
     return value != 0 && node->readers(node->plan, value) == 1 && node->producer(node->plan, value, producer) &&
            producer->output == 0;

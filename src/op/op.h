@@ -421,7 +421,7 @@ struct op_pattern {
     bool (*fits)(const struct op_matched *nodes, int count, void *options);
 };
 
-/* ---- taking work over -------------------------------------------------------------------------------------------- */
+/* ---- substitution ------------------------------------------------------------------------------------------------ */
 
 /** The node that produces a value. */
 struct op_producer {
@@ -433,9 +433,9 @@ struct op_producer {
 };
 
 /** A node of a plan, offered to its own operator to change it so that a neighbouring node is no longer needed
- * (op.take_over: the gradient of a normalisation also computes the gradient of the activation after it), or offered to
- * other operators to replace it (op.take_place). */
-struct op_takeover {
+ * (op.absorb: the gradient of a normalisation also computes the gradient of the activation after it), or offered to
+ * other operators to replace it (op.substitute). */
+struct op_substitution {
     const void                *plan;
     const struct kernel_table *kernel;
     /** False: no node of this plan produces the value. */
@@ -449,7 +449,7 @@ struct op_takeover {
     const char      *name;                                   /**< of the node, to change */
     int             *in; /**< [OP_MAX_PORTS] value ids, to change */
     int              in_count;
-    void *options; /**< to change; OP_MAX_OPTIONS bytes. For op.take_place: holds the node's options, to be replaced by
+    void *options; /**< to change; OP_MAX_OPTIONS bytes. For op.substitute: holds the node's options, to be replaced by
                         those of the operator that takes its place */
     /** To set: this node and the producer of its first input, which only this node reads, swap places. `in` is then
      * what this node reads; the former producer runs after it, reading this node's result as input 0 and its other
@@ -458,7 +458,7 @@ struct op_takeover {
 };
 /** Finds the producer of a value; false unless the value is that node's output 0 and has this node as its only
  * reader. */
-bool op_producer_for(const struct op_takeover *node, int value, struct op_producer *producer);
+bool op_producer_for(const struct op_substitution *node, int value, struct op_producer *producer);
 /** Address of the option called `name`, which the operator must have. */
 const void *op_option(const struct op *op, const void *options, const char *name);
 
@@ -571,11 +571,11 @@ struct op {
                            add the other (.fuses_residual) */
     bool commutes;    /**< inputs 0 and 1 may change places */
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
-    /** Changes a node of this operator to do a neighbour's work, too (op_takeover); whether it did. NULL: never. */
-    bool (*take_over)(struct op_takeover *node);
+    /** Changes a node of this operator to do a neighbour's work, too (op_substitution); whether it did. NULL: never. */
+    bool (*absorb)(struct op_substitution *node);
     /** For operators that only plans use, in place of several others: changes a node of any operator into one of this
-     * operator (op_takeover); whether it did. NULL: never. */
-    bool (*take_place)(struct op_takeover *node);
+     * operator (op_substitution); whether it did. NULL: never. */
+    bool (*substitute)(struct op_substitution *node);
     bool random; /**< reads run->random */
     double standard_rate; /**< of an optimiser that training can choose: the default learning rate; 0: training cannot
                               choose it */

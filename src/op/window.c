@@ -240,7 +240,7 @@ static const void *option_of(const struct op_producer *producer, const char *nam
 
 /** If the producer is a pad with zeros, fills `frame` with its pads: 2 numbers per dimension, beginnings first. False:
  *  it is another operator, pads with another value, or its pads are unknown. */
-static bool zero_frame(const struct op_takeover *takeover, const struct op_producer *producer, struct op_list *frame)
+static bool zero_frame(const struct op_substitution *node, const struct op_producer *producer, struct op_list *frame)
 {
     enum { PADS = 1, VALUE = 2, AXES = 3, CONSTANT = 0 };
     if (strcmp(producer->op->name, "pad") != 0 || (producer->in_count > AXES && producer->in[AXES] != 0)) {
@@ -251,14 +251,14 @@ static bool zero_frame(const struct op_takeover *takeover, const struct op_produ
     const double *value = option_of(producer, "value", OP_NUMBER), *known;
     size_t count = 1;
     if (producer->in_count > VALUE && producer->in[VALUE] != 0) {
-        value = takeover->known(takeover->plan, producer->in[VALUE], &count);
+        value = node->known(node->plan, producer->in[VALUE], &count);
     }
     if (pads == NULL || mode == NULL || *mode != CONSTANT || value == NULL || count != 1 || *value != 0) {
         return false;
     }
     *frame = *pads;
     if (producer->in_count > PADS && producer->in[PADS] != 0) {
-        known = takeover->known(takeover->plan, producer->in[PADS], &count);
+        known = node->known(node->plan, producer->in[PADS], &count);
         frame->count = known != NULL && count <= sizeof frame->at / sizeof *frame->at ? (int)count : 0;
         for (int i = 0; i < frame->count; i++) {
             frame->at[i] = known[i] >= 0 && known[i] <= WINDOW_SIZE_LIMIT ? (int64_t)known[i] : -1;
@@ -267,12 +267,12 @@ static bool zero_frame(const struct op_takeover *takeover, const struct op_produ
     return frame->count > 0;
 }
 
-bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad)
+bool window_take_pad(const struct op_substitution *node, int auto_pad, struct op_list *pad)
 {
     struct op_producer producer;
     struct op_list frame = {0};
-    if (auto_pad != WINDOW_PAD_GIVEN || takeover->readers(takeover->plan, takeover->in[0]) != 1 ||
-        !takeover->producer(takeover->plan, takeover->in[0], &producer) || !zero_frame(takeover, &producer, &frame)) {
+    if (auto_pad != WINDOW_PAD_GIVEN || node->readers(node->plan, node->in[0]) != 1 ||
+        !node->producer(node->plan, node->in[0], &producer) || !zero_frame(node, &producer, &frame)) {
         return false;
     }
     int rank = frame.count / 2, axes = rank - 2;
@@ -287,7 +287,7 @@ bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op
         pad->at[i] = (pad->count != 0 ? pad->at[i] : 0) + frame.at[i < axes ? 2 + i : rank + 2 + i - axes];
     }
     pad->count = 2 * axes;
-    takeover->in[0] = producer.in[0];
+    node->in[0] = producer.in[0];
     return true;
 }
 

@@ -89,10 +89,10 @@ size_t window_lines_per_chunk(size_t work);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/** For op.take_over: if input 0 is an image padded with zeros by a pad node that only this node reads, reads the image
- *  instead and adds that frame to the window's own padding. `pad`: the operator's option, in takeover->options. False:
+/** For op.absorb: if input 0 is an image padded with zeros by a pad node that only this node reads, reads the image
+ *  instead and adds that frame to the window's own padding. `pad`: the operator's option, in node->options. False:
  *  nothing was changed. */
-bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad);
+bool window_take_pad(const struct op_substitution *node, int auto_pad, struct op_list *pad);
 
 /* ---- parts of public builders ------------------------------------------------------------------------------------ */
 

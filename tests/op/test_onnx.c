@@ -257,7 +257,7 @@ static void every_operator_has_a_spelling(void **state)
     (void)state;
     for (size_t i = 0; i < op_table_count; i++) {
         bool may = op_table[i]->family == OP_GRADIENT || op_table[i]->family == OP_OPTIMISER ||
-                   op_table[i]->take_place != NULL; /* only plans create these */
+                   op_table[i]->substitute != NULL; /* only plans create these */
         may = may || strcmp(op_table[i]->name, "sim_ota") == 0 || strcmp(op_table[i]->name, "yolox_loss") == 0;
         if (op_table[i]->onnx == NULL && !may) {
             fail_msg("%s cannot be written as ONNX", op_table[i]->name);

@@ -125,7 +125,7 @@ static int compile(struct op_compile *compile)
 /** If dy comes from the gradient of a max pooling of y itself, multiplies by f' before that gradient instead of after:
  *  f' at the pixel that won is f' of the pooled value, there are fewer pooled values, and y need not be kept. Not where
  *  x comes from a normalisation, whose gradient takes f' over. */
-static bool take_over(struct op_takeover *node)
+static bool absorb(struct op_substitution *node)
 {
     struct op_producer back, pool, forward, before;
     if (node->in_count != 2 || unary_gradient_reads(function_of(node->options)) != READS_Y ||
@@ -197,7 +197,7 @@ const struct op op_activation_gradient = {
     .infer = infer_gradient,
     .gradient = gradient,
     .textbook = textbook,
-    .take_over = take_over,
+    .absorb = absorb,
     .cpu = &cpu,
     .as_gate = as_gate,
     .cases = cases,

@@ -145,7 +145,7 @@ static void textbook(const struct op_textbook *textbook)
 
 /** Takes over a pad with zeros. Those zeros were part of the image, so count_include_pad is set; that excludes nodes
  * with pads of their own that do not count, and ceil mode, where windows reach beyond the pads. */
-static bool take_over(struct op_takeover *node)
+static bool absorb(struct op_substitution *node)
 {
     struct avg_pool_options *options = node->options;
     bool counts = options->count_include_pad;
@@ -282,7 +282,7 @@ const struct op op_avg_pool = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
-    .take_over = take_over,
+    .absorb = absorb,
 };
 
 fov_value fov_avg_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options)

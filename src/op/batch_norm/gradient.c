@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of batch normalisation, two passes: the sums of dy and of dy (x - mean) per channel, then dx. Running
  * statistics are constants, and with them dx is dy scaled. In a plan this step also computes the gradient of the
- * activation after the layer (take_over): the activation's argument is recomputed from x, which this step reads anyway,
+ * activation after the layer (absorb): the activation's argument is recomputed from x, which this step reads anyway,
  * so the activation's gradient needs neither a pass of its own nor a saved tensor. */
 #include "base/text.h"
 #include "op/batch_norm/batch_norm.h"
@@ -77,7 +77,7 @@ static bool pieces(const struct batch_norm_gradient_options *options, struct ker
 
 /** Takes over a node dy = activation_gradient(dy', saved) that only this node reads, if saved is the activation's
  *  result or (for READS_X) argument, and the argument is this layer's y. */
-static bool take_over(struct op_takeover *node)
+static bool absorb(struct op_substitution *node)
 {
     struct batch_norm_gradient_options *options = node->options;
     struct kernel_mask mask;
@@ -436,7 +436,7 @@ const struct op op_batch_norm_gradient = {
                                     {0}},
     .attributes = attributes,
     .options_size = sizeof(struct batch_norm_gradient_options),
-    .take_over = take_over,
+    .absorb = absorb,
     .infer = infer,
     .textbook = textbook,
     .cpu = &cpu,

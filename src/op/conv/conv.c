@@ -102,7 +102,7 @@ static void textbook(const struct op_textbook *textbook)
     conv_each_pair(&geometry, add_to_y, &sums);
 }
 
-static bool take_over(struct op_takeover *node)
+static bool absorb(struct op_substitution *node)
 {
     struct conv_options *options = node->options;
     return window_take_pad(node, options->auto_pad, &options->pad);
@@ -178,5 +178,5 @@ const struct op op_conv = {
     .fuses_activation = true,
     .fuses_residual = true,
     .folds_affine = true,
-    .take_over = take_over,
+    .absorb = absorb,
 };

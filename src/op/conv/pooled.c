@@ -240,7 +240,7 @@ const struct op op_conv_max_pool = {
     .cost = cost,
     .textbook = textbook,
     .cpu = &cpu,
-    .take_place = pooled_take_place,
+    .substitute = pooled_substitute,
     .cases = cases,
     .fuses_activation = true,
 };

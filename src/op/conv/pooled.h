@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A convolution followed by a 2 x 2 max pooling, as one operator with two gradients, for small networks, where the
  * image between convolution and pooling is most of the memory traffic. Only plans use these operators, in place of the
- * separate ones (pooled_place.c). pooled.c defines what they mean, images.c makes them fast. Private to the folder. */
+ * separate ones (pooled_substitute.c). pooled.c defines what they mean, images.c makes them fast. Private to the
+ * folder. */
 #ifndef OP_CONV_POOLED_H
 #define OP_CONV_POOLED_H
 
@@ -30,10 +31,10 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
 fov_shape pooled_shape(const struct pooled_geometry *geometry);
 extern const struct op_attribute pooled_attributes[];
 
-/* pooled_place.c: op.take_place of the three operators. */
-bool pooled_take_place(struct op_takeover *node);
-bool pooled_weight_take_place(struct op_takeover *node);
-bool pooled_input_take_place(struct op_takeover *node);
+/* pooled_substitute.c: op.substitute of the three operators. */
+bool pooled_substitute(struct op_substitution *node);
+bool pooled_weight_substitute(struct op_substitution *node);
+bool pooled_input_substitute(struct op_substitution *node);
 
 /* images.c: the fast form, with images of the batch as lanes of a register. */
 /** Whether it takes these sizes: no dilation, a batch of at least one. */

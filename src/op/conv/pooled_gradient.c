@@ -257,7 +257,7 @@ const struct op op_conv_max_pool_weight_gradient = {
     .cost = cost_weight,
     .textbook = textbook_weight,
     .cpu = &cpu_weight,
-    .take_place = pooled_weight_take_place,
+    .substitute = pooled_weight_substitute,
     .cases = cases_weight,
 };
 
@@ -278,6 +278,6 @@ const struct op op_conv_max_pool_input_gradient = {
     .cost = cost_input,
     .textbook = textbook_input,
     .cpu = &cpu_input,
-    .take_place = pooled_input_take_place,
+    .substitute = pooled_input_substitute,
     .cases = cases_input,
 };

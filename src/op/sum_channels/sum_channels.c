@@ -42,7 +42,7 @@ static void textbook(const struct op_textbook *textbook)
 
 /** The gradient of max pooling puts each number back into its own channel and, where no window can lie in the padding
  *  alone, loses none. So the sum over the pooling's dy is the same, and has fewer terms: reads that instead. */
-static bool take_over(struct op_takeover *node)
+static bool absorb(struct op_substitution *node)
 {
     struct op_producer pool;
     if (!node->producer(node->plan, node->in[0], &pool) || strcmp(pool.op->name, "max_pool_gradient") != 0 ||
@@ -93,7 +93,7 @@ const struct op op_sum_channels = {
     .infer = infer,
     .gradient = gradient,
     .textbook = textbook,
-    .take_over = take_over,
+    .absorb = absorb,
     .cpu = &cpu,
     .cases = cases,
 };

@@ -42,7 +42,7 @@ static void set_options(struct pooled_options *options, const void *conv, bool r
     *options = (struct pooled_options){.conv = of_conv, .rectify = rectify};
 }
 
-bool pooled_take_place(struct op_takeover *node)
+bool pooled_substitute(struct op_substitution *node)
 {
     struct op_producer pool = {.op = node->op, .options = node->options}, conv;
     if (!is_named(node->op, "max_pool") || !op_producer_for(node, node->in[0], &conv)) {
@@ -74,7 +74,7 @@ bool pooled_take_place(struct op_takeover *node)
 
 /** Whether `value` is made by the gradient of such a pooling, which *pool then describes, with dtypes that the pooled
  *  operators take. */
-static bool flows_through_blocks(const struct op_takeover *node, int value, struct op_producer *pool)
+static bool flows_through_blocks(const struct op_substitution *node, int value, struct op_producer *pool)
 {
     if (!node->producer(node->plan, value, pool) || !is_named(pool->op, "max_pool_gradient")) {
         return false;
@@ -87,14 +87,14 @@ static bool flows_through_blocks(const struct op_takeover *node, int value, stru
 /** Whether all readers of `value`, the gradient of the image between convolution and pooling, can be replaced: either
  *  both gradients of a convolution are replaced or neither, for if that image is made at all, both may as well read
  *  it. */
-static bool both_may(const struct op_takeover *node, int value, const struct pooled_geometry *geometry)
+static bool both_may(const struct op_substitution *node, int value, const struct pooled_geometry *geometry)
 {
     int readers = node->readers(node->plan, value);
     return images_pay(node->kernel, geometry) &&
            (readers == 1 || (readers == 2 && images_can_flow_back(geometry)));
 }
 
-bool pooled_weight_take_place(struct op_takeover *node)
+bool pooled_weight_substitute(struct op_substitution *node)
 {
     struct op_producer pool;
     struct pooled_geometry geometry;
@@ -117,7 +117,7 @@ bool pooled_weight_take_place(struct op_takeover *node)
     return true;
 }
 
-bool pooled_input_take_place(struct op_takeover *node)
+bool pooled_input_substitute(struct op_substitution *node)
 {
     struct op_producer pool;
     struct pooled_geometry geometry;
