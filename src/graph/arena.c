@@ -122,7 +122,7 @@ static bool reads(const fov_plan *plan, const struct plan_step *step, const stru
 /* Whether a step that runs within this one, or whose work this one does (merges), reads the storage, at any time. */
 static bool is_read_within(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
 {
-    if (step->compile.joins && reads(plan, step - 1, storage))
+    if (step->compile.merges && reads(plan, step - 1, storage))
         return true;
     while (step->producer >= 0) {
         step = &plan->steps[step->producer];

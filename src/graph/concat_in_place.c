@@ -11,11 +11,11 @@ static bool is_concat(const struct lowering *l, const struct node *node)
 {
     struct op_tensor in[OP_MAX_PORTS];
 
-    if (!node->op->as_join || node->in_count < 1 || graph_value(l->graph, node->out[0])->dtype != FOV_F32 ||
+    if (!node->op->as_concat || node->in_count < 1 || graph_value(l->graph, node->out[0])->dtype != FOV_F32 ||
         l->shapes[node->out[0]].rank < 3)
         return false;
     lower_describe(l, node, in);
-    return node->op->as_join(node->options, in, node->in_count);
+    return node->op->as_concat(node->options, in, node->in_count);
 }
 
 bool lower_reads_strided(const struct lowering *l, const struct node *node, int input)

@@ -99,7 +99,7 @@ struct plan_step *lower_find_before(const struct lowering *l, struct plan_step *
     struct plan_step *before = step > l->plan->steps ? step - 1 : NULL;
 
     if (!before || l->plan->options.no_fusion || before->node < 0 || before->skip || before->once || before->deferred ||
-        before->compile.joins || before->again || step->again || step->once || before->out_count != 1 ||
+        before->compile.merges || before->again || step->again || step->once || before->out_count != 1 ||
         before->out[0] < 0)
         return NULL;
     for (int i = 0; i < step->in_count; i++)

@@ -164,7 +164,7 @@ static int lower_node(struct lowering *l, int index, bool again)
         step->skip = true;
         return status;
     }
-    if (node->op->as_join && l->concat_places[node->out[0]].concat >= 0 && is_in_place(plan, step)) {
+    if (node->op->as_concat && l->concat_places[node->out[0]].concat >= 0 && is_in_place(plan, step)) {
         step->skip = true;
         return FOV_OK;
     }
@@ -177,7 +177,7 @@ static int lower_node(struct lowering *l, int index, bool again)
     if (lower_compile(plan, step, node->options))
         return (int)l->graph->context->error.status;
     step->compile.before = NULL; /* dangling once steps are added: the array moves */
-    if (step->compile.joins)
+    if (step->compile.merges)
         before->merged = true;
     if (step->compile.seen) {
         step->shown_by                 = shown_by;

@@ -134,7 +134,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .residual             = compile->residual,
         .gate                 = compile->gate,
         .row_producer         = step->row_producer_run,
-        .before               = compile->joins ? &step[-1].run : NULL,
+        .before               = compile->merges ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
         .producer             = step->producer >= 0 ? &plan->steps[step->producer].run : NULL,
         .make                 = compile->make,

@@ -171,7 +171,7 @@ int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding
         plan_run_steps(plan, number, s, s + 1); /* of step 0 even if it is skipped: that begins the run */
         if (step->skip)
             continue;
-        if (more && step->compile.joins && s > 0) /* the results of the step before are written only now */
+        if (more && step->compile.merges && s > 0) /* the results of the step before are written only now */
             more = note_outputs(&plan->steps[s - 1], finding);
         if (more && !step->merged && !step->paired)
             more = note_outputs(step, finding);

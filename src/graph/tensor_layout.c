@@ -172,7 +172,7 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
         return fills_registers(l, node, in) ? OP_IMAGES_LAST : OP_CHANNELS_LAST;
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
-    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts placed in a concat decide */
+    for (int i = 0; node->op->as_concat && i < node->in_count; i++) /* parts placed in a concat decide */
         if (l->concat_places[node->in[i]].concat >= 0 && in[i].layout == OP_CHANNELS_LAST)
             return OP_CHANNELS_LAST;
     for (int i = 0; i < node->in_count; i++)

@@ -210,7 +210,7 @@ static bool is_in_place(const struct verifier *v, const struct plan_step *step, 
 /* Whether a thing is an input of a concat that lies in its place, or a part of one: the concat leaves it alone. */
 static bool is_concat_in_place(const struct verifier *v, const struct plan_step *step, int thing)
 {
-    for (int i = 0; step->op->as_join && i < step->in_count; i++)
+    for (int i = 0; step->op->as_concat && i < step->in_count; i++)
         if (is_in_place(v, step, i) && verify_lies_within(&v->place[thing], &v->place[step->in[i]]))
             return true;
     return false;
@@ -309,7 +309,7 @@ static int run_names(struct verifier *v, int s)
             status = check_tensor(v, s, s, "names", step->in[i]);
     if (status)
         return status;
-    if (step->op->as_join && step->in_count > 1) { /* the parts lie side by side and make up the whole result */
+    if (step->op->as_concat && step->in_count > 1) { /* the parts lie side by side and make up the whole result */
         size_t bytes = 0;
 
         for (int i = 0; i < step->in_count; i++) {
@@ -323,7 +323,7 @@ static int run_names(struct verifier *v, int s)
     for (int o = 0; o < step->out_count; o++) {
         if (step->out[o] < 0)
             continue;
-        if (!step->op->as_join && !verify_lies_within(&v->place[step->out[o]], &v->place[step->in[0]]))
+        if (!step->op->as_concat && !verify_lies_within(&v->place[step->out[o]], &v->place[step->in[0]]))
             return refuse(v, s, s, "names", value_name(v, step->out[o]), "which does not lie in what it is part of",
                           -1);
         verify_hold(v, v->twin[step->out[o]]);
@@ -405,7 +405,7 @@ static void keep_concat_inputs(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
 
-    for (int i = 0; step->op->as_join && i < step->in_count; i++) {
+    for (int i = 0; step->op->as_concat && i < step->in_count; i++) {
         if (!is_in_place(v, step, i))
             continue;
         verify_hold(v, v->twin[step->in[i]]);
@@ -420,7 +420,7 @@ static int run(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
     struct touched          touched;
-    int                     status = check_values(v, s), before = step->compile.joins ? s - 1 : -1;
+    int                     status = check_values(v, s), before = step->compile.merges ? s - 1 : -1;
 
     touched.read_count = touched.write_count = 0;
     if (!status && before >= 0 && !v->plan->steps[before].merged)

@@ -244,7 +244,7 @@ struct op_compile {
     size_t           part_rows;
     bool seen; /**< that producer calls cpu->see for each part, before run; clear if nothing is to be summed */
     /** The step directly before this one, whose result this one does not read. Where both read the same tensors, this
-     * step may compute both results in one run (.joins). NULL: no such step. */
+     * step may compute both results in one run (.merges). NULL: no such step. */
     const struct op_compile *before;
     /** The step that produces input 0, where this step is the only consumer and the producer can compute some lines at
      *  a time (.make). This step may run the producer within its own run (.takes_producer); the tensor between the two
@@ -268,7 +268,7 @@ struct op_compile {
                          pack_rows rows (run->pack_first, .pack_count); 0: only all at once */
     size_t rows_together; /**< run can compute output 0 in parts, in order, each a multiple of rows_together rows
                              (run->row_first, .row_count); 0: only all rows at once */
-    bool   joins; /**< run also computes the result of the step before (run->before), which is packed but not run */
+    bool   merges; /**< run also computes the result of the step before (run->before), which is packed but not run */
     size_t shown_rows; /**< whoever sums over output 0 takes the sums by parts of this many rows, a number that depends
                           on its shape alone; 0: parts of any size */
     bool   shows;      /**< run calls op_show for each such part once its elements have their final values */
@@ -309,7 +309,7 @@ struct op_run {
     const struct op_tensor    *gate;          /**< multiply by the derivative of `activation` at this tensor; NULL: none */
     const struct op_run *const *row_producer; /**< [in_count]: where compile->in_rows, the producer whose cpu->rows
                                                  recomputes the input; else NULL */
-    const struct op_run        *before;   /**< where compile->joins: the step whose result to compute, too */
+    const struct op_run        *before;   /**< where compile->merges: the step whose result to compute, too */
     const struct op_run        *observer; /**< the consumer whose cpu->see op_show calls for output 0; NULL: none */
     const struct op_run       *producer; /**< where compile->takes_producer: the step whose .make to call */
     op_make                   *make;
@@ -566,7 +566,7 @@ struct op {
     bool (*as_part)(struct op_part *part);
     /** Whether output 0 is the channels of all inputs side by side. In channels-last order the producers may then write
      * them directly into output 0; run skips the inputs that already lie there. */
-    bool (*as_join)(const void *options, const struct op_tensor *in, int in_count);
+    bool (*as_concat)(const void *options, const struct op_tensor *in, int in_count);
     bool as_residual; /**< output 0 is the sum of the two inputs: if they have one shape, the producer of one input may
                            add the other (.fuses_residual) */
     bool commutes;    /**< inputs 0 and 1 may change places */

@@ -253,7 +253,7 @@ static fov_value dense_block(fov_graph *g, fov_value x)
     return fov_relu(g, fov_batch_norm(g, fov_concat(g, f, 4, 1)));
 }
 
-static fov_value join_of_joins(fov_graph *g, fov_value x)
+static fov_value concat_of_concats(fov_graph *g, fov_value x)
 {
     fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 4, .kernel = 1);
     fov_value c = fov_conv2d(g, x, .filters = 5, .kernel = 1), d = fov_conv2d(g, x, .filters = 2, .kernel = 1);
@@ -264,7 +264,7 @@ static fov_value join_of_joins(fov_graph *g, fov_value x)
 }
 
 /* One value twice, and one that is read elsewhere, too: copies remain. */
-static fov_value join_with_copies(fov_graph *g, fov_value x)
+static fov_value concat_with_copies(fov_graph *g, fov_value x)
 {
     fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 4, .kernel = 1);
     fov_value c = fov_sigmoid(g, b);
@@ -273,7 +273,7 @@ static fov_value join_with_copies(fov_graph *g, fov_value x)
 }
 
 /* Only along channels do the parts of a concatenation lie side by side in each pixel. */
-static fov_value join_of_rows(fov_graph *g, fov_value x)
+static fov_value concat_of_rows(fov_graph *g, fov_value x)
 {
     fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 3, .kernel = 1);
 
@@ -361,9 +361,9 @@ static const struct expected networks[] = {
      "conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu", false},
     {"dense block, training", FOV_SHAPE(2, 4, 7, 6), dense_block,
      "conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu", true},
-    {"join of joins", FOV_SHAPE(2, 5, 4, 3), join_of_joins, "conv|conv|conv|conv|sigmoid", false},
-    {"join with copies", FOV_SHAPE(2, 5, 4, 3), join_with_copies, "conv|conv|sigmoid|concat|conv", false},
-    {"join of rows", FOV_SHAPE(2, 5, 4, 3), join_of_rows, "conv|conv|concat|concat", false},
+    {"concat of concats", FOV_SHAPE(2, 5, 4, 3), concat_of_concats, "conv|conv|conv|conv|sigmoid", false},
+    {"concat with copies", FOV_SHAPE(2, 5, 4, 3), concat_with_copies, "conv|conv|sigmoid|concat|conv", false},
+    {"concat of rows", FOV_SHAPE(2, 5, 4, 3), concat_of_rows, "conv|conv|concat|concat", false},
     {"parts in place", FOV_SHAPE(2, 5, 8, 9), parts_in_place,
      "conv|conv|conv|conv|max_pool|batch_norm|copy|tanh|concat|global_avg_pool|mul", false},
     {"parts of parts", FOV_SHAPE(2, 5, 8, 9), parts_of_parts, "conv|concat|conv", false},
@@ -676,8 +676,8 @@ static float *gradients_of(network *build, bool fused, int threads, size_t *tota
 /* In training, too: the same gradients as without fusion, and the same bits for any number of threads. */
 static void gradients_stay(void **state)
 {
-    network *const builders[] = {residual_block,   dense_block,    join_of_joins,
-                                 join_with_copies, parts_of_parts, shuffle_unit};
+    network *const builders[] = {residual_block,     dense_block,    concat_of_concats,
+                                 concat_with_copies, parts_of_parts, shuffle_unit};
 
     (void)state;
     for (size_t b = 0; b < sizeof builders / sizeof *builders; b++) {

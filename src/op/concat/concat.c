@@ -134,7 +134,7 @@ static void copy_chunk(void *context, size_t chunk, int worker)
     size_t end = row + op_chunk_length(block, state->rows_per_chunk, state->outer);
     const char *from = run->in[t].data;
     char *to = (char *)run->out[0].data + state->begin[t];
-    for (; from != to && row < end; row++) { /* from == to: the producer has written it in place (as_join) */
+    for (; from != to && row < end; row++) { /* from == to: the producer has written it in place (as_concat) */
         memcpy(to + row * state->stride, from + row * state->from[t], state->own[t]);
     }
 }
@@ -177,7 +177,7 @@ static int compile(struct op_compile *compile)
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
 /* Joins of channels can be written in place; prepare handles any pixel strides. */
-static bool as_join(const void *options, const struct op_tensor *parts, int count)
+static bool as_concat(const void *options, const struct op_tensor *parts, int count)
 {
     return count > 0 && parts[0].shape.rank >= 2 && resolved_axis(options, parts[0].shape.rank) == 1;
 }
@@ -223,5 +223,5 @@ const struct op op_concat = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
-    .as_join = as_join,
+    .as_concat = as_concat,
 };

@@ -100,7 +100,7 @@ static int plan_weight(const struct op_compile *compile, struct gradient_plan *p
     struct conv_geometry geometry;
     int status = conv_weight_geometry(&geometry, compile);
     if (status == 0) {
-        *plan = make_plan(&geometry, compile->joins, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
+        *plan = make_plan(&geometry, compile->merges, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
     }
     return status;
 }
@@ -230,7 +230,7 @@ static void run_input(const struct op_run *run)
     pool_run(run->pool, run_item, &job, job.plan->items);
 }
 
-/** The weight gradient, and the input gradient of the previous step if that was joined. */
+/** The weight gradient, and the input gradient of the previous step if that was merged. */
 static void run_weight(const struct op_run *run)
 {
     struct gradient_job job = make_job(run, run->before, run);
@@ -272,7 +272,7 @@ static bool equal_windows(const struct window *a, const struct window *b)
 
 /** Whether the previous step is the input gradient, from the same dy, of a convolution of the same sizes: of this
  *  convolution, or of one that its result is added to. */
-static bool joins(const struct op_compile *compile, const struct conv_geometry *geometry)
+static bool can_merge(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     const struct op_compile *before = compile->before;
     struct gradient_plan plan;
@@ -283,14 +283,14 @@ static bool joins(const struct op_compile *compile, const struct conv_geometry *
 
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    compile->joins = joins(compile, geometry);
+    compile->merges = can_merge(compile, geometry);
     struct gradient_plan plan =
-        make_plan(geometry, compile->joins, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
+        make_plan(geometry, compile->merges, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
     compile->run = run_weight;
     compile->prepare = prepare_weight;
     compile->state = sizeof plan;
     compile->scratch = plan.items * plan.taps * plan.channels * sizeof(float);
     compile->scratch_per_worker = plan.met_bytes + plan.x_bytes + dy_bytes(&plan);
-    snprintf(compile->detail, sizeof compile->detail, "depthwise rows%s", compile->joins ? ", both gradients" : "");
+    snprintf(compile->detail, sizeof compile->detail, "depthwise rows%s", compile->merges ? ", both gradients" : "");
     return 0;
 }
