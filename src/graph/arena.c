@@ -107,7 +107,7 @@ static bool allows_overwriting(const struct plan_step *step, int i)
 {
     if (i >= plan_op_inputs(step))
         return step->residual && i == plan_op_inputs(step) ? step->compile.overwrites_residual
-                                                           : step->compile.overwrites_gate;
+                                                           : step->compile.overwrites_saved_activation;
     return i < 32 && (step->compile.overwrites >> i & 1U);
 }
 

@@ -57,8 +57,8 @@ static bool is_worth_dropping(struct lowering *l, int index)
     int                  id = fusion->result, last = index, before = index, after = index;
     size_t               bytes;
 
-    if (!l->plan->options.training || fusion->gate >= 0 || !shape_bytes(&l->shapes[id], FOV_F32, &bytes) ||
-        bytes < WORTH)
+    if (!l->plan->options.training || fusion->activation_gradient >= 0 ||
+        !shape_bytes(&l->shapes[id], FOV_F32, &bytes) || bytes < WORTH)
         return false;
     for (int n = 0; n < (int)l->graph->node_count; n++) {
         const struct node *reader = plan_node(l->plan, n);
@@ -166,7 +166,7 @@ int lower_store_inputs(struct lowering *l, int index)
             status = store_if_needed(l, index, node->in[i], true);
     if (fusion->sum >= 0 && !status)
         status = store_if_needed(l, index, fusion->residual, false);
-    if (fusion->gate >= 0 && !status)
-        status = store_if_needed(l, index, plan_node(l->plan, fusion->gate)->in[1], false);
+    if (fusion->activation_gradient >= 0 && !status)
+        status = store_if_needed(l, index, plan_node(l->plan, fusion->activation_gradient)->in[1], false);
     return status;
 }

@@ -105,15 +105,16 @@ static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
 }
 
 /* Fuses an activation's gradient: y times the derivative at the saved tensor, which has y's shape. */
-static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
+static void take_activation_gradient(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *next;
     int                index, saved, producer;
 
-    if (!plan_node(l->plan, head)->op->fuses_gate)
+    if (!plan_node(l->plan, head)->op->fuses_activation_gradient)
         return;
     next = only_reader(l, fusion->result, &index);
-    if (!next || !next->op->as_gate || next->in_count != 2 || next->in[0] != fusion->result || !next->in[1])
+    if (!next || !next->op->as_activation_gradient || next->in_count != 2 || next->in[0] != fusion->result ||
+        !next->in[1])
         return;
     saved = next->in[1];
     producer = graph_value(l->graph, saved)->node;
@@ -122,9 +123,9 @@ static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
     if (l->plan->known[saved] || graph_value(l->graph, saved)->dtype != FOV_F32 || producer >= head ||
         !shape_equal(&l->shapes[saved], &l->shapes[fusion->result]))
         return;
-    fusion->gate       = index;
-    fusion->result     = next->out[0];
-    l->taken_by[index] = head;
+    fusion->activation_gradient = index;
+    fusion->result              = next->out[0];
+    l->taken_by[index]          = head;
 }
 
 static void take_activation(const struct lowering *l, int head, struct fusion *fusion)
@@ -148,7 +149,7 @@ void lower_find_fusions(struct lowering *l)
         const struct node *node = plan_node(l->plan, n);
 
         l->taken_by[n] = -1;
-        l->fusions[n]  = (struct fusion){.sum = -1, .activation = -1, .gate = -1,
+        l->fusions[n]  = (struct fusion){.sum = -1, .activation = -1, .activation_gradient = -1,
                                          .result = node->out_count ? node->out[0] : 0};
     }
     for (int n = 0; !l->plan->options.no_fusion && n < (int)l->graph->node_count; n++) {
@@ -164,7 +165,7 @@ void lower_find_fusions(struct lowering *l)
             continue;
         take_affine(l, n, &l->fusions[n]);
         take_sum(l, n, &l->fusions[n]);
-        take_gate(l, n, &l->fusions[n]);
+        take_activation_gradient(l, n, &l->fusions[n]);
         take_activation(l, n, &l->fusions[n]);
     }
 }

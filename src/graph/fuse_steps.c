@@ -16,7 +16,8 @@ int lower_find_producer(const struct lowering *l, const struct plan_step *step)
     const fov_plan           *plan = l->plan;
     const struct plan_tensor *tensor;
 
-    if (plan->options.no_fusion || plan->program || step->once || step->gate || step->in_count < 1 || step->in[0] < 0)
+    if (plan->options.no_fusion || plan->program || step->once || step->saved_activation || step->in_count < 1 ||
+        step->in[0] < 0)
         return -1;
     tensor = &plan->tensors[step->in[0]];
     if (tensor->layout != OP_CHANNELS_LAST || tensor->pixel_stride || tensor->begin || l->readers[tensor->value] != 1 ||

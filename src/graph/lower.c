@@ -14,13 +14,14 @@ static bool is_read(const struct lowering *l, int id)
     return l->readers[id] > 0;
 }
 
-/* The tensor of a residual or gate, in the layout of the step's result. */
+/* The tensor of a residual or saved activation, in the layout of the step's result. */
 static int extra_tensor(struct lowering *l, int id, enum op_layout layout)
 {
     return lower_tensor(l, id, l->shapes[id].rank >= 3 ? layout : OP_PLAIN, false);
 }
 
-/* The tensors of a node's inputs, then of residual and gate. Bringing one into `layout` may add a conversion step. */
+/* The tensors of a node's inputs, then of residual and saved activation. Bringing one into `layout` may add a
+ * conversion step. */
 static int input_tensors(struct lowering *l, int index, enum op_layout layout, int *in)
 {
     const struct node   *node   = plan_node(l->plan, index);
@@ -39,7 +40,8 @@ static int input_tensors(struct lowering *l, int index, enum op_layout layout, i
     in += node->in_count;
     if (fusion->sum >= 0 && (*in++ = extra_tensor(l, fusion->residual, layout)) < 0)
         return (int)l->graph->context->error.status;
-    if (fusion->gate >= 0 && (*in++ = extra_tensor(l, plan_node(l->plan, fusion->gate)->in[1], layout)) < 0)
+    if (fusion->activation_gradient >= 0 &&
+        (*in++ = extra_tensor(l, plan_node(l->plan, fusion->activation_gradient)->in[1], layout)) < 0)
         return (int)l->graph->context->error.status;
     return FOV_OK;
 }
@@ -127,7 +129,7 @@ static int lower_node(struct lowering *l, int index, bool again)
     const struct node   *node   = plan_node(plan, index);
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout;
-    bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
+    bool                 adds   = fusion->sum >= 0, multiplies = fusion->activation_gradient >= 0, done = false;
     int                  in[OP_MAX_PORTS + 2], number, shown_by, producer;
     int                  status = lower_store_inputs(l, index);
     struct plan_step    *step, *before;
@@ -140,15 +142,15 @@ static int lower_node(struct lowering *l, int index, bool again)
     status = input_tensors(l, index, layout, in);
     if (status)
         return status;
-    number = plan_new_step(plan, node->op, index, node->in_count + adds + gates, node->out_count);
+    number = plan_new_step(plan, node->op, index, node->in_count + adds + multiplies, node->out_count);
     if (number < 0)
         return (int)l->graph->context->error.status;
-    step           = &plan->steps[number];
-    step->name     = node->name;
-    step->again    = again;
-    step->residual = adds;
-    step->gate     = gates;
-    step->deferred = l->deferred[index];
+    step                   = &plan->steps[number];
+    step->name             = node->name;
+    step->again            = again;
+    step->residual         = adds;
+    step->saved_activation = multiplies;
+    step->deferred         = l->deferred[index];
     memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
     lower_describe_inputs(l, node, step);
     lower_name_part(step, node);

@@ -10,10 +10,10 @@
 /** The nodes that are fused into a node's step (its epilogue). */
 struct fusion {
     int affine[PLAN_FOLDS], affine_count; /**< normalisation nodes, in order */
-    int sum, residual; /**< the node that adds, -1: none; the value that it adds */
-    int activation;    /**< node; -1: none */
-    int gate;          /**< node: the gradient of an activation; -1: none */
-    int result;        /**< the value that becomes the step's first result */
+    int sum, residual;       /**< the node that adds, -1: none; the value that it adds */
+    int activation;          /**< node; -1: none */
+    int activation_gradient; /**< node: the gradient of an activation; -1: none */
+    int result;              /**< the value that becomes the step's first result */
 };
 
 /** Place of a value that is written straight into the result of a concatenation of channels. */
@@ -126,7 +126,7 @@ static inline struct op_tensor lower_describe_rows(const struct lowering *l, int
 }
 /** Appends " + OPERATOR" to step->operation. */
 void lower_name_part(struct plan_step *step, const struct node *node);
-/** Enters the fused nodes into the step: normalisations to fold, activation, gate. */
+/** Enters the fused nodes into the step: normalisations to fold, activation, activation's gradient. */
 int  lower_take_in(struct lowering *l, const struct fusion *fusion, struct plan_step *step);
 /** Describes the step's tensors to its operator, which then decides how it computes. */
 int  lower_compile(fov_plan *plan, struct plan_step *step, const void *options);

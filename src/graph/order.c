@@ -183,8 +183,8 @@ static void read_inputs(struct lowering *l, int n, int run, int made)
             read_at(l, plan_node(l->plan, fusion->affine[k])->in[i], made);
     if (fusion->sum >= 0)
         read_at(l, fusion->residual, made);
-    if (fusion->gate >= 0)
-        read_at(l, plan_node(l->plan, fusion->gate)->in[1], made);
+    if (fusion->activation_gradient >= 0)
+        read_at(l, plan_node(l->plan, fusion->activation_gradient)->in[1], made);
 }
 
 /* From the last node to the first, so that a node's readers are known before the node. A step that can run within its

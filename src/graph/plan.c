@@ -132,7 +132,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .alpha                = compile->alpha,
         .beta                 = compile->beta,
         .residual             = compile->residual,
-        .gate                 = compile->gate,
+        .saved_activation     = compile->saved_activation,
         .row_producer         = step->row_producer_run,
         .before               = compile->merges ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,

@@ -53,9 +53,9 @@ enum { PLAN_FOLDS = 4 }; /**< most normalisations that one step may fold into it
 struct plan_step {
     const struct op  *op;
     int               node; /**< -1: a conversion or copy that the plan inserted */
-    int               in_count, out_count; /**< in_count includes residual and gate, if present */
+    int               in_count, out_count; /**< in_count includes residual and saved_activation */
     int              *in, *out; /**< plan tensors; -1: absent or unused */
-    bool              residual, gate; /**< present: they follow the operator's own inputs in `in`, in this order */
+    bool              residual, saved_activation; /**< present: follow the operator's inputs in `in`, in this order */
     int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset are folded into the weights */
     size_t            fold_offset; /**< in plan->kept: factor, bias, and working space for two more of their size */
     bool             *constant;     /**< per input: does not change from run to run */
@@ -161,10 +161,10 @@ static inline const struct plan_step *plan_row_producer(const fov_plan *plan, co
     return step->row_producer[i] >= 0 ? &plan->steps[step->row_producer[i]] : NULL;
 }
 
-/** Inputs that the operator sees: all but residual and gate. */
+/** Inputs that the operator sees: all but residual and saved activation. */
 static inline int plan_op_inputs(const struct plan_step *step)
 {
-    return step->in_count - step->residual - step->gate;
+    return step->in_count - step->residual - step->saved_activation;
 }
 /** Whether tensor i of a step (inputs, then outputs) passes between a producer and its taker, and is never stored. */
 static inline bool plan_is_passed_on(const struct plan_step *step, int i)

@@ -83,10 +83,11 @@ int lower_take_in(struct lowering *l, const struct fusion *fusion, struct plan_s
         step->compile.activation = node->op->as_activation(node->options, &step->compile.alpha, &step->compile.beta);
         lower_name_part(step, node);
     }
-    if (fusion->gate >= 0) {
-        const struct node *node = plan_node(l->plan, fusion->gate);
+    if (fusion->activation_gradient >= 0) {
+        const struct node *node = plan_node(l->plan, fusion->activation_gradient);
 
-        step->compile.activation = node->op->as_gate(node->options, &step->compile.alpha, &step->compile.beta);
+        step->compile.activation =
+            node->op->as_activation_gradient(node->options, &step->compile.alpha, &step->compile.beta);
         lower_name_part(step, node);
     }
     return FOV_OK;
@@ -108,25 +109,25 @@ int lower_compile(fov_plan *plan, struct plan_step *step, const void *options)
                                                   .pixel_stride = plan->tensors[index].pixel_stride,
                                                   .id           = 1 + index};
     }
-    compile->op          = step->op;
-    compile->kernel      = context->kernel;
-    compile->workers     = pool_threads(context->pool);
-    compile->training    = plan->options.training;
-    compile->options     = options;
-    compile->in          = step->tensors;
-    compile->out         = out;
-    compile->in_count    = plan_op_inputs(step);
-    compile->residual    = step->residual ? &step->tensors[plan_op_inputs(step)] : NULL;
-    compile->gate        = step->gate ? &step->tensors[step->in_count - 1] : NULL;
-    compile->folds       = step->fold_count > 0;
-    compile->out_count   = step->out_count;
-    compile->in_constant = step->constant;
-    compile->in_values   = step->values;
-    compile->in_rows     = step->in_rows;
-    compile->deferred    = step->deferred;
-    compile->exact       = context->exact_conv;
-    compile->rates       = &context->rates;
-    compile->error       = &context->error;
+    compile->op               = step->op;
+    compile->kernel           = context->kernel;
+    compile->workers          = pool_threads(context->pool);
+    compile->training         = plan->options.training;
+    compile->options          = options;
+    compile->in               = step->tensors;
+    compile->out              = out;
+    compile->in_count         = plan_op_inputs(step);
+    compile->residual         = step->residual ? &step->tensors[plan_op_inputs(step)] : NULL;
+    compile->saved_activation = step->saved_activation ? &step->tensors[step->in_count - 1] : NULL;
+    compile->folds            = step->fold_count > 0;
+    compile->out_count        = step->out_count;
+    compile->in_constant      = step->constant;
+    compile->in_values        = step->values;
+    compile->in_rows          = step->in_rows;
+    compile->deferred         = step->deferred;
+    compile->exact            = context->exact_conv;
+    compile->rates            = &context->rates;
+    compile->error            = &context->error;
     if (cpu_compile(step->op, compile)) {
         error_prefix(&context->error, "%s \"%s\"", step->op->name, step->name);
         return (int)context->error.status;

@@ -193,7 +193,8 @@ static bool may_lie_over(const struct plan_step *step, int input)
 
     if (input < operands)
         return input < 32 && (step->compile.overwrites >> input & 1U);
-    return step->residual && input == operands ? step->compile.overwrites_residual : step->compile.overwrites_gate;
+    return step->residual && input == operands ? step->compile.overwrites_residual
+                                               : step->compile.overwrites_saved_activation;
 }
 
 /* Whether an input of a concat lies at its place in the result. */
@@ -275,7 +276,7 @@ static int check_values(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
     const struct node      *node = step->node < 0 ? NULL : plan_node(v->plan, step->node);
-    bool                    alone = !step->fold_count && !step->residual && !step->gate &&
+    bool                    alone = !step->fold_count && !step->residual && !step->saved_activation &&
                  step->compile.activation == UNARY_identity;
 
     if (!node) {

@@ -269,7 +269,7 @@ struct op_compile op_compile_alone(const struct op_compile *compile)
 {
     struct op_compile alone = *compile;
     alone.in_rows = NULL;
-    alone.residual = alone.gate = NULL;
+    alone.residual = alone.saved_activation = NULL;
     alone.before = alone.producer = NULL;
     alone.part_rows = 0;
     alone.deferred = alone.seen = false;

@@ -230,8 +230,8 @@ struct op_compile {
     /** The tensor that an activation saved for its gradient (its result or its argument, see unary_gradient_reads):
      *  dense, of output 0's shape and layout. Output 0, residual included, is multiplied by the derivative of
      *  `activation` at this tensor; the activation itself is not applied. NULL: none. Only for operators that
-     *  .fuses_gate. */
-    const struct op_tensor *gate;
+     *  .fuses_activation_gradient. */
+    const struct op_tensor *saved_activation;
     /** A normalisation with fixed statistics is folded in: output 0 becomes factor[c] * y + offset[c], before the
      * residual is added. The numbers are known when packing (op_run.fold_factor). Only for operators that
      * .folds_affine. */
@@ -280,7 +280,7 @@ struct op_compile {
      * its memory is written, and never read again, by this step or on behalf of a neighbour. Preset to op_cpu.in_place;
      * compile adds bits that hold only for the implementation it chose. */
     unsigned overwrites;
-    bool     overwrites_residual, overwrites_gate; /**< likewise, for the residual and the gate */
+    bool     overwrites_residual, overwrites_saved_activation; /**< likewise, for these two */
     /** Bit i: an output renews input i, and the other outputs have the same values whether computed before or after the
      * renewal: they do not depend on input i, or the renewal leaves it unchanged. So a plan may rematerialise them. */
     unsigned renewed_or_not;
@@ -305,10 +305,10 @@ struct op_run {
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
-    const struct op_tensor    *residual;      /**< to add before the activation; NULL: none */
-    const struct op_tensor    *gate;          /**< multiply by the derivative of `activation` at this tensor; NULL: none */
-    const struct op_run *const *row_producer; /**< [in_count]: where compile->in_rows, the producer whose cpu->rows
-                                                 recomputes the input; else NULL */
+    const struct op_tensor    *residual;         /**< to add before the activation; NULL: none */
+    const struct op_tensor    *saved_activation; /**< multiply by the derivative of `activation` here; NULL: none */
+    const struct op_run *const *row_producer;    /**< [in_count]: where compile->in_rows, the producer whose cpu->rows
+                                                    recomputes the input; else NULL */
     const struct op_run        *before;   /**< where compile->merges: the step whose result to compute, too */
     const struct op_run        *observer; /**< the consumer whose cpu->see op_show calls for output 0; NULL: none */
     const struct op_run       *producer; /**< where compile->takes_producer: the step whose .make to call */
@@ -357,8 +357,8 @@ enum op_layout_rule {
 };
 
 /** A copy of `compile` for an implementation that this operator calls within its own (a transposed convolution calls an
- * input gradient): without residual, gate, neighbouring steps and inputs made on demand, so that only the activation is
- * fused. */
+ * input gradient): without residual, saved activation, neighbouring steps and inputs made on demand, so that only the
+ * activation is fused. */
 struct op_compile op_compile_alone(const struct op_compile *compile);
 
 struct op_cpu {
@@ -547,7 +547,8 @@ struct op {
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 before storing it (op_compile.activation) */
     bool fuses_residual;   /**< and adds a tensor before that (op_compile.residual) */
-    bool fuses_gate;       /**< cpu multiplies output 0 by the derivative of an activation (op_compile.gate) */
+    bool fuses_activation_gradient; /**< cpu multiplies output 0 by the derivative of an activation
+                                         (op_compile.saved_activation) */
     /** Whether it fuses these with such options and inputs; NULL: always. */
     bool (*fuses_here)(const void *options, const struct op_tensor *in, int in_count);
     bool folds_affine;     /**< its packed weights can absorb a following normalisation with fixed statistics: a factor
@@ -560,7 +561,7 @@ struct op {
     /** For elementwise activations that another operator can fuse: returns the function and fills its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
     /** For gradients of elementwise activations, with inputs dy and the saved tensor: likewise. */
-    enum unary (*as_gate)(const void *options, float *alpha, float *beta);
+    enum unary (*as_activation_gradient)(const void *options, float *alpha, float *beta);
     /** Whether an output is a range of input 0's channels. In channels-last order it is then read in place, not
      * copied. */
     bool (*as_part)(struct op_part *part);

@@ -144,7 +144,7 @@ static bool absorb(struct op_substitution *node)
     return true;
 }
 
-static enum unary as_gate(const void *options, float *alpha, float *beta)
+static enum unary as_activation_gradient(const void *options, float *alpha, float *beta)
 {
     const struct activation_gradient_options *of = options;
     *alpha = (float)of->alpha;
@@ -199,7 +199,7 @@ const struct op op_activation_gradient = {
     .textbook = textbook,
     .absorb = absorb,
     .cpu = &cpu,
-    .as_gate = as_gate,
+    .as_activation_gradient = as_activation_gradient,
     .cases = cases,
 };
 

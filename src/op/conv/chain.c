@@ -93,7 +93,7 @@ static bool acts_behind(const struct op_run *run)
     enum unary activation = run->activation;
     bool pieces = activation == UNARY_identity || activation == UNARY_relu || activation == UNARY_leaky_relu ||
                   activation == UNARY_clip;
-    return !pieces && run->gate == NULL;
+    return !pieces && run->saved_activation == NULL;
 }
 
 void conv_chain_make(const struct op_run *run, const struct op_lines *lines, float *to, int worker)

@@ -96,9 +96,9 @@ int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_
  *  conv_options. */
 int conv_input_compile(struct op_compile *compile);
 
-/** Multiplies `count` results in `out` by the derivative of run->activation. `gate` is what the activation saved, its
+/** Multiplies `count` results in `out` by the derivative of run->activation. `saved` is what the activation saved, its
  *  argument or its result (unary_gradient_reads). */
-void conv_pass_gate(const struct op_run *run, size_t count, const float *gate, float *out);
+void conv_activation_gradient(const struct op_run *run, size_t count, const float *saved, float *out);
 
 /** patches.c, the input gradient by patches: whether it beats product.h's form for these sizes, and its compile. */
 bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geometry *geometry);

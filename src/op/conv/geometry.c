@@ -129,10 +129,10 @@ int conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy, str
     return 0;
 }
 
-void conv_pass_gate(const struct op_run *run, size_t count, const float *gate, float *out)
+void conv_activation_gradient(const struct op_run *run, size_t count, const float *saved, float *out)
 {
     bool reads_x = unary_gradient_reads(run->activation) == READS_X;
-    run->kernel->unary_gradient[run->activation](count, reads_x ? gate : NULL, reads_x ? NULL : gate, out, out,
+    run->kernel->unary_gradient[run->activation](count, reads_x ? saved : NULL, reads_x ? NULL : saved, out, out,
                                                  run->alpha, run->beta);
 }
 

@@ -91,7 +91,7 @@ int conv_input_compile(struct op_compile *compile)
                                                         : conv_product_gradient_compile(compile, &geometry);
 }
 
-/** Whether the form for these sizes adds a residual and multiplies by an activation's derivative (gate): all but the
+/** Whether the form for these sizes adds a residual and multiplies by an activation's derivative: all but the
  *  depthwise form do. */
 static bool fuses_here(const void *options, const struct op_tensor *in, int in_count)
 {
@@ -137,7 +137,7 @@ const struct op op_conv_input_gradient = {
     .textbook = textbook,
     .cpu = &cpu,
     .fuses_residual = true,
-    .fuses_gate = true,
+    .fuses_activation_gradient = true,
     .fuses_here = fuses_here,
     .cases = conv_input_gradient_cases,
 };

@@ -162,8 +162,8 @@ static void patches_chunk(void *context, size_t chunk, int worker)
         float *dx = (float *)run->out[0].data + image * floats;
         const float *residual = run->residual != NULL ? (const float *)run->residual->data + image * floats : NULL;
         add_patches(plan, patches, residual, dx);
-        if (run->gate != NULL) {
-            conv_pass_gate(run, floats, (const float *)run->gate->data + image * floats, dx);
+        if (run->saved_activation != NULL) {
+            conv_activation_gradient(run, floats, (const float *)run->saved_activation->data + image * floats, dx);
         }
     }
 }

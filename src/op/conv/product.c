@@ -11,7 +11,7 @@ struct product_job {
     const struct product_phase *phases;
     const int32_t              *integers;
     struct kernel_product       product; /**< the fields that are the same in all kernel calls */
-    const float                *x, *gate;
+    const float                *x, *saved;
     float                      *out;
     const float                *weights;
 };
@@ -150,10 +150,10 @@ static void empty_rows(const struct product_job *job, const int32_t *out_offsets
     }
 }
 
-/** Multiplies a block's results, which are still in cache, by the derivative of the activation (conv_pass_gate). Where
- *  rows are scattered, residual and gate have the layout of out. */
-static void pass_gate(const struct product_job *job, const int32_t *out_offsets, size_t rows, size_t columns,
-                      const float *gate, float *out)
+/** Multiplies a block's results, which are still in cache, by the derivative of the activation
+ *  (conv_activation_gradient). Where rows are scattered, residual and `saved` have the layout of out. */
+static void apply_activation_gradient(const struct product_job *job, const int32_t *out_offsets, size_t rows,
+                                      size_t columns, const float *saved, float *out)
 {
     size_t stride = job->plan->out_stride;
     if (out_offsets == NULL && columns == stride) {
@@ -162,7 +162,7 @@ static void pass_gate(const struct product_job *job, const int32_t *out_offsets,
     }
     for (size_t row = 0; row < rows; row++) {
         size_t at = out_offsets != NULL ? (size_t)out_offsets[row] : row * stride;
-        conv_pass_gate(job->run, columns, gate + at, out + at);
+        conv_activation_gradient(job->run, columns, saved + at, out + at);
     }
 }
 
@@ -212,20 +212,20 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
         return;
     }
     float *out = job->out + first_image * plan->out_image;
-    const float *residual = job->product.residual, *gate = job->gate;
+    const float *residual = job->product.residual, *saved = job->saved;
     if (residual != NULL) {
         size_t pixels = plan->out_image / plan->out_stride;
         residual += (first_image * pixels + (plan->scattered ? 0 : begin)) * plan->residual_stride;
     }
-    if (gate != NULL) {
-        gate += first_image * plan->out_image + (plan->scattered ? 0 : begin * plan->out_stride);
+    if (saved != NULL) {
+        saved += first_image * plan->out_image + (plan->scattered ? 0 : begin * plan->out_stride);
     }
     const int32_t *out_offsets = plan->scattered ? job->integers + phase->out_offsets + begin : NULL;
     if (phase->taps == 0) {
         if (segment == 0) {
             empty_rows(job, out_offsets, end - begin, residual, out);
-            if (gate != NULL) {
-                pass_gate(job, out_offsets, end - begin, plan->groups * plan->group_out, gate, out);
+            if (saved != NULL) {
+                apply_activation_gradient(job, out_offsets, end - begin, plan->groups * plan->group_out, saved, out);
             }
         }
         return;
@@ -266,14 +266,14 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
             product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
             product.next = group + 1 < plan->groups ? product.weights + group_weights : item_weights(job, next);
             job->run->kernel->product(&product);
-            if (gate != NULL) {
-                pass_gate(job, out_offsets, product.rows, product.filters, gate + group * plan->group_out + first,
-                          product.out);
+            if (saved != NULL) {
+                apply_activation_gradient(job, out_offsets, product.rows, product.filters,
+                                          saved + group * plan->group_out + first, product.out);
             }
         }
         out += product.rows * plan->out_stride;
         residual = residual == NULL ? NULL : residual + product.rows * plan->residual_stride;
-        gate = gate == NULL ? NULL : gate + product.rows * plan->out_stride;
+        saved = saved == NULL ? NULL : saved + product.rows * plan->out_stride;
     }
     if (plan->part_rows != 0) {
         for (size_t group = 0; group < plan->groups; group++) {
@@ -303,7 +303,7 @@ static struct kernel_product product_of(const struct op_run *run, const struct p
         .residual = run->residual != NULL ? run->residual->data : NULL,
         .residual_stride = plan->residual_stride,
         .out_stride = plan->out_stride,
-        .activation = run->gate != NULL ? UNARY_identity : run->activation,
+        .activation = run->saved_activation != NULL ? UNARY_identity : run->activation,
         .alpha = run->alpha,
         .beta = run->beta,
     };
@@ -338,7 +338,7 @@ void conv_product_run(const struct op_run *run)
     const struct product_plan *plan = job.plan;
     job.x = run->in[0].data;
     job.out = run->out[0].data;
-    job.gate = run->gate != NULL ? run->gate->data : NULL;
+    job.saved = run->saved_activation != NULL ? run->saved_activation->data : NULL;
     job.weights = run->packed[1];
     job.product = product_of(run, plan);
     if (plan->padded) {

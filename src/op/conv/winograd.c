@@ -8,7 +8,7 @@ struct winograd_job {
     const struct winograd_plan *plan;
     struct kernel_winograd_input  input;  /**< the fields that are the same in all kernel calls, as in output */
     struct kernel_winograd_output output;
-    const float *x, *residual, *gate;
+    const float *x, *residual, *saved;
     float       *y;
     size_t       x_image, y_image, residual_image; /**< floats from image to image */
     size_t       first, tiles; /**< the current block's first tile and number of tiles */
@@ -92,8 +92,10 @@ static void transform_tiles(const struct winograd_job *job, size_t begin, size_t
     }
 }
 
-/** Multiplies tiles of the result that have just been written by the derivative of the activation (conv_pass_gate). */
-static void pass_gate(const struct winograd_job *job, const struct tile_place *at, size_t first, size_t filters)
+/** Multiplies tiles of the result that have just been written by the derivative of the activation
+ *  (conv_activation_gradient). */
+static void apply_activation_gradient(const struct winograd_job *job, const struct tile_place *at, size_t first,
+                                      size_t filters)
 {
     const struct winograd_plan *plan = job->plan;
     const struct kernel_winograd_output *output = &job->output;
@@ -105,7 +107,7 @@ static void pass_gate(const struct winograd_job *job, const struct tile_place *a
     for (size_t y = at->top; y < at->top + plan->outputs[0] && y < plan->out[0]; y++) {
         size_t pixel = at->image * job->y_image + y * output->line + at->left * output->pixel + first;
         for (size_t x = 0; x < width; x++, pixel += output->pixel) {
-            conv_pass_gate(job->run, columns, job->gate + pixel, job->y + pixel);
+            conv_activation_gradient(job->run, columns, job->saved + pixel, job->y + pixel);
         }
     }
 }
@@ -144,8 +146,8 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
         output.top = at.top;
         output.left = at.left;
         job->run->kernel->winograd_output(&output);
-        if (job->gate != NULL) {
-            pass_gate(job, &at, first, output.filters);
+        if (job->saved != NULL) {
+            apply_activation_gradient(job, &at, first, output.filters);
         }
     }
 }
@@ -221,12 +223,12 @@ void conv_winograd_run(const struct op_run *run)
                    .width = plan->out[1],
                    .line = plan->out[1] * y_pixel,
                    .pixel = y_pixel,
-                   .activation = run->gate != NULL ? UNARY_identity : run->activation,
+                   .activation = run->saved_activation != NULL ? UNARY_identity : run->activation,
                    .alpha = run->alpha,
                    .beta = run->beta},
     };
-    if (run->gate != NULL) {
-        job.gate = run->gate->data;
+    if (run->saved_activation != NULL) {
+        job.saved = run->saved_activation->data;
     }
     if (run->residual != NULL) {
         job.residual = run->residual->data;

@@ -12,9 +12,9 @@ static bool has_residual(const struct plan_step *step)
     return step->residual;
 }
 
-static bool has_gate(const struct plan_step *step)
+static bool has_saved_activation(const struct plan_step *step)
 {
-    return step->gate;
+    return step->saved_activation;
 }
 
 static bool folds(const struct plan_step *step)
@@ -81,7 +81,7 @@ const struct random_form random_forms[] = {
     {"a residual added", NULL, NULL, has_residual},
     {"a residual in place", NULL, NULL, is_residual_in_place},
     {"a result in place", NULL, NULL, is_in_place},
-    {"an activation's gradient taken along", NULL, NULL, has_gate},
+    {"an activation's gradient taken along", NULL, NULL, has_saved_activation},
     {"a normalisation folded into weights", NULL, NULL, folds},
     {"a part of a wider tensor", NULL, NULL, is_strided},
     {"made a second time to save memory", NULL, NULL, is_again},
