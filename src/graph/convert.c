@@ -58,14 +58,14 @@ static void gather_floats(void *context, size_t task, int worker)
         memcpy(out, in, m.channels * sizeof *out);
 }
 
-/* ---- images last ------------------------------------------------------------------------------------------------- */
+/* ---- batch-innermost --------------------------------------------------------------------------------------------- */
 
-/* A group of images is a matrix [images, elements] in the other two layouts and [elements, images] in images-last: a
- * transposition, in `runs` pieces of `length` elements that are contiguous in the other layout. */
+/* A group of images is a matrix [images, elements] in the other two layouts and [elements, images] in this one: a
+ * transposition, in `runs` runs of `length` elements that are contiguous in the other layout. */
 struct group {
     size_t runs, length;
     size_t run, image; /* elements from run to run and from image to image, in the other layout */
-    size_t here_run;   /* elements from run to run, in images-last */
+    size_t here_run;   /* elements from run to run, batch-innermost */
 };
 
 static struct group group_of(const struct op_tensor *other, const struct matrix *m, size_t pixels, size_t lanes)
@@ -96,7 +96,7 @@ static void transpose_images(void *context, size_t task, int worker)
     struct matrix           m     = groups_of(run);
     size_t                  lanes = run->kernel->vector_floats, first = task % m.blocks * m.block;
     size_t                  pixels = m.pixels - first < m.block ? m.pixels - first : m.block;
-    bool                    here   = run->out[0].layout == OP_IMAGES_LAST;
+    bool                    here   = run->out[0].layout == OP_BATCH_INNERMOST;
     const struct op_tensor *other = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];
     struct group            group = group_of(other, &m, pixels, lanes);
     size_t pixel_step = other->layout == OP_PLAIN ? m.channels : op_pixel_stride(other), number = task / m.blocks;
@@ -111,7 +111,7 @@ static void transpose_images(void *context, size_t task, int worker)
             run->kernel->transpose(group.length, lanes, lane, lanes, there, group.image);
 }
 
-/* Between images-last and plain order with several channels: tasks are whole channels of a group, which are contiguous
+/* Between batch-innermost and plain with several channels: tasks are whole channels of a group, which are contiguous
  * in each image, so that images are read and written in long runs. In between, in a worker's scratch, they are
  * [channel][pixel][image]. */
 static struct matrix channels_of(const struct op_run *run)
@@ -142,7 +142,7 @@ static void transpose_channels(void *context, size_t task, int worker)
     struct matrix           m     = channels_of(run);
     size_t lanes = run->kernel->vector_floats, first = task % m.blocks * m.block, number = task / m.blocks;
     size_t                  channels = m.channels - first < m.block ? m.channels - first : m.block;
-    bool                    here     = run->out[0].layout == OP_IMAGES_LAST;
+    bool                    here     = run->out[0].layout == OP_BATCH_INNERMOST;
     const struct op_tensor *plain = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];
     size_t image = m.channels * m.pixels, length = channels * m.pixels;
     float *there   = (float *)plain->data + number * lanes * image + first * m.pixels;
@@ -166,7 +166,7 @@ static size_t place_of(const struct op_tensor *tensor, const struct matrix *m, s
     switch (tensor->layout) {
     case OP_PLAIN:         return (sample * m->channels + channel) * m->pixels + pixel;
     case OP_CHANNELS_LAST: return (sample * m->pixels + pixel) * m->channels + channel;
-    case OP_IMAGES_LAST:
+    case OP_BATCH_INNERMOST:
         return ((sample / lanes * m->pixels + pixel) * m->channels + channel) * lanes + sample % lanes;
     }
     return 0;
@@ -188,9 +188,9 @@ static void move_sample(void *context, size_t sample, int worker)
                    in + place_of(&run->in[0], &m, lanes, sample, c, p) * size, size);
 }
 
-static bool has_images_last(const struct op_tensor *in, const struct op_tensor *out)
+static bool has_batch_innermost(const struct op_tensor *in, const struct op_tensor *out)
 {
-    return in->layout == OP_IMAGES_LAST || out->layout == OP_IMAGES_LAST;
+    return in->layout == OP_BATCH_INNERMOST || out->layout == OP_BATCH_INNERMOST;
 }
 
 static void convert(const struct op_run *run)
@@ -203,7 +203,7 @@ static void convert(const struct op_run *run)
         pool_run(run->pool, move_sample, (void *)run, m.samples);
         return;
     }
-    if (has_images_last(run->in, run->out)) {
+    if (has_batch_innermost(run->in, run->out)) {
         bool by_channels = plain && m.channels > 1;
 
         m    = by_channels ? channels_of(run) : groups_of(run);
@@ -249,7 +249,7 @@ static int compile_convert(struct op_compile *compile)
     size_t        lanes = compile->kernel->vector_floats;
 
     compile->run = convert;
-    if (has_images_last(compile->in, compile->out)) /* the largest task of channels_of */
+    if (has_batch_innermost(compile->in, compile->out)) /* the largest task of channels_of */
         compile->scratch_per_worker = (IMAGES_TASK + m.pixels * lanes) * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "to %s", op_layout_name(compile->out[0].layout));
     return FOV_OK;

@@ -121,7 +121,7 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
     if (made >= 0)
         return made;
     tensor     = plan->tensors[have];
-    same_bytes = tensor.layout != OP_IMAGES_LAST && layout != OP_IMAGES_LAST && orders_agree(&tensor.shape) &&
+    same_bytes = tensor.layout != OP_BATCH_INNERMOST && layout != OP_BATCH_INNERMOST && orders_agree(&tensor.shape) &&
                  !tensor.pixel_stride;
     made       = new_tensor(plan, id, tensor.dtype, &tensor.shape, layout, same_bytes ? tensor.storage : -1);
     if (made < 0)
@@ -135,7 +135,7 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
     return made;
 }
 
-/* Whether the number of images is a multiple of a vector's floats, so that each image can have a lane (images-last). */
+/* Whether the number of images is a multiple of a vector's floats, so that each image can have a lane. */
 static bool fills_registers(const struct lowering *l, const struct node *node, const struct op_tensor *in)
 {
     int64_t lanes = (int64_t)l->graph->context->kernel->vector_floats;
@@ -149,7 +149,7 @@ static bool fills_registers(const struct lowering *l, const struct node *node, c
 /* A layout in which a value may be read without a conversion; if there are several, not plain. */
 static enum op_layout layout_at_hand(const fov_plan *plan, int tensor)
 {
-    for (enum op_layout layout = OP_IMAGES_LAST; layout > OP_PLAIN; layout--)
+    for (enum op_layout layout = OP_BATCH_INNERMOST; layout > OP_PLAIN; layout--)
         if (plan_tensor_in(plan, tensor, layout) >= 0)
             return layout;
     return OP_PLAIN;
@@ -168,8 +168,8 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
     for (int i = 0; i < node->in_count; i++)
         if (l->plan->tensor_of[node->in[i]] >= 0)
             in[i].layout = l->plan->tensors[l->plan->tensor_of[node->in[i]]].layout;
-    if (rule == OP_WANTS_IMAGES_LAST)
-        return fills_registers(l, node, in) ? OP_IMAGES_LAST : OP_CHANNELS_LAST;
+    if (rule == OP_WANTS_BATCH_INNERMOST)
+        return fills_registers(l, node, in) ? OP_BATCH_INNERMOST : OP_CHANNELS_LAST;
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
     for (int i = 0; node->op->as_concat && i < node->in_count; i++) /* parts placed in a concat decide */
@@ -178,7 +178,7 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
     for (int i = 0; i < node->in_count; i++)
         if (in[i].shape.rank >= 3 && !op_port_at(node->op->in, i)->plain &&
             (in[i].layout != OP_PLAIN || !orders_agree(&in[i].shape)))
-            return in[i].layout == OP_IMAGES_LAST && !node->op->cpu->any_order ? OP_CHANNELS_LAST : in[i].layout;
+            return in[i].layout == OP_BATCH_INNERMOST && !node->op->cpu->any_order ? OP_CHANNELS_LAST : in[i].layout;
     return OP_PLAIN;
 }
 

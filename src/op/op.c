@@ -10,7 +10,7 @@
 const char *op_layout_name(enum op_layout layout)
 {
     static const char *const names[] = {
-        [OP_PLAIN] = "plain", [OP_CHANNELS_LAST] = "channels-last", [OP_IMAGES_LAST] = "images-last"};
+        [OP_PLAIN] = "plain", [OP_CHANNELS_LAST] = "channels-last", [OP_BATCH_INNERMOST] = "images-last"};
     return names[layout];
 }
 

@@ -59,9 +59,9 @@ enum op_layout {
     OP_PLAIN,         /**< in the order of the shape, last dimension contiguous */
     OP_CHANNELS_LAST, /**< N, spatial..., C: rank 3 and more only */
     /** The batch is cut into groups of kernel_table.vector_floats images (floats per vector register); within a group
-     * the order is spatial..., C, image. Rank 3 and more, N a multiple of vector_floats. For networks with too few
-     * channels to fill a register. */
-    OP_IMAGES_LAST
+     * the order is spatial..., C, image (CHWN, with the channels inside). Rank 3 and more, N a multiple of
+     * vector_floats. For networks with too few channels to fill a register. Listings call it "images-last". */
+    OP_BATCH_INNERMOST
 };
 
 struct op_tensor {
@@ -350,10 +350,10 @@ static inline bool op_comes_as_rows(const struct op_compile *compile, int i)
 /** Which storage order an implementation wants for the ports that are not `plain`. */
 enum op_layout_rule {
     OP_WANTS_PLAIN,
-    OP_WANTS_CHANNELS_LAST, /**< all inputs and outputs of rank 3 and more */
-    OP_WANTS_IMAGES_LAST,   /**< the same where N is a multiple of vector_floats, else channels-last */
+    OP_WANTS_CHANNELS_LAST,   /**< all inputs and outputs of rank 3 and more */
+    OP_WANTS_BATCH_INNERMOST, /**< the same where N is a multiple of vector_floats, else channels-last */
     OP_FOLLOWS /**< the layout of the first input, for all ports: plain or channels-last; with op_cpu.any_order also
-     * images-last */
+     * batch-innermost */
 };
 
 /** A copy of `compile` for an implementation that this operator calls within its own (a transposed convolution calls an

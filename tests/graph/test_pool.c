@@ -36,7 +36,7 @@ static fov_value wide_network(fov_graph *g, fov_value x)
 
 /* With full registers, only tensors that enter or leave the chain of convolutions are reordered: x, the flattened
  * result and its gradient. Between them, all tensors have the batch innermost. */
-static void count_moves(const fov_plan *plan, int64_t batch, bool images_last)
+static void count_moves(const fov_plan *plan, int64_t batch, bool batch_innermost)
 {
     int to = 0, from = 0;
 
@@ -46,9 +46,9 @@ static void count_moves(const fov_plan *plan, int64_t batch, bool images_last)
         to += strcmp(step.operation, "reorder") == 0 && strcmp(step.layout, "images-last") == 0;
         from += strcmp(step.operation, "reorder") == 0 && strcmp(step.layout, "images-last") != 0;
         if (strncmp(step.operation, "conv_max_pool", 13) == 0 && step.shape.dim[0] == batch)
-            assert_string_equal(step.layout, images_last ? "images-last" : "channels-last");
+            assert_string_equal(step.layout, batch_innermost ? "images-last" : "channels-last");
     }
-    if (images_last) {
+    if (batch_innermost) {
         assert_in_range(to, 1, 2);
         assert_int_equal(from, 1);
     }

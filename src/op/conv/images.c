@@ -38,7 +38,7 @@ struct images_plan images_plan(const struct op_compile *compile, const struct po
     const struct conv_geometry *conv = &geometry->conv;
     const struct window *window = &conv->window;
     struct images_plan plan = {.window = *window,
-                               .images_last = compile->in[0].layout == OP_IMAGES_LAST,
+                               .batch_innermost = compile->in[0].layout == OP_BATCH_INNERMOST,
                                .lanes = compile->kernel->vector_floats,
                                .batch = (size_t)conv->batch,
                                .channels = (size_t)conv->channels,
@@ -49,7 +49,7 @@ struct images_plan images_plan(const struct op_compile *compile, const struct po
                                .in_width = (size_t)window->in[2],
                                .padded_width = (size_t)(window->in[2] + window->begin[2] + window->end[2]),
                                .count = (size_t)(conv->channels * conv->filters * conv->taps)};
-    plan.bare = plan.images_last && window->begin[1] == 0 && window->end[1] == 0 && window->begin[2] == 0 &&
+    plan.bare = plan.batch_innermost && window->begin[1] == 0 && window->end[1] == 0 && window->begin[2] == 0 &&
                 window->end[2] == 0;
     plan.groups = size_divide_up(plan.batch, plan.lanes);
     plan.pixels_of_y = plan.height * plan.width;
@@ -121,7 +121,7 @@ const float *images_lines(const struct images_job *job, const float *x, size_t g
     }
     float *to = room + begin * padded_line + left;
     size_t inside = first + begin - top; /* the image's line that corresponds to `begin` */
-    if (plan->images_last) {
+    if (plan->batch_innermost) {
         copy_lines(plan, x + inside * line * plan->lanes, end - begin, to, padded_line);
         return room;
     }
@@ -137,7 +137,7 @@ float *images_results(const struct images_job *job, size_t group, size_t first, 
 {
     const struct images_plan *plan = job->plan;
     size_t pixels = group * plan->pixels_of_y + first * plan->width;
-    return plan->images_last ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : room;
+    return plan->batch_innermost ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : room;
 }
 
 void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,
@@ -147,7 +147,7 @@ void images_store(const struct images_job *job, size_t group, size_t first, size
     const struct op_run *run = job->run;
     size_t line = plan->width * plan->filters, image = plan->pixels_of_y * plan->filters, count = (end - first) * line;
     size_t images = images_in(plan, group), at = group * plan->lanes * image + first * line;
-    if (plan->images_last) {
+    if (plan->batch_innermost) {
         if (index != NULL) {
             size_t place = (group * image + first * line) * plan->lanes;
             run->kernel->narrow_to_bytes(count * plan->lanes, index, (uint8_t *)run->out[1].data + place);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolution with images as lanes: element i of every register belongs to image i of a group, so that no lanes are
  * wasted on 6 filters or lines of 14 pixels. A group's images are transposed when read and its results when written,
- * which costs a twentieth of the arithmetic; tensors that are stored images last are read and written in place. This
+ * which costs a twentieth of the arithmetic; batch-innermost tensors are read and written in place. This
  * header has what the forward form and the gradients share. Private to the folder; the arithmetic is in
  * kernel/vector/images.h. */
 #ifndef OP_CONV_IMAGES_H
@@ -15,8 +15,8 @@ enum { IMAGES_ALIGN = 16 }; /**< floats: the alignment of everything in a worker
  *  and the width of a register alone. */
 struct images_plan {
     struct window window;
-    bool   images_last;           /**< tensors are stored images last; else channels last */
-    bool   bare;                  /**< images_last, and x has no pads: x is read (and dx written) in place */
+    bool   batch_innermost;       /**< tensors are stored so; else channels-last */
+    bool   bare;                  /**< batch_innermost, and x has no pads: x is read (and dx written) in place */
     size_t lanes, batch, channels, filters;
     size_t groups, bands;         /**< groups of `lanes` images; bands, parts of the lines of y or dx, per group */
     size_t height, width;         /**< of the pooled image, pixels */

@@ -23,7 +23,7 @@ const float *images_load_gradient(const struct images_job *job, const struct op_
     size_t images = images_in(plan, group), image = plan->pixels_of_y * plan->filters,
            row = plan->width * plan->filters;
     size_t count = (end - first) * row, at = group * plan->lanes * image + first * row;
-    if (plan->images_last) {
+    if (plan->batch_innermost) {
         at = (group * image + first * row) * plan->lanes;
         kernel->widen_bytes(count * plan->lanes, (const uint8_t *)index->data + at, winners);
         return (const float *)dy->data + at;
@@ -254,7 +254,7 @@ static void input_chunk(void *context, size_t chunk, int worker)
     size_t first = plan->in_height * band / plan->bands, end = plan->in_height * (band + 1) / plan->bands;
     size_t out_line = plan->in_width * plan->channels, image = plan->in_height * out_line;
     float *out = (float *)run->out[0].data + group * plan->lanes * image;
-    float *dx = plan->images_last ? out + first * out_line * plan->lanes : scratch + plan->x;
+    float *dx = plan->batch_innermost ? out + first * out_line * plan->lanes : scratch + plan->x;
     ptrdiff_t from = (ptrdiff_t)window->begin[1] - (ptrdiff_t)taps + 1; /* of dy: what line 0 meets through tap row 0 */
     ptrdiff_t low = (ptrdiff_t)first + from, high = (ptrdiff_t)end + (ptrdiff_t)window->begin[1];
     size_t pooled_first = low > 0 ? size_smaller((size_t)low / 2, plan->height) : 0;
@@ -282,7 +282,7 @@ static void input_chunk(void *context, size_t chunk, int worker)
         input_line(job, &images, rows.end > rows.begin ? dy + (size_t)at * line : dy, run->packed[2], rows,
                    dx + (y - first) * out_line * plan->lanes);
     }
-    if (!plan->images_last) {
+    if (!plan->batch_innermost) {
         run->kernel->transpose((end - first) * out_line, images_in(plan, group), dx, plan->lanes,
                                out + first * out_line, image);
     }

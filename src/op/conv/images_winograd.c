@@ -453,7 +453,7 @@ static void input_chunk(void *context, size_t group, int worker)
     size_t together =
         images->padded_width == images->in_width ? images->in_height : 1; /* lines that are contiguous */
     for (size_t y = 0; y < images->in_height; y += together) {
-        if (images->images_last) {
+        if (images->batch_innermost) {
             memcpy(out + y * line * lanes, inside + y * plan->line, together * line * lanes * sizeof *out);
         } else {
             job->run->kernel->transpose(together * line, images_in(images, group), inside + y * plan->line, lanes,

@@ -174,7 +174,7 @@ static int compile(struct op_compile *compile)
     return status != 0 ? status : images_compile(compile, &geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_BATCH_INNERMOST, .supports = supports, .compile = compile};
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \

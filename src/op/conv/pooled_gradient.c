@@ -200,9 +200,9 @@ static int compile_input(struct op_compile *compile)
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------- */
 
-static const struct op_cpu cpu_weight = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports_weight,
+static const struct op_cpu cpu_weight = {.layout = OP_WANTS_BATCH_INNERMOST, .supports = supports_weight,
                                          .compile = compile_weight},
-                           cpu_input = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports_input,
+                           cpu_input = {.layout = OP_WANTS_BATCH_INNERMOST, .supports = supports_input,
                                         .compile = compile_input};
 
 #define LIST(...)                                                                                                      \

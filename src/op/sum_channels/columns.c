@@ -7,7 +7,7 @@
 
 enum { CHUNK_FLOATS = 1 << 13, MAX_CHUNKS = 64 }; /* a few microseconds each, so that all threads share small sums */
 
-/** The columns are the last axis in memory: channels (channels-last) or features. In images-last order there are
+/** The columns are the last axis in memory: channels (channels-last) or features. In batch-innermost order there are
  *  `lanes` columns per channel, one for each image of a group. */
 struct sum_plan {
     size_t rows, columns, lanes, chunk_rows, chunks;
@@ -16,7 +16,7 @@ struct sum_plan {
 static struct sum_plan make_plan(const struct op_compile *compile)
 {
     const struct op_tensor *x = &compile->in[0], *y = &compile->out[0];
-    struct sum_plan plan = {.lanes = x->layout == OP_IMAGES_LAST ? compile->kernel->vector_floats : 1};
+    struct sum_plan plan = {.lanes = x->layout == OP_BATCH_INNERMOST ? compile->kernel->vector_floats : 1};
     plan.columns = (size_t)y->shape.dim[0] * plan.lanes;
     plan.rows = plan.columns == 0 ? 0 : op_count(&x->shape) / plan.columns;
     plan.chunk_rows = plan.columns >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.columns + 1) + 1;

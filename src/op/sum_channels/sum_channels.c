@@ -63,11 +63,11 @@ static bool absorb(struct op_substitution *node)
     return true;
 }
 
-/** Channels-last, or images-last where x is stored so. */
+/** Channels-last, or batch-innermost where x is stored so. */
 static enum op_layout_rule layout_for(const void *options, const struct op_tensor *in, int in_count)
 {
     (void)options, (void)in_count;
-    return in[0].layout == OP_IMAGES_LAST ? OP_WANTS_IMAGES_LAST : OP_WANTS_CHANNELS_LAST;
+    return in[0].layout == OP_BATCH_INNERMOST ? OP_WANTS_BATCH_INNERMOST : OP_WANTS_CHANNELS_LAST;
 }
 
 static const struct op_cpu cpu = {.layout_for = layout_for, .supports = op_all_f32, .compile = sum_columns_compile};
