@@ -115,8 +115,8 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
     float   *x = lines(in * in * l->channels), *weights = lines(packed);
     float   *result = lines(pixels * l->filters), *bias = lines(l->filters);
     int32_t *offsets = lines(taps * pixels);
-    size_t   room_floats = table->product_room(pixels, l->filters, depth);
-    float   *room = lines(room_floats);
+    size_t   workspace_floats = table->product_workspace(pixels, l->filters, depth);
+    float   *workspace = lines(workspace_floats);
     if (x && weights && result && bias && offsets) {
         for (size_t t = 0; t < taps; t++) {
             for (size_t r = 0; r < pixels; r++) {
@@ -135,12 +135,12 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
                                    .bias = bias,
                                    .out = result,
                                    .out_stride = l->filters,
-                                   .room = room_floats > 0 ? room : NULL,
+                                   .workspace = workspace_floats > 0 ? workspace : NULL,
                                    .activation = UNARY_relu};
         double got = rate(table, &p);
         printf("  %-24s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, depth, got, top > 0 ? 100 * got / top : 0);
     }
-    free(x), free(weights), free(result), free(bias), free(offsets), free(room);
+    free(x), free(weights), free(result), free(bias), free(offsets), free(workspace);
 }
 
 int main(void)

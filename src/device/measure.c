@@ -33,8 +33,8 @@ static int make_near_product(fov_context *context, size_t threads, struct near_p
     const struct kernel_table *kernel = context->kernel;
     size_t x = PRODUCT_ROWS * PRODUCT_DEPTH, out = PRODUCT_ROWS * PRODUCT_FILTERS;
     size_t weights = kernel_padded_filters(kernel, PRODUCT_FILTERS) * PRODUCT_DEPTH;
-    size_t room = kernel->product_room(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH);
-    *near = (struct near_product){.kernel = kernel, .floats = x + weights + out + room};
+    size_t workspace = kernel->product_workspace(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH);
+    *near = (struct near_product){.kernel = kernel, .floats = x + weights + out + workspace};
     near->data = memory_allocate(context->memory, near->floats * threads, sizeof(float), "measuring products",
                                  &context->error);
     if (near->data == NULL) {
@@ -53,7 +53,7 @@ static int make_near_product(fov_context *context, size_t threads, struct near_p
                                             .weights = near->data + x,
                                             .out = near->data + x + weights,
                                             .out_stride = PRODUCT_FILTERS,
-                                            .room = room > 0 ? near->data + x + weights + out : NULL};
+                                            .workspace = workspace > 0 ? near->data + x + weights + out : NULL};
     return FOV_OK;
 }
 
@@ -67,7 +67,7 @@ static void run_near_product(void *opaque, size_t chunk, int worker)
     product.x += at;
     product.weights += at;
     product.out += at;
-    product.room = product.room == NULL ? NULL : product.room + at;
+    product.workspace = product.workspace == NULL ? NULL : product.workspace + at;
     for (int i = 0; i < CALLS; i++) {
         near->kernel->product(&product);
     }
@@ -111,7 +111,7 @@ double fov_measure_flops(fov_context *context, double seconds)
     if (context->error.status != FOV_OK || kernel->vector_floats > MOST_VECTOR) {
         return 0;
     }
-    bool tiles = kernel->product_room(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH) > 0;
+    bool tiles = kernel->product_workspace(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH) > 0;
     double work = (double)TURNS_AT_ONCE * KERNEL_PEAK_CHAINS * (double)kernel->vector_floats;
     double best = best_rate(context->pool, run_chains, &near, work, tiles ? seconds / 2 : seconds);
     if (tiles && make_near_product(context, (size_t)pool_threads(context->pool), &near) == FOV_OK) {

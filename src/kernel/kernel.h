@@ -82,7 +82,7 @@ typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a,
     |error| <= 8 u sum |x w| on data of both signs. Padding reads `zeros`. rows, filters, channels and taps must be
     at least 1.
 
-    With `room` (a workspace), an instruction set with bfloat16 tiles splits x and weights into bfloat16 pieces and
+    With a workspace, an instruction set with bfloat16 tiles splits x and weights into bfloat16 pieces and
     multiplies those (vector/pieces.h): the chains are others, still independent of how rows are divided among calls,
     and the bound is the same; infinities and numbers beyond 2^127 then give NaN. So pass a workspace to all calls of a
     product or to none.
@@ -112,7 +112,7 @@ struct kernel_product {
     size_t         out_stride;
     const int32_t *out_offsets; /**< [rows] or NULL */
     bool           accumulate;  /**< add the old contents of out */
-    float *room; /**< workspace of product_room() floats, contents irrelevant; NULL: each sum is one chain, see above */
+    float *workspace; /**< product_workspace() floats, contents irrelevant; NULL: each sum is one chain, see above */
     enum unary     activation;  /**< any; identity, relu, leaky_relu and clip are applied in registers */
     float          alpha, beta; /**< parameters of the activation */
 };
@@ -158,14 +158,14 @@ enum { KERNEL_OUTER_PIXELS = 128 };
 struct kernel_outer_rows {
     size_t              block;             /**< number of this call: 0, 1, 2... */
     size_t              pixels, before;    /**< pixels of this call (0: the last call) and of the previous call */
-    size_t              channels, filters; /**< at least 1; the same in all calls, as are out and room */
+    size_t              channels, filters; /**< at least 1; the same in all calls, as are out and workspace */
     const float *const *x;                 /**< [pixels] rows of channels; NULL: zeros */
     const float        *dy;                /**< row p at dy + p * dy_stride */
     size_t              dy_stride;
     float              *out;
     size_t              out_stride;
     bool                accumulate;        /**< add to what out held before the first call */
-    float              *room;              /**< workspace of outer_rows_room() floats, kept between the calls */
+    float              *workspace;         /**< outer_rows_workspace() floats, kept between the calls */
 };
 
 /** One output line of a convolution with images as lanes: element i of every group of `lanes` floats belongs to image
@@ -327,8 +327,8 @@ struct kernel_images_tiles {
     size_t       y_plane;
     const float *weights;
     float       *sums;
-    bool         begins; /**< images_tiles_outer: set the sums instead of adding to them */
-    float       *room;   /**< workspace of points * channels * lanes floats; images_tiles_outer: that for each tile */
+    bool         begins;    /**< images_tiles_outer: set the sums instead of adding to them */
+    float       *workspace; /**< points * channels * lanes floats; images_tiles_outer: that for each tile */
 };
 
 /** The maximum of four planes x[tap][pixel][filter][lane], plus bias[filter]; ties and NaN as in max_pool. */

@@ -276,14 +276,14 @@ struct op_compile op_compile_alone(const struct op_compile *compile)
     return alone;
 }
 
-const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room)
+const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *workspace)
 {
     const struct op_run *producer = run->row_producer == NULL ? NULL : run->row_producer[i];
     if (producer == NULL) {
         return (const float *)run->in[i].data + first * op_pixel_stride(&run->in[i]);
     }
-    producer->op->cpu->rows(producer, first, count, room);
-    return room;
+    producer->op->cpu->rows(producer, first, count, workspace);
+    return workspace;
 }
 
 const float *op_rows_source(const struct op_run *run, int i, size_t first)

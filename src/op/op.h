@@ -335,8 +335,8 @@ static inline const float *op_bias(const struct op_run *run, int port)
 
 /** Rows first .. first + count - 1 of input i, [count][channels]. A row is one pixel of a channels-last tensor; rows
  * are numbered over all samples. A stored input is returned in place (rows op_pixel_stride apart); an input that is not
- * stored (compile->in_rows) is computed into `room`, dense, and `room` is returned. */
-const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room);
+ * stored (compile->in_rows) is computed into `workspace`, dense, and `workspace` is returned. */
+const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *workspace);
 /** The memory that op_rows will mostly read from row `first` on, to prefetch: input i itself, or its producer's
  * input 0. */
 const float *op_rows_source(const struct op_run *run, int i, size_t first);

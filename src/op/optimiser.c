@@ -208,16 +208,16 @@ static void run(const struct op_run *run)
                         .count     = op_count(&run->in[PARAMETER].shape),
                         .parameter = renewed(run, run->out[0].data, PARAMETER),
                         .gradient  = run->in[GRADIENT].data};
-    size_t chunks = op_chunks(work.count, OP_CHUNK);
-    size_t sums   = rule->norms || rule->trusts ? sums_bytes(work.count) : 0;
-    float *room   = run->scratch; /* NULL where nothing is wanted of it */
+    size_t chunks    = op_chunks(work.count, OP_CHUNK);
+    size_t sums      = rule->norms || rule->trusts ? sums_bytes(work.count) : 0;
+    float *workspace = run->scratch; /* NULL where nothing is wanted of it */
 
     work.sums = run->scratch;
     if (sums > 0)
-        room = (float *)(void *)((char *)run->scratch + sums);
+        workspace = (float *)(void *)((char *)run->scratch + sums);
     if (rule->trusts) {
-        work.direction = room;
-        room += work.count;
+        work.direction = workspace;
+        workspace += work.count;
     }
     work.moment = (struct optimiser_moment){.options = run->options,
                                             .rate    = op_scalar(&run->in[rate_port(rule)]),
@@ -225,9 +225,9 @@ static void run(const struct op_run *run)
     for (int k = 0; k < rule->states; k++) {
         if (is_there(&run->in[FIRST_STATE + k])) {
             bool stored   = is_stored(run->out, run->out_count, k);
-            work.state[k] = renewed(run, stored ? run->out[1 + k].data : room, FIRST_STATE + k);
+            work.state[k] = renewed(run, stored ? run->out[1 + k].data : workspace, FIRST_STATE + k);
             if (!stored)
-                room += work.count;
+                workspace += work.count;
         }
     }
     if (rule->norms || rule->trusts) {
@@ -248,13 +248,13 @@ static void run(const struct op_run *run)
 static int compile(struct op_compile *compile)
 {
     const struct optimiser_rule *rule = compile->op->rule;
-    size_t count = op_count(&compile->in[PARAMETER].shape), tensors = rule->trusts ? 1 : 0, room = 0;
+    size_t count = op_count(&compile->in[PARAMETER].shape), tensors = rule->trusts ? 1 : 0, workspace = 0;
 
     for (int k = 0; k < rule->states; k++) {
         tensors += is_there(&compile->in[FIRST_STATE + k]) && !is_stored(compile->out, compile->out_count, k);
     }
-    if (!size_multiply(count, tensors * sizeof(float), &room) ||
-        !size_add(room, rule->norms || rule->trusts ? sums_bytes(count) : 0, &compile->scratch)) {
+    if (!size_multiply(count, tensors * sizeof(float), &workspace) ||
+        !size_add(workspace, rule->norms || rule->trusts ? sums_bytes(count) : 0, &compile->scratch)) {
         return error_set(compile->error, FOV_E_MEMORY, "the direction, the sums and the states do not fit memory");
     }
     compile->run = run;

@@ -74,7 +74,7 @@ static void cut(struct outer_rows_plan *plan, bool made)
 
 bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *kernel, bool made)
 {
-    if (kernel->outer_rows_room(plan->channels, plan->filters) == 0 || plan->channels < LEAST_SIDE ||
+    if (kernel->outer_rows_workspace(plan->channels, plan->filters) == 0 || plan->channels < LEAST_SIDE ||
         plan->filters < LEAST_SIDE || plan->channels * plan->filters < LEAST_WEIGHT || plan->pixels < LEAST_PIXELS) {
         return false;
     }
@@ -82,9 +82,9 @@ bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *ke
     size_t vector = kernel->vector_floats;
     plan->sum_stride = size_round_up(plan->channel_part, vector) + vector; /* + vector: see kernel_outer_rows */
     plan->sum_floats = size_round_up(plan->filter_part, vector) * plan->sum_stride;
-    plan->room_floats = kernel->outer_rows_room(plan->channel_part, plan->filter_part);
+    plan->workspace_floats = kernel->outer_rows_workspace(plan->channel_part, plan->filter_part);
     plan->made_floats = made ? KERNEL_OUTER_PIXELS * plan->groups * plan->channels : 0;
-    plan->worker_floats = plan->sum_floats + plan->room_floats + plan->made_floats;
+    plan->worker_floats = plan->sum_floats + plan->workspace_floats + plan->made_floats;
     bool straight = plan->taps == 1 && plan->pixel_parts == 1;
     plan->scratch_floats =
         straight ? 0 : plan->pixel_parts * plan->groups * plan->taps * plan->filters * plan->channels;
@@ -126,14 +126,14 @@ static void sum_piece(const struct rows_job *job, const struct rows_piece *piece
     size_t dy_stride = plan->groups * plan->filters, first_channel = piece->group * plan->channels + piece->channel;
     struct kernel_outer_rows outer = {.channels = piece->channels, .filters = piece->filters, .x = rows,
                                       .dy_stride = dy_stride, .out = sums, .out_stride = plan->sum_stride,
-                                      .room = sums + plan->sum_floats};
+                                      .workspace = sums + plan->sum_floats};
     size_t steps = steps_of(plan), first = steps * piece->part / plan->pixel_parts * STEP_PIXELS;
     size_t end = size_smaller(steps * (piece->part + 1) / plan->pixel_parts * STEP_PIXELS, plan->pixels);
     for (; first < end || outer.before > 0; outer.block++) {
         outer.pixels = size_smaller(KERNEL_OUTER_PIXELS, end - first);
         if (outer.pixels > 0) {
             outer.dy = dy + first * dy_stride + piece->group * plan->filters + piece->filter;
-            job->find(job->run, first, outer.pixels, piece->tap, outer.room + plan->room_floats, rows);
+            job->find(job->run, first, outer.pixels, piece->tap, outer.workspace + plan->workspace_floats, rows);
         }
         for (size_t i = 0; i < outer.pixels; i++) {
             rows[i] = rows[i] ? rows[i] + first_channel : NULL;

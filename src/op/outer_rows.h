@@ -13,9 +13,9 @@ struct outer_rows_plan {
     size_t pixels, groups, channels, filters, taps;
     size_t channel_parts, filter_parts, pixel_parts;
     size_t channel_part, filter_part; /**< channels and filters of a part; the last part may be smaller */
-    size_t sum_stride, sum_floats, room_floats; /**< of a job, in a worker's scratch */
-    size_t made_floats;                         /**< after these: rows of x that are computed on demand */
-    size_t worker_floats, scratch_floats;       /**< scratch: [pixel parts][groups][taps][filters][channels] */
+    size_t sum_stride, sum_floats, workspace_floats; /**< of a job, in a worker's scratch */
+    size_t made_floats;                              /**< after these: rows of x that are computed on demand */
+    size_t worker_floats, scratch_floats;            /**< scratch: [pixel parts][groups][taps][filters][channels] */
 };
 
 /** The caller has set `pixels` to `taps`; fills the rest. `made`: rows of x are computed on demand (op_comes_as_rows).
@@ -23,8 +23,8 @@ struct outer_rows_plan {
 bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *kernel, bool made);
 
 /** Sets rows[i] to the row of x (channels of all groups) that pixel first + i reads through the tap; NULL: outside x.
- *  Rows that are computed on demand go into `room`. */
-typedef void outer_rows_find(const struct op_run *run, size_t first, size_t count, size_t tap, float *room,
+ *  Rows that are computed on demand go into `workspace`. */
+typedef void outer_rows_find(const struct op_run *run, size_t first, size_t count, size_t tap, float *workspace,
                              const float **rows);
 
 /** Inputs: x, dy; output: the gradient of the weight, in plain order. */

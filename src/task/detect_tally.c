@@ -14,7 +14,7 @@ struct detect_tally {
     fov_object *objects;
     fov_detection *detections;
     size_t object_count, object_capacity, detection_count, detection_capacity;
-    double *rows, *lines, *object, *overlap, *room; /* of one picture, for its loss */
+    double *rows, *lines, *object, *overlap, *workspace; /* of one picture, for its loss */
     struct detect_found *found;              /* [DETECT_MOST_FOUND] */
     bool failed;                             /* out of memory: all figures are undefined */
 };
@@ -38,8 +38,8 @@ int detect_tally_open(struct task_tally *tally, struct error *error)
     counts->lines = memory_allocate(memory, line_count(tally->use), YOLOX_COLUMNS * sizeof(double), "objects", error);
     counts->object = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
     counts->overlap = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
-    counts->room =
-        memory_allocate(memory, state->of.rows, (YOLOX_ROOM + numbers) * sizeof(double), "a picture's rows", error);
+    counts->workspace =
+        memory_allocate(memory, state->of.rows, (YOLOX_CACHED + numbers) * sizeof(double), "a picture's rows", error);
     counts->found = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *counts->found, "boxes", error);
     return (int)error->status;
 }
@@ -49,7 +49,7 @@ void detect_tally_close(struct task_tally *tally)
     struct detect_tally *counts = tally->state;
     if (counts != NULL) {
         memory_free(tally->memory, counts->found);
-        memory_free(tally->memory, counts->room);
+        memory_free(tally->memory, counts->workspace);
         memory_free(tally->memory, counts->overlap);
         memory_free(tally->memory, counts->object);
         memory_free(tally->memory, counts->lines);
@@ -97,7 +97,7 @@ static double loss_of(const struct task_tally *tally, const float *rows, const f
                                   .rows = counts->rows,
                                   .objects = counts->lines + YOLOX_COLUMNS,
                                   .l1 = lines[YOLOX_L1] > 0,
-                                  .room = counts->room};
+                                  .workspace = counts->workspace};
     yolox_assign(&sample, counts->object, counts->overlap);
     for (size_t row = 0; row < state->of.rows; row++) {
         with_object += counts->object[row] >= 0;

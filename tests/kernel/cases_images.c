@@ -206,9 +206,9 @@ static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, 
     size_t x_floats = (rows - 1) * x_line + line, y_floats = y_plane + plane, pairs = channels * filters * points;
     float *x = guard_random(x_floats, REALS), *y = guard_random(y_floats, REALS),
           *sums = guard_random(pairs * lanes, REALS);
-    float *room = guard_floats(points * lanes * (rows * tiles * channels + filters));
+    float *workspace = guard_floats(points * lanes * (rows * tiles * channels + filters));
     struct kernel_images_tiles k = {lanes, points, rows, tiles, channels, filters, x, x_line, y, y_plane,
-                                    guard_random(pairs, REALS), sums, random_below(2) == 1, room};
+                                    guard_random(pairs, REALS), sums, random_below(2) == 1, workspace};
     float **out = writes == 'x' ? &k.x : writes == 'y' ? &k.y : &k.sums, *got = *out;
     size_t count = writes == 'x' ? x_floats : writes == 'y' ? y_floats : pairs * lanes;
     float *want = guard_copy(got, count), *bound = guard_copy(got, count);

@@ -22,12 +22,12 @@ static float *packed(const struct kernel_table *table, const struct kernel_weigh
     return panels;
 }
 
-/* Workspace for a product of these sizes, also of sizes for which product_room asks for none; NULL: this instruction
+/* Workspace for a product of these sizes, also if product_workspace asks for none; NULL: this instruction
  * set never uses any. */
-static float *room_for(const struct kernel_table *table, size_t rows, size_t filters, size_t depth)
+static float *workspace_for(const struct kernel_table *table, size_t rows, size_t filters, size_t depth)
 {
     size_t floats =
-        table->product_room(rows < 512 ? 512 : rows, filters < 512 ? 512 : filters, depth < 512 ? 512 : depth);
+        table->product_workspace(rows < 512 ? 512 : rows, filters < 512 ? 512 : filters, depth < 512 ? 512 : depth);
     return floats > 0 ? guard_floats(floats) : NULL;
 }
 
@@ -89,7 +89,7 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
     p.activation = activations[random_below(numbers == INTEGERS ? 4 : 7)];
     p.alpha = p.activation == UNARY_clip ? -3.0f : 0.5f;
     p.beta = 6.0f;
-    p.room = random_below(2) ? room_for(table, rows, filters, taps * channels) : NULL;
+    p.workspace = random_below(2) ? workspace_for(table, rows, filters, taps * channels) : NULL;
 
     p.weights = packed(table, &shape, weights);
     p.out = out;
@@ -180,16 +180,16 @@ void case_product(const struct kernel_table *table)
     }
 }
 
-/* The workspace that product_room asks for is large enough at all sizes (it ends at a guard page), and a row's result
- * does not depend on how the rows are divided among calls. */
-void case_product_room(const struct kernel_table *table)
+/* The workspace that product_workspace asks for is large enough at all sizes (it ends at a guard page), and a row's
+ * result does not depend on how the rows are divided among calls. */
+void case_product_workspace(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 60; i++) {
         size_t rows = RANDOM_OF(24, 25, 49, 100, 256, 257, 300, 520),
                filters = RANDOM_OF(16, 17, 30, 48, 64, 70, 256, 300);
         size_t depth = RANDOM_OF(32, 33, 64, 100, 256, 300, 520), first = 1 + random_below(rows - 1);
-        size_t floats = table->product_room(rows, filters, depth);
-        assert_int_equal(table->product_room(rows, filters, 8), 0);
+        size_t floats = table->product_workspace(rows, filters, depth);
+        assert_int_equal(table->product_workspace(rows, filters, 8), 0);
         float *x = guard_random(rows * depth, REALS), *weights = guard_random(filters * depth, REALS);
         float *out = guard_floats(rows * filters), *want = guard_floats(rows * filters);
         struct kernel_weights shape = {filters, depth, 1, depth, 1, NULL};
@@ -202,7 +202,7 @@ void case_product_room(const struct kernel_table *table)
                                    .weights = packed(table, &shape, weights),
                                    .out = want,
                                    .out_stride = filters,
-                                   .room = floats > 0 ? guard_floats(floats) : NULL};
+                                   .workspace = floats > 0 ? guard_floats(floats) : NULL};
         table->product(&p);
         p.out = out;
         p.rows = first;
@@ -271,7 +271,7 @@ static void check_outer_rows(const struct kernel_table *table, size_t pixels, si
     size_t vector = table->vector_floats, height = (filters + vector - 1) / vector * vector;
     size_t out_stride = (channels + vector - 1) / vector * vector + random_below(3) * 4, floats = height * out_stride;
     size_t dy_stride = filters + random_below(3), x_floats = 2 * pixels + channels;
-    size_t dy_floats = (pixels - 1) * dy_stride + filters, room = table->outer_rows_room(channels, filters);
+    size_t dy_floats = (pixels - 1) * dy_stride + filters, workspace = table->outer_rows_workspace(channels, filters);
     float *x = guard_random(x_floats, numbers), *dy = guard_random(dy_floats, numbers);
     float *out = guard_random(floats, numbers), *want = guard_copy(out, floats), *bound = guard_copy(out, floats);
     const float **rows = guard_new(pixels * sizeof *rows);
@@ -280,7 +280,7 @@ static void check_outer_rows(const struct kernel_table *table, size_t pixels, si
     }
     struct kernel_outer_rows o = {.channels = channels, .filters = filters, .x = rows, .dy = dy, .dy_stride = dy_stride,
                                   .out = out, .out_stride = out_stride, .accumulate = random_below(2) == 0,
-                                  .room = room > 0 ? guard_floats(room) : NULL};
+                                  .workspace = workspace > 0 ? guard_floats(workspace) : NULL};
     struct kernel_outer_rows whole = o;
     for (size_t first = 0; o.block == 0 || o.before > 0; first += o.before, o.block++) {
         size_t left = pixels - first, most = RANDOM_OF(1, 40, 100, KERNEL_OUTER_PIXELS);
@@ -326,10 +326,10 @@ void case_outer_rows(const struct kernel_table *table)
 }
 
 /* Too small a result needs no workspace; a large one does where products do. The cases above check that it suffices. */
-void case_outer_rows_room(const struct kernel_table *table)
+void case_outer_rows_workspace(const struct kernel_table *table)
 {
-    assert_int_equal(table->outer_rows_room(1, 1), 0);
-    assert_true((table->outer_rows_room(256, 256) > 0) == (table->product_room(256, 256, 256) > 0));
+    assert_int_equal(table->outer_rows_workspace(1, 1), 0);
+    assert_true((table->outer_rows_workspace(256, 256) > 0) == (table->product_workspace(256, 256, 256) > 0));
 }
 
 /* pack_weights against the layout that kernel.h describes. */

@@ -231,7 +231,7 @@ static void define(const struct made *made, double *object, double *overlap)
 static void random_cases(void **state)
 {
     static struct made made;
-    static double object[ROWS], overlap[ROWS], room[ROWS * (YOLOX_ROOM + CLASSES)], kept[2][ROWS];
+    static double object[ROWS], overlap[ROWS], workspace[ROWS * (YOLOX_CACHED + CLASSES)], kept[2][ROWS];
     int shared = 0;
     (void)state;
     for (int trial = 0; trial < 200; trial++) {
@@ -258,7 +258,7 @@ static void random_cases(void **state)
         }
         memcpy(kept[0], made.object, sizeof kept[0]);
         memcpy(kept[1], made.overlap, sizeof kept[1]);
-        made.sample.room = room; /* with memory for intermediate results: the same bits */
+        made.sample.workspace = workspace; /* with memory for intermediate results: the same bits */
         yolox_assign(&made.sample, made.object, made.overlap);
         assert_memory_equal(kept[0], made.object, sizeof kept[0]);
         assert_memory_equal(kept[1], made.overlap, sizeof kept[1]);

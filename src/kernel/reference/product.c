@@ -33,7 +33,7 @@ void reference_product(const struct kernel_product *p)
     }
 }
 
-size_t reference_product_room(size_t rows, size_t filters, size_t depth)
+size_t reference_product_workspace(size_t rows, size_t filters, size_t depth)
 {
     (void)rows;
     (void)filters;
@@ -70,7 +70,7 @@ void reference_outer_rows(const struct kernel_outer_rows *o)
     }
 }
 
-size_t reference_outer_rows_room(size_t channels, size_t filters)
+size_t reference_outer_rows_workspace(size_t channels, size_t filters)
 {
     (void)channels;
     (void)filters;

@@ -84,14 +84,14 @@ static void vector_images_tiles(const struct kernel_images_tiles *k)
     for (size_t at = 0; at < k->rows * k->tiles; at++) {
         const float *x = k->x + at / k->tiles * k->x_line + 2 * (at % k->tiles) * k->channels * VECTOR;
         if (six) {
-            spread_tile(6, x, k->channels, k->room);
+            spread_tile(6, x, k->channels, k->workspace);
         } else {
-            spread_tile(4, x, k->channels, k->room);
+            spread_tile(4, x, k->channels, k->workspace);
         }
         for (size_t block = 0; block < blocks; block++) {
             size_t first = even_part(k->filters, blocks, block),
                    count = even_part(k->filters, blocks, block + 1) - first;
-            images_forward_tiles[six][count - 1](k->room, k->channels, k->weights + first * k->points,
+            images_forward_tiles[six][count - 1](k->workspace, k->channels, k->weights + first * k->points,
                                                  k->filters * k->points, k->y + (at * k->filters + first) * VECTOR,
                                                  k->y_plane);
         }
@@ -118,7 +118,7 @@ static void vector_images_tiles_outer(const struct kernel_images_tiles *k)
     size_t blocks = (k->channels + IMAGE_TILE_FILTERS - 1) / IMAGE_TILE_FILTERS, six = k->points == 6;
     for (size_t at = 0; at < k->rows * k->tiles; at++) {
         const float *x = k->x + at / k->tiles * k->x_line + 2 * (at % k->tiles) * k->channels * VECTOR;
-        float *values = k->room + at * k->channels * k->points * VECTOR;
+        float *values = k->workspace + at * k->channels * k->points * VECTOR;
         if (six) {
             spread_tile(6, x, k->channels, values);
         } else {
@@ -128,7 +128,7 @@ static void vector_images_tiles_outer(const struct kernel_images_tiles *k)
     for (size_t block = 0; block < blocks; block++) {
         size_t first = even_part(k->channels, blocks, block), count = even_part(k->channels, blocks, block + 1) - first;
         for (size_t f = 0; f < k->filters; f++) {
-            images_outer_by_tiles[six][count - 1](k, k->room + first * k->points * VECTOR, k->y + f * VECTOR,
+            images_outer_by_tiles[six][count - 1](k, k->workspace + first * k->points * VECTOR, k->y + f * VECTOR,
                                                   k->sums + (first * k->filters + f) * k->points * VECTOR);
         }
     }

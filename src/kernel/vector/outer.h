@@ -54,7 +54,7 @@ static void vector_outer(const struct kernel_outer *o)
 
 /* Unpacked rows pay only on bfloat16 tiles (tiles.c); in registers packed rows are faster. The workspace of 0 floats
    tells callers to use `outer`; the function below is there for completeness. */
-static size_t vector_outer_rows_room(size_t channels, size_t filters)
+static size_t vector_outer_rows_workspace(size_t channels, size_t filters)
 {
     (void)channels;
     (void)filters;

@@ -19,7 +19,7 @@ INLINE size_t outer_height(size_t filters)
 
 /* Splitting pays from 16 channels and filters on: every number is split once and multiplied with all of the other
    side. */
-static size_t vector_outer_rows_room(size_t channels, size_t filters)
+static size_t vector_outer_rows_workspace(size_t channels, size_t filters)
 {
     if (channels < 16 || filters < 16) {
         return 0;
@@ -168,7 +168,7 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
 {
     size_t height = outer_height(o->filters), tiles_of_dy = (o->filters + height - 1) / height;
     size_t tiles_of_x = (o->channels + TILE_WIDTH - 1) / TILE_WIDTH;
-    uint16_t *begin = (uint16_t *)(void *)(o->room + (16 - (uintptr_t)o->room / sizeof(float) % 16) % 16);
+    uint16_t *begin = (uint16_t *)(void *)(o->workspace + (16 - (uintptr_t)o->workspace / sizeof(float) % 16) % 16);
     size_t half = (tiles_of_dy + tiles_of_x) * OUTER_STEPS * STEP_HALVES,
            x_begin = tiles_of_dy * OUTER_STEPS * STEP_HALVES;
     uint16_t *dy = begin + (o->block % 2 ? 0 : half), *x = dy + x_begin;

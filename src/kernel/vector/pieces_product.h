@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The implicit product on bfloat16 tiles: in which order rows and weights are split into pieces and multiplied, and the
    ending of the sums. What a product is: kernel.h; pieces and tiles: pieces.h. tiles.c calls multiply_pieces for
-   products that have a workspace (`room`). */
+   products that have a workspace. */
 #ifndef KERNEL_VECTOR_PIECES_PRODUCT_H
 #define KERNEL_VECTOR_PIECES_PRODUCT_H
 
@@ -39,13 +39,13 @@ INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
 
 /* Splitting pays from these sizes on: enough rows to fill tiles and share the cost of splitting the weights, and enough
    filters to share the cost of splitting the rows. */
-static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
+static size_t vector_product_workspace(size_t rows, size_t filters, size_t depth)
 {
     if (rows < 96 || filters < 96 || depth < 128) {
         return 0;
     }
-    struct pieces_room room = pieces_room(rows, filters, depth);
-    return room.x + room.w + room.sums + 16; /* 16: to align it to a cache line */
+    struct pieces_room workspace = pieces_room(rows, filters, depth);
+    return workspace.x + workspace.w + workspace.sums + 16; /* 16: to align it to a cache line */
 }
 
 /* ---- endings ----------------------------------------------------------------------------------------------------- */
@@ -259,10 +259,10 @@ static void multiply_pieces(const struct kernel_product *p)
     size_t depth = p->taps * p->channels, part = part_of_depth(depth);
     size_t groups = (p->rows + ROWS_TOGETHER - 1) / ROWS_TOGETHER;
     size_t together = rounded_up((p->rows + groups - 1) / groups, 2 * TILE_HEIGHT);
-    struct pieces_room room = pieces_room(together, p->filters, depth);
-    float *begin = p->room + (16 - (uintptr_t)p->room / sizeof(float) % 16) % 16;
+    struct pieces_room workspace = pieces_room(together, p->filters, depth);
+    float *begin = p->workspace + (16 - (uintptr_t)p->workspace / sizeof(float) % 16) % 16;
     struct pieces s = {.p = p, .whole = part >= depth, .x = (uint16_t *)(void *)begin,
-                       .w = (uint16_t *)(void *)(begin + room.x), .sums = begin + room.x + room.w,
+                       .w = (uint16_t *)(void *)(begin + workspace.x), .sums = begin + workspace.x + workspace.w,
                        .before = {.p = p, .ending = make_ending(p, PANEL)}};
     for (s.row = 0; s.row < p->rows; s.row += together) {
         s.rows = smaller_of(together, p->rows - s.row);

@@ -9,7 +9,7 @@
 #include "kernel/vector/repeat.h"
 
 /* Only the products on bfloat16 tiles need a workspace (tiles.c). */
-static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
+static size_t vector_product_workspace(size_t rows, size_t filters, size_t depth)
 {
     (void)rows;
     (void)filters;

@@ -11,7 +11,7 @@
 
 static void vector_product(const struct kernel_product *p)
 {
-    if (p->room) {
+    if (p->workspace) {
         multiply_pieces(p);
     } else {
         ISA_LENDS(product)(p);
@@ -19,10 +19,10 @@ static void vector_product(const struct kernel_product *p)
 }
 
 /* The kernels that this set replaces. */
-#define avx512_product         vector_product
-#define avx512_product_room    vector_product_room
-#define avx512_outer_rows      vector_outer_rows
-#define avx512_outer_rows_room vector_outer_rows_room
+#define avx512_product              vector_product
+#define avx512_product_workspace    vector_product_workspace
+#define avx512_outer_rows           vector_outer_rows
+#define avx512_outer_rows_workspace vector_outer_rows_workspace
 
 const struct kernel_table ISA_TABLE = {
     .name = ISA_NAME,

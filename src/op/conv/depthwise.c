@@ -161,9 +161,9 @@ static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *
 static struct line_ring ring_of(const struct op_run *run, const struct depthwise_plan *plan, const void **rows)
 {
     const struct window *window = &plan->window;
-    void *room = (char *)rows + rows_bytes(window);
+    void *workspace = (char *)rows + rows_bytes(window);
     return plan->made ? line_ring_make(run, 0, (size_t)window->in[2], plan->channels,
-                                       line_ring_slots(window->kernel[1], window->dilation[1]), room)
+                                       line_ring_slots(window->kernel[1], window->dilation[1]), workspace)
                       : (struct line_ring){0};
 }
 

@@ -147,7 +147,7 @@ struct descent {
     struct kernel_window       row;
     struct line_ring           dy;     /**< if dy is made on demand */
     const float              **met;    /**< pointers to the lines of dy that one line of x meets */
-    float                     *x_room; /**< space for a line of x made on demand */
+    float                     *x_line; /**< space for a line of x made on demand */
     float                     *sum;    /**< the item's weight gradient; NULL: not wanted */
 };
 
@@ -156,13 +156,13 @@ static struct descent begin_descent(const struct gradient_job *job, size_t item,
     const struct gradient_plan *plan = job->plan;
     const struct op_run *run = job->run;
     size_t floats = plan->taps * plan->channels;
-    char *room = op_worker_scratch(run, worker);
+    char *workspace = op_worker_scratch(run, worker);
     struct descent down = {.job = job, .row = window_row(&plan->window, plan->channels)};
-    down.met = (const float **)(void *)room;
-    down.x_room = (float *)(void *)(room + plan->met_bytes);
+    down.met = (const float **)(void *)workspace;
+    down.x_line = (float *)(void *)(workspace + plan->met_bytes);
     if (plan->made_dy) {
         down.dy = line_ring_make(job->dy_run, job->dy_input, down.row.out_width, plan->channels,
-                                 dy_slots(&plan->window), room + plan->met_bytes + plan->x_bytes);
+                                 dy_slots(&plan->window), workspace + plan->met_bytes + plan->x_bytes);
     }
     if (job->weight != NULL) {
         down.sum = (float *)run->scratch + item * floats;
@@ -183,7 +183,7 @@ static void descend(struct descent *down, size_t line, bool next)
     float *dx = NULL;
     down->row.read_ahead = down->row.write_ahead = NULL;
     if (job->weight != NULL) {
-        x = op_rows(job->weight, 0, pixel, width, down->x_room);
+        x = op_rows(job->weight, 0, pixel, width, down->x_line);
         down->row.read_ahead = next ? op_rows_source(job->weight, 0, pixel + width) : NULL;
     }
     if (job->input != NULL) {

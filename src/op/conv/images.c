@@ -94,7 +94,7 @@ static void copy_lines(const struct images_plan *plan, const float *x, size_t co
 }
 
 const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count,
-                          float *room)
+                          float *workspace)
 {
     const struct images_plan *plan = job->plan;
     const struct window *window = &plan->window;
@@ -111,33 +111,33 @@ const float *images_lines(const struct images_job *job, const float *x, size_t g
     begin = begin < end ? begin : end;
     bool dense = plan->padded_width == plan->in_width;
     if (!dense || images < plan->lanes) {
-        memset(room, 0, count * padded_line * sizeof *room);
+        memset(workspace, 0, count * padded_line * sizeof *workspace);
     } else {
-        memset(room, 0, begin * padded_line * sizeof *room);
-        memset(room + end * padded_line, 0, (count - end) * padded_line * sizeof *room);
+        memset(workspace, 0, begin * padded_line * sizeof *workspace);
+        memset(workspace + end * padded_line, 0, (count - end) * padded_line * sizeof *workspace);
     }
     if (begin == end) {
-        return room;
+        return workspace;
     }
-    float *to = room + begin * padded_line + left;
+    float *to = workspace + begin * padded_line + left;
     size_t inside = first + begin - top; /* the image's line that corresponds to `begin` */
     if (plan->batch_innermost) {
         copy_lines(plan, x + inside * line * plan->lanes, end - begin, to, padded_line);
-        return room;
+        return workspace;
     }
     size_t together = dense ? end - begin : 1;
     for (size_t y = 0; y < end - begin; y += together) {
         job->run->kernel->transpose(images, together * line, x + (inside + y) * line, image, to + y * padded_line,
                                     plan->lanes);
     }
-    return room;
+    return workspace;
 }
 
-float *images_results(const struct images_job *job, size_t group, size_t first, float *room)
+float *images_results(const struct images_job *job, size_t group, size_t first, float *workspace)
 {
     const struct images_plan *plan = job->plan;
     size_t pixels = group * plan->pixels_of_y + first * plan->width;
-    return plan->batch_innermost ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : room;
+    return plan->batch_innermost ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : workspace;
 }
 
 void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,

@@ -47,22 +47,22 @@ struct images_plan images_plan(const struct op_compile *compile, const struct po
 /** Reserves `floats` floats of each worker's scratch; returns where they begin. */
 size_t images_reserve(struct images_plan *plan, size_t floats);
 /** Lines first .. first + count - 1 of a group's x, counted with the pads: [lines][padded width][channels][lanes].
- *  Returns a pointer to x itself where that is possible, else copies them to `room`. */
+ *  Returns a pointer to x itself where that is possible, else copies them to `workspace`. */
 const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count,
-                          float *room);
+                          float *workspace);
 
 /** Where to write a group's pooled lines from `first` on, with images as lanes: output 0 itself if that is its layout,
- *  else `room`. */
-float *images_results(const struct images_job *job, size_t group, size_t first, float *room);
+ *  else `workspace`. */
+float *images_results(const struct images_job *job, size_t group, size_t first, float *workspace);
 /** Stores pooled lines first .. end - 1 from y, and their index (NULL: none), to the outputs, unless they are there
  *  already. `integers` is a workspace as large as y. */
 void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,
                   const int32_t *index, int32_t *integers);
-/** Pooled lines first .. end - 1 of a group's dy with images as lanes: a pointer into dy, or `room`, to which they are
- *  copied. `winners` gets the index of the pixel that won. `integers` is a workspace as large as these lines. */
+/** Pooled lines first .. end - 1 of a group's dy with images as lanes: a pointer into dy, or `workspace`, to which they
+ *  are copied. `winners` gets the index of the pixel that won. `integers` is a workspace as large as these lines. */
 const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy,
-                                  const struct op_tensor *index, size_t group, size_t first, size_t end, float *room,
-                                  int32_t *winners, int32_t *integers);
+                                  const struct op_tensor *index, size_t group, size_t first, size_t end,
+                                  float *workspace, int32_t *winners, int32_t *integers);
 
 /** The geometry for each of the three operators when it is compiled. */
 int images_forward_geometry(const struct op_compile *compile, struct pooled_geometry *geometry);

@@ -15,8 +15,8 @@ enum {
 };
 
 const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy,
-                                  const struct op_tensor *index, size_t group, size_t first, size_t end, float *room,
-                                  int32_t *winners, int32_t *integers)
+                                  const struct op_tensor *index, size_t group, size_t first, size_t end,
+                                  float *workspace, int32_t *winners, int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
@@ -29,15 +29,15 @@ const float *images_load_gradient(const struct images_job *job, const struct op_
         return (const float *)dy->data + at;
     }
     if (images < plan->lanes) {
-        memset(room, 0, count * plan->lanes * sizeof *room);
+        memset(workspace, 0, count * plan->lanes * sizeof *workspace);
         memset(winners, 0, count * plan->lanes * sizeof *winners);
     }
-    kernel->transpose(images, count, (const float *)dy->data + at, image, room, plan->lanes);
+    kernel->transpose(images, count, (const float *)dy->data + at, image, workspace, plan->lanes);
     for (size_t i = 0; i < images; i++) {
         kernel->widen_bytes(count, (const uint8_t *)index->data + at + i * image, integers + i * count);
     }
     kernel->transpose(images, count, (const float *)integers, count, (float *)winners, plan->lanes);
-    return room;
+    return workspace;
 }
 
 /** Scatters pooled lines first .. end - 1 of a group's dy to the pixels that won: each to two lines of `out`, which are

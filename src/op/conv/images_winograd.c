@@ -106,7 +106,7 @@ static struct kernel_images_tiles tiles_at(const struct transformed_plan *plan, 
         .x_line = plan->line,
         .y = scratch + plan->tiles + point * 2 * plane,
         .y_plane = plane,
-        .room = scratch + plan->values,
+        .workspace = scratch + plan->values,
     };
 }
 
@@ -118,9 +118,9 @@ static void raise_lines(const struct transformed_job *job, const struct op_tenso
     const struct transformed_plan *plan = job->plan;
     const struct images_plan *images = &plan->images;
     size_t count = (end - first) * images->width * images->filters * images->lanes;
-    float *room = scratch + plan->dy;
-    int32_t *winners = (int32_t *)(void *)(room + count), *integers = (int32_t *)(void *)(scratch + plan->sums);
-    const float *lanes = images_load_gradient(&job->images, dy, index, group, first, end, room, winners, integers);
+    float *workspace = scratch + plan->dy;
+    int32_t *winners = (int32_t *)(void *)(workspace + count), *integers = (int32_t *)(void *)(scratch + plan->sums);
+    const float *lanes = images_load_gradient(&job->images, dy, index, group, first, end, workspace, winners, integers);
     job->run->kernel->images_winners(plan->points, count, lanes, winners, scratch + plan->tiles);
 }
 

@@ -16,11 +16,11 @@ size_t line_ring_bytes(size_t slots, size_t floats)
 }
 
 struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots,
-                                void *room)
+                                void *workspace)
 {
     struct line_ring ring = {.run = run, .input = input, .width = width, .floats = width * channels, .slots = slots};
-    ring.held = room;
-    ring.lines = (float *)(void *)((char *)room + held_bytes(slots));
+    ring.held = workspace;
+    ring.lines = (float *)(void *)((char *)workspace + held_bytes(slots));
     memset(ring.held, 0, slots * sizeof *ring.held);
     return ring;
 }
@@ -28,10 +28,10 @@ struct line_ring line_ring_make(const struct op_run *run, int input, size_t widt
 const float *line_ring_get(struct line_ring *ring, size_t line)
 {
     size_t slot = line % ring->slots;
-    float *room = ring->lines + slot * ring->floats;
+    float *to = ring->lines + slot * ring->floats;
     if (ring->held[slot] != line + 1) {
-        op_rows(ring->run, ring->input, line * ring->width, ring->width, room);
+        op_rows(ring->run, ring->input, line * ring->width, ring->width, to);
         ring->held[slot] = line + 1;
     }
-    return room;
+    return to;
 }

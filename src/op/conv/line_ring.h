@@ -25,9 +25,9 @@ static inline size_t line_ring_slots(int64_t taps, int64_t dilation)
 
 /** Bytes of memory for a ring. */
 size_t line_ring_bytes(size_t slots, size_t floats);
-/** An empty ring in `room`, line_ring_bytes() bytes. Only for inputs that are made on demand. */
+/** An empty ring in `workspace`, line_ring_bytes() bytes. Only for inputs that are made on demand. */
 struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots,
-                                void *room);
+                                void *workspace);
 /** Line number `line`, counted through all images. Valid until a line is requested whose number differs by a multiple
  *  of `slots`. */
 const float *line_ring_get(struct line_ring *ring, size_t line);

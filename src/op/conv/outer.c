@@ -138,8 +138,8 @@ static const float *x_line(const struct outer_job *job, size_t image, int64_t z,
     size_t line = x_number(job->plan, image, z, y);
     size_t at = (size_t)worker * job->run->worker_scratch_bytes / sizeof(float);
     float *scratch = job->run->worker_scratch; /* NULL where x is stored and nothing is copied */
-    float *room = scratch ? scratch + at + (job->plan->packed_first ? 0 : job->plan->copy_floats) : NULL;
-    return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2], room);
+    float *workspace = scratch ? scratch + at + (job->plan->packed_first ? 0 : job->plan->copy_floats) : NULL;
+    return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2], workspace);
 }
 
 /** Copies the lines of x that a unit meets into a worker's copy. */

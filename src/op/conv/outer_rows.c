@@ -27,18 +27,18 @@ static bool make_plan(struct rows_plan *plan, const struct op_compile *compile, 
     return outer_rows_plan(&plan->outer, compile->kernel, op_comes_as_rows(compile, 0));
 }
 
-static void find_in_order(const struct op_run *run, size_t first, size_t count, size_t tap, float *room,
+static void find_in_order(const struct op_run *run, size_t first, size_t count, size_t tap, float *workspace,
                           const float **rows)
 {
     const struct rows_plan *plan = run->state;
-    const float *x = op_rows(run, 0, first, count, room);
+    const float *x = op_rows(run, 0, first, count, workspace);
     (void)tap;
     for (size_t i = 0; i < count; i++) {
         rows[i] = x + i * plan->channels;
     }
 }
 
-static void find_in_window(const struct op_run *run, size_t first, size_t count, size_t tap, float *room,
+static void find_in_window(const struct op_run *run, size_t first, size_t count, size_t tap, float *workspace,
                            const float **rows)
 {
     const struct rows_plan *plan = run->state;
@@ -46,7 +46,7 @@ static void find_in_window(const struct op_run *run, size_t first, size_t count,
     int64_t kx = (int64_t)tap % window->kernel[2], ky = (int64_t)tap / window->kernel[2] % window->kernel[1];
     int64_t kz = (int64_t)tap / window->kernel[2] / window->kernel[1];
     size_t image_pixels = (size_t)window_in_pixels(window);
-    (void)room;
+    (void)workspace;
     for (size_t i = 0; i < count;) {
         /* Pixels up to the end of the line. */
         size_t line = (first + i) / (size_t)window->out[2];

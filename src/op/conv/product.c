@@ -238,7 +238,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
 
     char *scratch = op_worker_scratch(job->run, worker);
     struct kernel_product product = job->product;
-    product.room = phase->has_room ? (float *)(void *)(scratch + plan->made_bytes) : NULL;
+    product.workspace = phase->has_workspace ? (float *)(void *)(scratch + plan->made_bytes) : NULL;
     product.filters = last - first;
     product.taps = phase->taps;
     product.out_offsets = out_offsets;

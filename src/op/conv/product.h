@@ -17,16 +17,16 @@ int conv_product_gradient_compile(struct op_compile *compile, const struct conv_
 
 /** A phase: output pixels that are reached through the same taps. Going forward there is one phase, all pixels. */
 struct product_phase {
-    size_t rows;        /**< output pixels of one image; pointwise: of the whole batch */
-    size_t taps;        /**< runs of contiguous floats per row; 0: no tap reaches these pixels, their sums are empty */
-    size_t weight_taps; /**< taps of the weights: equal to taps, or more where a run covers several taps */
-    size_t blocks;      /**< blocks of rows per unit */
-    size_t first_item;  /**< number of blocks in the phases before it, for finding the phase of an item */
-    size_t offsets;     /**< into the integers: [taps][unit_images * rows] */
-    size_t out_offsets; /**< into the integers: [unit_images * rows] */
-    size_t tap_offsets; /**< into the integers: [weight_taps], where each tap lies within a plain filter */
-    size_t weights;     /**< into the packed floats: [groups][panels][weight_taps][channels][width] */
-    bool   has_room;    /**< the kernel gets a workspace (kernel_product.room): product on bfloat16 tiles */
+    size_t rows;          /**< output pixels of one image; pointwise: of the whole batch */
+    size_t taps;          /**< runs of contiguous floats per row; 0: no tap reaches these pixels, sums are empty */
+    size_t weight_taps;   /**< taps of the weights: equal to taps, or more where a run covers several taps */
+    size_t blocks;        /**< blocks of rows per unit */
+    size_t first_item;    /**< number of blocks in the phases before it, for finding the phase of an item */
+    size_t offsets;       /**< into the integers: [taps][unit_images * rows] */
+    size_t out_offsets;   /**< into the integers: [unit_images * rows] */
+    size_t tap_offsets;   /**< into the integers: [weight_taps], where each tap lies within a plain filter */
+    size_t weights;       /**< into the packed floats: [groups][panels][weight_taps][channels][width] */
+    bool   has_workspace; /**< the kernel gets a workspace: product on bfloat16 tiles */
 };
 
 /** The work is divided into items: units (of images) x phases x blocks (of rows) x segments (of filters). A chunk, the
@@ -39,7 +39,7 @@ struct product_plan {
     size_t wanted; /**< number of items to aim for */
     size_t tile_rows, panel_columns; /**< rows are divided at multiples of the first, filters of the second */
     size_t made_bytes; /**< of a worker's scratch, for rows made on demand; the kernel's workspace follows */
-    size_t room;       /**< floats of the kernel's workspace; 0: none */
+    size_t workspace;  /**< floats of the kernel's workspace; 0: none */
     size_t groups, group_in, group_out; /**< groups; floats from group to group in a pixel of source and result */
     size_t filters;      /**< columns of the product, per group */
     size_t channels;     /**< channels of the weights, per tap */

@@ -12,13 +12,13 @@ enum {
     BLOCK_TILES = 32,    /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
     FEW_CHANNELS = 4,    /* up to so many, a zero-padded copy with collapsed kernel rows pays */
     LEAST_TILES = 4,     /* register tiles of a block, at least */
-    /* ROOM_...: for products with a workspace, on bfloat16 tiles */
-    ROOM_ROWS = 16,      /* rows are divided at multiples of this */
-    ROOM_BLOCK = 16,     /* times ROOM_ROWS: rows of a block, at most */
-    ROOM_ITEMS = 2,      /* items per thread: few, since each item splits its rows and weights anew */
-    ROOM_DEPTH = 256,    /* shallower products do not use tiles if they add a residual and have more than */
-    ROOM_NEAR = 1 << 20, /* so many results: they would wait for the residual to come from memory */
-    ROOM_EVENLY = 4,     /* the number of blocks is a multiple of this, so that two or four threads get equally many */
+    /* BF16X3_...: for products with a workspace, on bfloat16 tiles */
+    BF16X3_ROWS = 16,      /* rows are divided at multiples of this */
+    BF16X3_BLOCK = 16,     /* times BF16X3_ROWS: rows of a block, at most */
+    BF16X3_ITEMS = 2,      /* items per thread: few, since each item splits its rows and weights anew */
+    BF16X3_DEPTH = 256,    /* shallower products do not use tiles if they add a residual and have more than */
+    BF16X3_NEAR = 1 << 20, /* so many results: they would wait for the residual to come from memory */
+    BF16X3_EVENLY = 4,     /* the number of blocks is a multiple of this, so that two or four threads get as many */
     CHUNK_WORK = 1 << 19,  /* multiply-adds worth handing to a thread: some five to ten microseconds */
     MADE_FLOATS = 1 << 17, /* floats of a source made on demand at a time: a quarter of a second-level cache, */
     NEAR_FLOATS = 6 << 10, /* or half of a first-level cache, if the weights do not take more than that */
@@ -70,9 +70,9 @@ struct product_planner {
     struct window window;
     const struct kernel_table *kernel;
     bool gradient;
-    bool has_room;  /**< the kernel has a use for a workspace in the largest of the products */
-    bool collapsed; /**< all taps of a kernel row are one contiguous run of x */
-    bool alike;     /**< blocks do not depend on the number of threads, because an observer may sum over them */
+    bool has_workspace; /**< the kernel has a use for a workspace in the largest of the products */
+    bool collapsed;     /**< all taps of a kernel row are one contiguous run of x */
+    bool alike;         /**< blocks do not depend on the number of threads, because an observer may sum over them */
     bool splits_rows; /**< threads divide pixels rather than filters among them */
     int64_t phases[3];
     size_t block_rows; /**< good number of rows for a block */
@@ -90,7 +90,7 @@ static void phase_axes(const struct product_planner *planner, size_t index, stru
 
 /** With a workspace: into how many blocks of rows to divide `items` items (each block into segments of filters), so
  *  that rows and weights are split into pieces as seldom as possible. */
-static size_t room_blocks(const struct product_planner *planner, size_t rows, size_t items)
+static size_t bf16x3_blocks(const struct product_planner *planner, size_t rows, size_t items)
 {
     size_t best = 1, filters = planner->plan.filters, panels = size_divide_up(filters, planner->plan.panel_columns);
     double least = INFINITY;
@@ -124,14 +124,14 @@ static struct product_phase describe_phase(struct product_planner *planner, size
     size_t target = planner->block_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
     size_t each = size_divide_up(plan->wanted, size_larger(1, plan->units * plan->phase_count));
-    if (planner->has_room) {
-        each = room_blocks(planner, rows, planner->alike ? ROOM_EVENLY : each);
+    if (planner->has_workspace) {
+        each = bf16x3_blocks(planner, rows, planner->alike ? BF16X3_EVENLY : each);
     } else if (!planner->splits_rows) { /* filters are divided first, rows only as far as that does not suffice */
         each = size_divide_up(each, size_divide_up(plan->filters, plan->panel_columns));
     }
-    if (planner->has_room && rows > 0) {
+    if (planner->has_workspace && rows > 0) {
         size_t least = size_divide_up(rows, target);
-        phase.blocks = least > ROOM_EVENLY ? size_round_up(least, ROOM_EVENLY) : least > each ? least : each;
+        phase.blocks = least > BF16X3_EVENLY ? size_round_up(least, BF16X3_EVENLY) : least > each ? least : each;
     } else if (phase.blocks < each) {
         size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
@@ -141,9 +141,9 @@ static struct product_phase describe_phase(struct product_planner *planner, size
         phase.blocks = size_divide_up(rows, plan->part_rows);
     }
     size_t whole = phase.rows * (plan->x_stride != 0 ? 1 : plan->batch), depth = phase.weight_taps * plan->channels;
-    size_t room = planner->has_room ? planner->kernel->product_room(whole, plan->filters, depth) : 0;
-    phase.has_room = room > 0;
-    plan->room = room > plan->room ? room : plan->room;
+    size_t workspace = planner->has_workspace ? planner->kernel->product_workspace(whole, plan->filters, depth) : 0;
+    phase.has_workspace = workspace > 0;
+    plan->workspace = workspace > plan->workspace ? workspace : plan->workspace;
     phase.offsets = planner->integer_count;
     phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
     phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
@@ -160,8 +160,8 @@ static void choose_items(struct product_planner *planner, const struct op_compil
     struct product_plan *plan = &planner->plan;
     double pieces = multiply_adds / CHUNK_WORK;
     planner->alike = compile->training && plan->x_stride != 0;
-    size_t workers = planner->alike && !planner->has_room ? ALIKE_WORKERS : (size_t)compile->workers;
-    plan->wanted = workers > 1 ? workers * (planner->has_room ? ROOM_ITEMS : THREAD_ITEMS) : 1;
+    size_t workers = planner->alike && !planner->has_workspace ? ALIKE_WORKERS : (size_t)compile->workers;
+    plan->wanted = workers > 1 ? workers * (planner->has_workspace ? BF16X3_ITEMS : THREAD_ITEMS) : 1;
     if (pieces < (double)plan->wanted) {
         plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
     }
@@ -203,12 +203,13 @@ static void choose_tiles(struct product_planner *planner, const struct op_compil
         taps = size_divide_up(taps, (size_t)window->stride[axis]);
     }
     /* A shallow product with a residual waits for the residual to come from memory, on tiles more than in registers. */
-    bool waits = compile->residual != NULL && channels * taps < ROOM_DEPTH &&
-                 (size_t)geometry->batch * pixels * filters > ROOM_NEAR;
-    planner->has_room = !compile->takes_producer && !waits &&
-                        planner->kernel->product_room((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
-    planner->plan.tile_rows = planner->has_room ? ROOM_ROWS : planner->kernel->tile_rows;
-    planner->block_rows = planner->plan.tile_rows * (planner->has_room ? ROOM_BLOCK : BLOCK_TILES);
+    bool waits = compile->residual != NULL && channels * taps < BF16X3_DEPTH &&
+                 (size_t)geometry->batch * pixels * filters > BF16X3_NEAR;
+    planner->has_workspace =
+        !compile->takes_producer && !waits &&
+        planner->kernel->product_workspace((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
+    planner->plan.tile_rows = planner->has_workspace ? BF16X3_ROWS : planner->kernel->tile_rows;
+    planner->block_rows = planner->plan.tile_rows * (planner->has_workspace ? BF16X3_BLOCK : BLOCK_TILES);
 }
 
 /** Fills in what does not depend on phases. */
@@ -269,7 +270,7 @@ static void choose_form(struct product_planner *planner, const struct op_compile
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
         if (op_comes_as_rows(compile, 0)) {
-            size_t floats = plan->weight_group <= NEAR_FLOATS && !planner->has_room ? NEAR_FLOATS : MADE_FLOATS;
+            size_t floats = plan->weight_group <= NEAR_FLOATS && !planner->has_workspace ? NEAR_FLOATS : MADE_FLOATS;
             size_t tile = floats / plan->tile_rows / plan->x_stride;
             plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
             plan->made_bytes = memory_aligned(plan->made_rows * plan->x_stride * sizeof(float));
@@ -434,7 +435,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     int status = make(&planner, compile, geometry, gradient, NULL);
     /* A product that runs line by line has no workspace, so its sums would have other bits. In training no bit may
        depend on whether steps are chained, since a memory limit can prevent that. */
-    bool chains = by_lines && !(compile->training && planner.has_room);
+    bool chains = by_lines && !(compile->training && planner.has_workspace);
     compile->takes_producer = status == 0 && chains && conv_chain_pays(compile, geometry);
     if (compile->takes_producer) {
         status = make(&planner, compile, geometry, gradient, NULL);
@@ -452,7 +453,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->state = plan->integers + planner.integer_count * sizeof(int32_t);
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
-    compile->scratch_per_worker = plan->made_bytes + plan->room * sizeof(float);
+    compile->scratch_per_worker = plan->made_bytes + plan->workspace * sizeof(float);
     compile->shown_rows = plan->part_rows;
     compile->shows = !compile->takes_producer;
     compile->overwrites_residual = true; /* each element of the residual is read when its sum is stored */
@@ -461,7 +462,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
         compile->scratch_per_worker = plan->cut.block * line * sizeof(float);
     }
     snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s%s", plan->tile_rows,
-             plan->panel_columns, plan->room > 0 ? " on tiles" : "",
+             plan->panel_columns, plan->workspace > 0 ? " on tiles" : "",
              compile->takes_producer ? ", pointwise, of lines made in it"
              : plan->x_stride != 0   ? ", pointwise"
              : plan->padded          ? ", padded rows"

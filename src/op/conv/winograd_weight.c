@@ -65,7 +65,7 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
  *  registers, about half. Measured on Sapphire Rapids. */
 static double outer_rate(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_rows)
 {
-    bool tiles = compile->kernel->outer_rows_room((size_t)geometry->channels, (size_t)geometry->filters) > 0;
+    bool tiles = compile->kernel->outer_rows_workspace((size_t)geometry->channels, (size_t)geometry->filters) > 0;
     return conv_winograd_rates(compile)->products * (!tiles ? 1.0 : of_rows ? 0.67 : 0.55);
 }
 

@@ -11,7 +11,7 @@ struct product_plan {
     struct dense_size size;
     size_t depth, columns; /**< of the product: features and units; transposed: units and features */
     size_t panels, blocks, segments;
-    size_t room; /**< floats of kernel workspace; by the whole shape, so that all blocks choose alike (kernel.h) */
+    size_t workspace; /**< floats of kernel workspace; by the whole shape, so that all blocks choose alike (kernel.h) */
     bool   transposed;
 };
 
@@ -22,7 +22,7 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
                                 .transposed = transposed};
     plan.depth = transposed ? plan.size.units : plan.size.features;
     plan.columns = transposed ? plan.size.features : plan.size.units;
-    plan.room = kernel->product_room(plan.size.rows, plan.columns, plan.depth);
+    plan.workspace = kernel->product_workspace(plan.size.rows, plan.columns, plan.depth);
     plan.panels = size_divide_up(plan.columns, kernel->panel_columns);
     size_t target = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
@@ -121,7 +121,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .residual_stride = plan->columns,
         .out = (float *)run->out[0].data + begin * plan->columns + first,
         .out_stride = plan->columns,
-        .room = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
+        .workspace = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
         .activation = run->activation,
         .alpha = run->alpha,
         .beta = run->beta,
@@ -147,9 +147,9 @@ int dense_product_compile(struct op_compile *compile, bool transposed)
     compile->prepare = transposed ? prepare_transposed : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);
-    compile->scratch_per_worker = plan.room * sizeof(float);
+    compile->scratch_per_worker = plan.workspace * sizeof(float);
     compile->overwrites_residual = true; /* each of its elements is read just before the sum is stored there */
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s", compile->kernel->tile_rows,
-             compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "");
+             compile->kernel->panel_columns, plan.workspace > 0 ? " on tiles" : "");
     return 0;
 }

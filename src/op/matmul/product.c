@@ -14,7 +14,7 @@ struct product_plan {
     size_t panels, packed;                                /**< per matrix b: panels, floats */
     size_t blocks, block;                                 /**< per matrix y: blocks; rows in a block */
     size_t segments;                                      /**< per block: runs of panels, several where rows are few */
-    size_t room;                                          /**< floats of kernel workspace (kernel.h); 0: none */
+    size_t workspace;                                     /**< floats of kernel workspace (kernel.h); 0: none */
 };
 
 static struct product_plan make_plan(const struct op_compile *compile)
@@ -32,7 +32,7 @@ static struct product_plan make_plan(const struct op_compile *compile)
         plan.rows *= plan.stack;
         plan.stack = plan.a_stack = 1;
     }
-    plan.room = kernel->product_room(plan.rows, plan.columns, plan.depth);
+    plan.workspace = kernel->product_workspace(plan.rows, plan.columns, plan.depth);
     plan.packed = kernel_padded_filters(kernel, plan.columns) * plan.depth;
     plan.panels = op_chunks(plan.columns, kernel->panel_columns);
     plan.block = BLOCK_TILES * kernel->tile_rows;
@@ -114,7 +114,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .weights = (const float *)run->packed[1] + b * plan->packed + first * plan->depth,
         .out = (float *)run->out[0].data + (n * plan->rows + row) * plan->columns + first,
         .out_stride = plan->columns,
-        .room = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
+        .workspace = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
     };
     kernel->product(&product);
 }
@@ -138,8 +138,8 @@ int matmul_compile(struct op_compile *compile)
     compile->state = sizeof plan;
     compile->packed[1] = plan.packed * plan.b_stack * sizeof(float);
     compile->scratch = plan.size.turn_a ? plan.a_stack * plan.rows * plan.depth * sizeof(float) : 0;
-    compile->scratch_per_worker = plan.room * sizeof(float);
+    compile->scratch_per_worker = plan.workspace * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s, %zu matrices", compile->kernel->tile_rows,
-             compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "", plan.stack);
+             compile->kernel->panel_columns, plan.workspace > 0 ? " on tiles" : "", plan.stack);
     return FOV_OK;
 }

@@ -388,13 +388,13 @@ static void block_chunk(void *context, size_t chunk, int worker)
     const struct job *job = context;
     const struct plan *plan = job->plan;
     const struct recurrent *r = &plan->r;
-    float *room = op_worker_scratch(job->run, worker);
+    float *workspace = op_worker_scratch(job->run, worker);
     struct block block = {.run = job->run,
                           .plan = plan,
                           .d = chunk / plan->sample_blocks,
                           .first = op_chunk_begin(chunk % plan->sample_blocks, plan->sample_block),
                           .count = op_chunk_length(chunk % plan->sample_blocks, plan->sample_block, r->samples),
-                          .raw = room};
+                          .raw = workspace};
     block.h = block.raw + plan->sample_block * plan->rows;
     block.c = block.h + plan->sample_block * r->hidden;
     block.part = block.c + plan->sample_block * r->hidden;

@@ -86,7 +86,7 @@ struct track {
     const double *w, *rec, *wb, *rb, *peepholes;
     const double *x, *before; /**< of this step: the input, and the previous state */
     double *h, *c;            /**< the new state, and LSTM's cell state, which is updated in place */
-    double *room;             /**< [hidden]: workspace of GRU */
+    double *workspace;        /**< [hidden], of GRU */
     double *saved;            /**< values for the gradient, or NULL */
 };
 
@@ -156,18 +156,18 @@ static void gru_step(const struct track *track)
     const struct recurrent_function *f = &track->function[0], *g = &track->function[1];
     for (size_t j = 0; j < r->hidden; j++) {
         double before = track->before != NULL ? track->before[j] : 0;
-        track->room[j] = r->linear_before_reset ? before : gate(r, f, sum_of(track, 1, j)) * before;
+        track->workspace[j] = r->linear_before_reset ? before : gate(r, f, sum_of(track, 1, j)) * before;
     }
     for (size_t j = 0; j < r->hidden; j++) {
         double before = track->before != NULL ? track->before[j] : 0;
-        double z = sum_of(track, 0, j), reset = sum_of(track, 1, j), part = from_state(track, 2, j, track->room);
+        double z = sum_of(track, 0, j), reset = sum_of(track, 1, j), part = from_state(track, 2, j, track->workspace);
         double n = from_input(track, 2, j) + (r->linear_before_reset ? gate(r, f, reset) : 1) * part;
         double update = gate(r, f, z);
         track->h[j] = (1 - update) * gate(r, g, n) + update * before;
         save(track, 0, j, z);
         save(track, 1, j, reset);
         save(track, 2, j, n);
-        save(track, 3, j, r->linear_before_reset ? part : track->room[j]);
+        save(track, 3, j, r->linear_before_reset ? part : track->workspace[j]);
         save(track, 4, j, before);
     }
 }
@@ -212,7 +212,7 @@ static void run_sample(const struct op_textbook *textbook, const struct recurren
                           .rb = b != NULL ? b + rows : NULL,
                           .peepholes = at(in, textbook->in_count, PEEPHOLES, d * 3 * hidden),
                           .before = at(in, textbook->in_count, INITIAL_H, state),
-                          .room = out[Y_H].data + state};
+                          .workspace = out[Y_H].data + state};
     if (is_lstm) {
         track.c = out[LSTM_Y_C].data + state;
         copy_state(track.c, at(in, textbook->in_count, INITIAL_C, state), hidden);

@@ -66,7 +66,7 @@ struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, c
 /* The cached values of a row; NULL: there is no cache. */
 static double *kept_of(const struct yolox_sample *sample, size_t row)
 {
-    return sample->room != NULL ? sample->room + row * (YOLOX_ROOM + sample->classes) : NULL;
+    return sample->workspace != NULL ? sample->workspace + row * (YOLOX_CACHED + sample->classes) : NULL;
 }
 
 static struct yolox_place place_of(const struct yolox_sample *sample, size_t row)
@@ -174,13 +174,13 @@ struct cost {
 static double cost_of_class(const struct yolox_sample *sample, size_t row, size_t class, double of_none)
 {
     double *kept = kept_of(sample, row), share, cost;
-    if (kept != NULL && !isnan(kept[YOLOX_ROOM + class])) {
-        return kept[YOLOX_ROOM + class];
+    if (kept != NULL && !isnan(kept[YOLOX_CACHED + class])) {
+        return kept[YOLOX_CACHED + class];
     }
     share = share_of(sample, row, class);
     cost = of_none + log_of(1 - share) - log_of(share);
     if (kept != NULL) {
-        kept[YOLOX_ROOM + class] = cost;
+        kept[YOLOX_CACHED + class] = cost;
     }
     return cost;
 }
@@ -246,17 +246,17 @@ static void keep(const struct yolox_sample *sample, size_t row)
     double *kept = kept_of(sample, row);
     struct yolox_place place = yolox_place_of(sample->options, row);
     struct yolox_box box = yolox_box_of(sample, row);
-    const double numbers[YOLOX_ROOM] = {place.x, place.y, place.stride, box.x, box.y, box.width, box.height};
+    const double numbers[YOLOX_CACHED] = {place.x, place.y, place.stride, box.x, box.y, box.width, box.height};
     memcpy(kept, numbers, sizeof numbers);
     for (size_t c = 0; c < sample->classes; c++) {
-        kept[YOLOX_ROOM + c] = NAN;
+        kept[YOLOX_CACHED + c] = NAN;
     }
 }
 
 void yolox_assign(const struct yolox_sample *sample, double *object, double *overlap)
 {
     for (size_t row = 0; row < sample->row_count; row++) {
-        if (sample->room != NULL) {
+        if (sample->workspace != NULL) {
             keep(sample, row);
         }
         object[row] = NOBODY;

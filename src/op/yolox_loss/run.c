@@ -74,7 +74,7 @@ static void assign_picture(void *context, size_t n, int worker)
     struct sizes s = sizes_of(run->in);
     struct picture picture = picture_in(run, &s, worker);
     struct yolox_sample sample = sample_in(run, &s, &picture, n);
-    sample.room = picture.rest;
+    sample.workspace = picture.rest;
     yolox_assign(&sample, picture.object, picture.overlap);
     narrow(picture.object, &run->out[0], n, s.rows);
     narrow(picture.overlap, &run->out[1], n, s.rows);
@@ -98,7 +98,7 @@ static int finish_compile(struct op_compile *compile, op_function *run, size_t r
 static int compile_assign(struct op_compile *compile)
 {
     struct sizes s = sizes_of(compile->in);
-    return finish_compile(compile, run_assign, s.numbers + (YOLOX_ROOM - 5) * s.rows);
+    return finish_compile(compile, run_assign, s.numbers + (YOLOX_CACHED - 5) * s.rows);
 }
 
 const struct op_cpu yolox_assign_cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = compile_assign};

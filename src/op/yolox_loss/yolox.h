@@ -34,10 +34,10 @@ struct yolox_sample {
     const double *rows;    /**< [row_count, 5 + classes]: x, y, log width, log height, logits */
     const double *objects; /**< [object_count, YOLOX_COLUMNS], without line 0 */
     bool l1;
-    double *room; /**< workspace [row_count, YOLOX_ROOM + classes] in which yolox_assign caches values of each row that
-                       it would otherwise recompute for each object; NULL: no cache. The result is the same */
+    double *workspace; /**< [row_count, YOLOX_CACHED + classes] in which yolox_assign caches values of each row that it
+                            would otherwise recompute for each object; NULL: no cache. The result is the same */
 };
-enum { YOLOX_ROOM = 7 /**< numbers for a row's place and box */ };
+enum { YOLOX_CACHED = 7 /**< numbers for a row's place and box */ };
 
 /** How many rows a head has for pictures of that size. */
 size_t yolox_row_count(int64_t height, int64_t width);
