@@ -82,8 +82,8 @@ typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a,
     |error| <= 8 u sum |x w| on data of both signs. Padding reads `zeros`. rows, filters, channels and taps must be
     at least 1.
 
-    With a workspace, an instruction set with bfloat16 tiles splits x and weights into bfloat16 pieces and
-    multiplies those (vector/pieces.h): the chains are others, still independent of how rows are divided among calls,
+    With a workspace, an instruction set with bfloat16 tiles splits x and weights into bfloat16 terms and
+    multiplies those (vector/bf16x3.h): the chains are others, still independent of how rows are divided among calls,
     and the bound is the same; infinities and numbers beyond 2^127 then give NaN. So pass a workspace to all calls of a
     product or to none.
 
@@ -148,7 +148,7 @@ struct kernel_outer {
 
         out[f][c] (+)= sum over p of x[p][c] * dy[p][f],   |error| <= 8 u sum |x dy|
 
-    in calls of up to KERNEL_OUTER_PIXELS pixels. A call splits its own pixels into bfloat16 pieces while it multiplies
+    in calls of up to KERNEL_OUTER_PIXELS pixels. A call splits its own pixels into bfloat16 terms while it multiplies
     the pixels of the previous call; so the last call passes no pixels, and the sums are complete only after it. As with
     a product that has a workspace, infinities give NaN. The kernel writes whole tiles: out must hold `filters` rows and
     `channels` columns, both rounded up to vector_floats, and its padding rows and columns have no meaning. Each number

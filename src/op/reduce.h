@@ -77,7 +77,7 @@ struct reduction {
     bool               row_is_reduced, nothing; /**< nothing: see reduce_is_nothing */
     size_t             rows, columns, repeat;
     size_t             units; /**< work is cut into units: rows, or column ranges of rows where a row is large */
-    size_t             unit_columns, units_per_row, units_per_piece, pieces;
+    size_t             unit_columns, units_per_row, units_per_chunk, chunks;
     size_t             in_count, out_count;
 };
 /** Fills a reduction of x to y, whose shape broadcasts to x's; finish and nothing stay 0. */

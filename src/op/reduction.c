@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPU implementation of reductions of f32. The work is cut by shape alone: pieces of rows, each piece reduced into
- * its own accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
+/* The CPU implementation of reductions of f32. The work is cut by shape alone: chunks of rows, each reduced into
+ * its own accumulators in double, accumulators combined in order of chunks. So the result does not depend on threads.
  * The axes follow from the shapes: y's shape broadcasts to x's, and x is reduced where y repeats. */
 #include "op/reduce.h"
 
 #include <math.h>
 
-enum { PIECE_FLOATS = 65536, MOST_PIECES = 64, MOST_ACCUMULATORS = 1 << 20 };
+enum { CHUNK_FLOATS = 65536, MOST_CHUNKS = 64, MOST_ACCUMULATORS = 1 << 20 };
 
 void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const struct op_tensor *x,
                        const struct op_tensor *y)
@@ -31,24 +31,24 @@ void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const
         reduction->repeat = reduction->walk.size[inner - 1];
     }
     reduction->unit_columns =
-        reduction->row_is_reduced && reduction->columns > PIECE_FLOATS ? (size_t)PIECE_FLOATS : reduction->columns;
+        reduction->row_is_reduced && reduction->columns > CHUNK_FLOATS ? (size_t)CHUNK_FLOATS : reduction->columns;
     reduction->units_per_row =
         reduction->columns > 0 ? op_chunks(reduction->columns, reduction->unit_columns) : 0;
     reduction->units = reduction->rows * reduction->units_per_row;
 
-    /* Enough pieces to keep threads busy, few enough to keep the accumulators small; from sizes only. */
-    size_t pieces = op_chunks(reduction->rows * reduction->columns, PIECE_FLOATS);
+    /* Enough chunks to keep threads busy, few enough to keep the accumulators small; from sizes only. */
+    size_t chunks = op_chunks(reduction->rows * reduction->columns, CHUNK_FLOATS);
     size_t most = reduction->out_count > 0 ? MOST_ACCUMULATORS / reduction->out_count : 1;
-    most = most > MOST_PIECES ? MOST_PIECES : most;
-    pieces = pieces > most ? most : pieces;
-    pieces = pieces > 0 ? pieces : 1;
-    reduction->units_per_piece = op_chunks(reduction->units, pieces);
-    reduction->pieces = reduction->units > 0 ? op_chunks(reduction->units, reduction->units_per_piece) : 1;
+    most = most > MOST_CHUNKS ? MOST_CHUNKS : most;
+    chunks = chunks > most ? most : chunks;
+    chunks = chunks > 0 ? chunks : 1;
+    reduction->units_per_chunk = op_chunks(reduction->units, chunks);
+    reduction->chunks = reduction->units > 0 ? op_chunks(reduction->units, reduction->units_per_chunk) : 1;
 }
 
 int reduction_compile(struct op_compile *compile, const struct reduction *reduction)
 {
-    if (!size_multiply(reduction->pieces * reduction->out_count, sizeof(double), &compile->scratch)) {
+    if (!size_multiply(reduction->chunks * reduction->out_count, sizeof(double), &compile->scratch)) {
         return error_set(compile->error, FOV_E_MEMORY, "the sums of %zu elements do not fit memory",
                          reduction->out_count);
     }
@@ -198,30 +198,30 @@ static double finish(const struct reduction *reduction, double sum)
     return sum;
 }
 
-/* ---- pieces -------------------------------------------------------------------------------------------------- */
+/* ---- chunks -------------------------------------------------------------------------------------------------- */
 
 struct work {
     const struct reduction    *reduction;
     const struct kernel_table *kernel;
     const float               *x;
-    double                    *sums; /* [pieces][out_count] */
+    double                    *sums; /* [chunks][out_count] */
     float                     *y;
 };
 
-static void reduce_piece(void *context, size_t piece, int worker)
+static void reduce_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct work *work = context;
     const struct reduction *r = work->reduction;
-    double *sums = work->sums + piece * r->out_count;
+    double *sums = work->sums + chunk * r->out_count;
     for (size_t i = 0; i < r->out_count; i++) {
         sums[i] = start_of(r->kind);
     }
     /* The row's index selects an element of y by all dimensions if each element is a row, else by all but the
      * innermost. */
     int depth = r->row_is_reduced && r->columns == 1 ? r->walk.rank : r->walk.rank - 1;
-    size_t unit = op_chunk_begin(piece, r->units_per_piece);
-    size_t end = r->units > 0 ? unit + op_chunk_length(piece, r->units_per_piece, r->units) : unit;
+    size_t unit = op_chunk_begin(chunk, r->units_per_chunk);
+    size_t end = r->units > 0 ? unit + op_chunk_length(chunk, r->units_per_chunk, r->units) : unit;
     while (unit < end) {
         size_t row = unit / r->units_per_row, range = unit % r->units_per_row;
         double *to = sums + op_walk_offset(&r->walk, 0, depth, row);
@@ -253,8 +253,8 @@ static void combine_chunk(void *context, size_t chunk, int worker)
     size_t end = begin + op_chunk_length(chunk, OP_CHUNK, r->out_count);
     for (size_t i = begin; i < end; i++) {
         double sum = work->sums[i];
-        for (size_t piece = 1; piece < r->pieces; piece++) {
-            sum = combine(r->kind, sum, work->sums[piece * r->out_count + i]);
+        for (size_t part = 1; part < r->chunks; part++) {
+            sum = combine(r->kind, sum, work->sums[part * r->out_count + i]);
         }
         work->y[i] = (float)finish(r, sum);
     }
@@ -280,6 +280,6 @@ void reduction_run(const struct op_run *run, const struct reduction *reduction)
         pool_run(run->pool, alone_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
         return;
     }
-    pool_run(run->pool, reduce_piece, &work, reduction->pieces);
+    pool_run(run->pool, reduce_chunk, &work, reduction->chunks);
     pool_run(run->pool, combine_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
 }

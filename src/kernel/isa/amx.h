@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AVX-512 with AMX: besides the vector registers, eight tile registers of sixteen rows of 64 bytes, and an instruction
-   that multiplies tiles of bfloat16 and sums in float. pieces.h builds float products on it. Compiled with tiles.c. */
+   that multiplies tiles of bfloat16 and sums in float. bf16x3.h builds float products on it. Compiled with tiles.c. */
 #include "kernel/isa/avx512.h"
 
 #undef ISA_LEVEL

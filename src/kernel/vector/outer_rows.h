@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Outer products of unpacked rows, for weight gradients, on bfloat16 tiles (read pieces.h first). Pixels are the depth
+/* Outer products of unpacked rows, for weight gradients, on bfloat16 tiles (read bf16x3.h first). Pixels are the depth
    of the product, so rows of x are split as they lie, two pixels to each pair of bfloat16. Which two pixels of a step
    form a pair is free if both factors agree: pixel i is paired with pixel i + 16. Rows of dy must also be transposed:
    the first factor needs a filter's pixels side by side. */
 #ifndef KERNEL_VECTOR_OUTER_ROWS_H
 #define KERNEL_VECTOR_OUTER_ROWS_H
 
-#include "kernel/vector/pieces.h"
+#include "kernel/vector/bf16x3.h"
 
 enum { OUTER_STEPS = KERNEL_OUTER_PIXELS / STEP };
 
@@ -24,7 +24,7 @@ static size_t vector_outer_rows_workspace(size_t channels, size_t filters)
     if (channels < 16 || filters < 16) {
         return 0;
     }
-    return (rounded_up(channels, TILE_WIDTH) + rounded_up(filters, TILE_HEIGHT)) * OUTER_STEPS * STEP * PIECES + 16;
+    return (rounded_up(channels, TILE_WIDTH) + rounded_up(filters, TILE_HEIGHT)) * OUTER_STEPS * STEP * TERMS + 16;
 }
 
 /* Transposes four columns of sixteen rows. Each register is loaded from four rows, which leaves two rounds of shuffles,
@@ -65,7 +65,7 @@ INLINE void split_columns(const float *rows, size_t stride, uint16_t *to)
    call are multiplied. */
 struct outer_split {
     const struct kernel_outer_rows *o;
-    uint16_t *dy, *x;                   /* where the pieces go: [tiles][steps][pieces][tile] */
+    uint16_t *dy, *x;                   /* where the terms go: [tiles][steps][terms][tile] */
     size_t    steps, height;            /* steps of pixels; filters in each tile */
     size_t    step, tile, column, at;   /* the next portion: first columns of tiles of dy; then channels from `at` on */
     size_t    pair;                     /* of this pair of pixels */
@@ -162,7 +162,7 @@ static void multiply_and_split(const struct tile_block *b, struct outer_split *s
     multiply_any(b, two_rows, two_columns, split_share, s);
 }
 
-/* The workspace holds the pieces of two calls: those of the previous call are multiplied while this call's are split.
+/* The workspace holds the terms of two calls: those of the previous call are multiplied while this call's are split.
    In the first call there is nothing to multiply. */
 static void vector_outer_rows(const struct kernel_outer_rows *o)
 {

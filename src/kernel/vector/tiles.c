@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernels of AVX-512 with AMX: large products use the tile registers; all other kernels are those of AVX-512. The
-   unit that CMakeLists.txt generates includes isa/amx.h first. Read next: pieces.h, pieces_product.h, outer_rows.h. */
+   unit that CMakeLists.txt generates includes isa/amx.h first. Read next: bf16x3.h, bf16x3_product.h, outer_rows.h. */
 #include "kernel/select.h"
 #include "kernel/vector/outer_rows.h"
-#include "kernel/vector/pieces_product.h"
+#include "kernel/vector/bf16x3_product.h"
 
 /* The AVX-512 kernels, defined as aliases at the end of vector.c. */
 #define KERNEL(result, name, parameters) extern result ISA_LENDS(name) parameters;
@@ -12,7 +12,7 @@
 static void vector_product(const struct kernel_product *p)
 {
     if (p->workspace) {
-        multiply_pieces(p);
+        multiply_bf16x3(p);
     } else {
         ISA_LENDS(product)(p);
     }

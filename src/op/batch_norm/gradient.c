@@ -61,7 +61,7 @@ static bool has_activation(const struct batch_norm_gradient_options *options)
 
 /** Fills the derivative of the activation: 1 where its argument is in low < z <= high, else slope. False: its
  * derivative is not of this form. */
-static bool pieces(const struct batch_norm_gradient_options *options, struct kernel_mask *mask)
+static bool is_piecewise_linear(const struct batch_norm_gradient_options *options, struct kernel_mask *mask)
 {
     *mask = (struct kernel_mask){.low = 0, .high = INFINITY, .slope = 0};
     switch ((enum unary)options->activation) {
@@ -101,7 +101,7 @@ static bool absorb(struct op_substitution *node)
     with.activation = activation->function;
     with.alpha = activation->alpha;
     with.beta = activation->beta;
-    if (!pieces(&with, &mask)) {
+    if (!is_piecewise_linear(&with, &mask)) {
         return false;
     }
     *options = with;
@@ -125,7 +125,7 @@ static int infer(const struct op_infer *infer)
     const struct batch_norm_gradient_options *options = infer->options;
     if (status == 0 && has_activation(options)) {
         bool given = infer->in_count > BIAS && infer->in[BIAS].shape.rank >= 0;
-        status = !given || !pieces(options, &mask)
+        status = !given || !is_piecewise_linear(options, &mask)
                      ? error_set(infer->error, FOV_E_USAGE, "%s cannot be taken along%s",
                                  unary_name((enum unary)options->activation), given ? "" : " without the layer's bias")
                      : batch_norm_check(infer, BIAS, BIAS);
@@ -140,7 +140,7 @@ static int infer(const struct op_infer *infer)
 static double passed(const struct batch_norm_gradient_options *options, double dy, double z)
 {
     struct kernel_mask mask;
-    if (!has_activation(options) || !pieces(options, &mask)) {
+    if (!has_activation(options) || !is_piecewise_linear(options, &mask)) {
         return dy;
     }
     return z > (double)mask.low && z <= (double)mask.high ? dy : dy * (double)mask.slope;
@@ -209,7 +209,7 @@ static void see(const struct op_run *run, size_t first, size_t count, size_t cha
     const struct batch_norm_plan *plan = run->state;
     double *sum = (double *)run->scratch + first / plan->chunk_rows * 2 * plan->channels + channel;
     struct kernel_mask mask = {0};
-    bool masks = has_activation(run->options) && pieces(run->options, &mask);
+    bool masks = has_activation(run->options) && is_piecewise_linear(run->options, &mask);
     memset(sum, 0, channels * sizeof *sum);
     memset(sum + plan->channels, 0, channels * sizeof *sum);
     for (size_t done = 0; done < channels; done += TOGETHER) {
@@ -263,7 +263,7 @@ static void rows(const struct op_run *run, size_t first, size_t count, float *to
     const struct batch_norm_plan *plan = run->state;
     const float *a = kept_factors(run);
     struct kernel_mask mask = {0};
-    if (has_activation(run->options) && pieces(run->options, &mask)) {
+    if (has_activation(run->options) && is_piecewise_linear(run->options, &mask)) {
         mask.scale = a;
         mask.offset = run->in[BIAS].data;
     }
@@ -293,7 +293,7 @@ static void run(const struct op_run *run)
     for (size_t c = 0; c < plan->channels; c++) {
         job.a[c] = direct_factor(run, c);
     }
-    if (has_activation(options) && pieces(options, &job.mask)) {
+    if (has_activation(options) && is_piecewise_linear(options, &job.mask)) {
         job.mask.scale = job.a;
         job.mask.offset = run->in[BIAS].data;
     }

@@ -91,9 +91,9 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
 static bool acts_behind(const struct op_run *run)
 {
     enum unary activation = run->activation;
-    bool pieces = activation == UNARY_identity || activation == UNARY_relu || activation == UNARY_leaky_relu ||
-                  activation == UNARY_clip;
-    return !pieces && run->saved_activation == NULL;
+    bool piecewise_linear = activation == UNARY_identity || activation == UNARY_relu ||
+                            activation == UNARY_leaky_relu || activation == UNARY_clip;
+    return !piecewise_linear && run->saved_activation == NULL;
 }
 
 void conv_chain_make(const struct op_run *run, const struct op_lines *lines, float *to, int worker)

@@ -89,7 +89,7 @@ static void phase_axes(const struct product_planner *planner, size_t index, stru
 }
 
 /** With a workspace: into how many blocks of rows to divide `items` items (each block into segments of filters), so
- *  that rows and weights are split into pieces as seldom as possible. */
+ *  that rows and weights are split into bfloat16 terms as seldom as possible. */
 static size_t bf16x3_blocks(const struct product_planner *planner, size_t rows, size_t items)
 {
     size_t best = 1, filters = planner->plan.filters, panels = size_divide_up(filters, planner->plan.panel_columns);
@@ -158,12 +158,12 @@ static struct product_phase describe_phase(struct product_planner *planner, size
 static void choose_items(struct product_planner *planner, const struct op_compile *compile, double multiply_adds)
 {
     struct product_plan *plan = &planner->plan;
-    double pieces = multiply_adds / CHUNK_WORK;
+    double chunks = multiply_adds / CHUNK_WORK;
     planner->alike = compile->training && plan->x_stride != 0;
     size_t workers = planner->alike && !planner->has_workspace ? ALIKE_WORKERS : (size_t)compile->workers;
     plan->wanted = workers > 1 ? workers * (planner->has_workspace ? BF16X3_ITEMS : THREAD_ITEMS) : 1;
-    if (pieces < (double)plan->wanted) {
-        plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
+    if (chunks < (double)plan->wanted) {
+        plan->wanted = chunks < 1 ? 1 : (size_t)chunks;
     }
     double image = (double)plan->unit_images * (double)plan->in_image, weights = (double)plan->weight_group;
     planner->splits_rows = image >= weights;

@@ -180,11 +180,11 @@ static void block_alone(void *context, size_t block, int worker)
     multiply_and_finish(&job, 0, job.tiles, 0, job.values + job.plan->sums);
 }
 
-static void transform_piece(void *context, size_t piece, int worker)
+static void transform_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct winograd_job *job = context;
-    transform_tiles(job, piece * job->plan->piece, size_smaller((piece + 1) * job->plan->piece, job->tiles));
+    transform_tiles(job, chunk_tiles * job->plan->chunk_tiles, size_smaller((chunk_tiles + 1) * job->plan->chunk_tiles, job->tiles));
 }
 
 static void finish_part(void *context, size_t part, int worker)
@@ -243,7 +243,7 @@ void conv_winograd_run(const struct op_run *run)
     job.values = run->scratch;
     for (size_t block = 0; block < plan->blocks; block++) {
         take_block(&job, block);
-        pool_run(run->pool, transform_piece, &job, size_divide_up(job.tiles, plan->piece));
+        pool_run(run->pool, transform_chunk, &job, size_divide_up(job.tiles, plan->chunk_tiles));
         pool_run(run->pool, finish_part, &job, plan->groups * plan->segments);
     }
 }

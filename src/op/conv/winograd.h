@@ -36,7 +36,7 @@ struct winograd_plan {
     size_t count;                /**< tiles in all */
     size_t blocks, block_tiles;  /**< number of blocks; most tiles in a block */
     bool   shared;
-    size_t piece;                /**< tiles of a shared block that are transformed together */
+    size_t chunk_tiles;          /**< tiles of a shared block that are transformed together */
     size_t groups, group_tiles;  /**< parts of a shared block, most tiles in a part; else 1 and block_tiles */
     size_t segment, segments;    /**< filters of a job of a shared block, jobs across the filters; else padded and 1 */
     size_t value_stride, value_plane; /**< of transformed tiles, floats from tile to tile and from point to point */

@@ -14,7 +14,7 @@ enum {
     ALONE_BYTES = 1 << 20,    /* bytes of such a block, at most, if that is more tiles: fits the second-level cache */
     WANTED_BLOCKS = 8,        /* number of such blocks to aim for, if there are enough tiles */
     SHARED_BYTES = 8 << 20,   /* transformed tiles of a shared block */
-    PIECE_FLOATS = 1 << 14,   /* floats that one chunk of a shared block transforms */
+    CHUNK_FLOATS = 1 << 14,   /* floats that one chunk of a shared block transforms */
     GROUP_TILES = 32,         /* tiles of a job of a shared block; */
     GROUP_TILES_LARGE = 64,   /* the same, since each job reads its weights, where the panels alone give each thread */
     THREAD_JOBS = 2,          /* so many jobs, */
@@ -59,7 +59,7 @@ static void cut_shared(struct winograd_plan *plan, int workers)
     size_t most = few_panels && weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
     plan->blocks = size_divide_up(plan->count, size_larger(SHARED_BYTES / tile_bytes, GROUP_TILES_LARGE));
     plan->block_tiles = size_divide_up(plan->count, plan->blocks);
-    plan->piece = size_larger(1, PIECE_FLOATS / (plan->points * plan->channels));
+    plan->chunk_tiles = size_larger(1, CHUNK_FLOATS / (plan->points * plan->channels));
     plan->groups = size_divide_up(plan->block_tiles, most);
     plan->group_tiles = size_divide_up(plan->block_tiles, plan->groups);
     size_t segments = size_smaller(panels, size_divide_up(WANTED_JOBS, plan->groups));

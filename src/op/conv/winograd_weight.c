@@ -9,7 +9,7 @@
 enum {
     BLOCK_TILES = 384,         /* tiles of a block, at most; sums are read and written once per block */
     RUN_TILES = 128,
-    PIECE_FLOATS = 1 << 15,    /* floats that one chunk transforms */
+    CHUNK_FLOATS = 1 << 15,    /* floats that one chunk transforms */
     PART_CHANNELS = 64,
     PART_FILTERS = 64
 };
@@ -54,7 +54,7 @@ static struct winograd_weight_plan make_plan(const struct kernel_table *kernel, 
     plan.dy_plane = plan.block_tiles * panel + 16;
     plan.dy_panel = plan.points * plan.dy_plane;
     plan.dy_floats = plan.panels * plan.dy_panel;
-    plan.piece = size_larger(1, PIECE_FLOATS / (plan.points * (plan.channels + plan.filters)));
+    plan.chunk_tiles = size_larger(1, CHUNK_FLOATS / (plan.points * (plan.channels + plan.filters)));
     plan.sum_plane = plan.channel_part * plan.panel_part * panel;
     plan.sum_floats = plan.points * plan.sum_plane;
     return plan;
@@ -153,8 +153,8 @@ static void transform_chunk(void *context, size_t chunk, int worker)
     (void)worker;
     const struct weight_job *job = context;
     const struct winograd_weight_plan *plan = job->plan;
-    size_t end = size_smaller((chunk + 1) * plan->piece, job->tiles);
-    for (size_t tile = chunk * plan->piece; tile < end;) {
+    size_t end = size_smaller((chunk + 1) * plan->chunk_tiles, job->tiles);
+    for (size_t tile = chunk * plan->chunk_tiles; tile < end;) {
         size_t together = size_smaller(plan->tiles[1] - (job->first + tile) % plan->tiles[1], end - tile);
         transform(job, tile, together);
         tile += together;
@@ -306,7 +306,7 @@ static void run_weight(const struct op_run *run)
         job.first = plan->count * block / plan->blocks;
         job.tiles = plan->count * (block + 1) / plan->blocks - job.first;
         job.begins = block == 0;
-        pool_run(run->pool, transform_chunk, &job, size_divide_up(job.tiles, plan->piece));
+        pool_run(run->pool, transform_chunk, &job, size_divide_up(job.tiles, plan->chunk_tiles));
         pool_run(run->pool, plan->blocks > 1 ? point_chunk : whole_chunk, &job,
                  plan->blocks > 1 ? pieces * plan->points : pieces);
     }

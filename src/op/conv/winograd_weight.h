@@ -24,7 +24,7 @@ struct winograd_weight_plan {
     size_t tiles[2], count;    /**< tiles of an image along its height and width; tiles in all */
     size_t blocks, block_tiles; /**< number of blocks; most tiles in a block */
     size_t run;                /**< tiles that one product sums over: few enough for their rows to stay in cache */
-    size_t piece;              /**< tiles transformed together */
+    size_t chunk_tiles;        /**< tiles transformed together */
     size_t panel, panels;      /**< columns of a whole panel; number of panels */
     size_t channel_part, channel_parts, panel_part, panel_parts; /**< size and number of pieces along each side */
     size_t x_plane, x_part;    /**< floats from point to point and from channel part to channel part of x */

@@ -26,10 +26,10 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
     plan.panels = size_divide_up(plan.columns, kernel->panel_columns);
     size_t target = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
-    /* With few rows the panels are divided among threads, as long as each piece is worth a thread. */
+    /* With few rows the panels are divided among threads, as long as each chunk is worth a thread. */
     double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns;
-    double pieces = work / DENSE_CHUNK_WORK / (double)(plan.blocks == 0 ? 1 : plan.blocks);
-    plan.segments = pieces < 1 ? 1 : pieces > MAX_SEGMENTS ? MAX_SEGMENTS : (size_t)pieces;
+    double chunks = work / DENSE_CHUNK_WORK / (double)(plan.blocks == 0 ? 1 : plan.blocks);
+    plan.segments = chunks < 1 ? 1 : chunks > MAX_SEGMENTS ? MAX_SEGMENTS : (size_t)chunks;
     /* The kernel for few rows computes several panels at once, for enough independent sums: do not separate these. */
     size_t together = plan.size.rows > FEW_ROWS ? 1 : FEW_ROWS_COLUMNS / kernel->panel_columns;
     size_t most = plan.panels > together ? plan.panels / together : 1;

@@ -45,12 +45,12 @@ static struct streamed_plan make_plan(const struct op_compile *compile, bool tra
         plan.chunks = parts;
         return plan;
     }
-    size_t pieces = work < 1 ? 1 : work > MOST_CHUNKS ? MOST_CHUNKS : (size_t)work;
+    size_t chunks = work < 1 ? 1 : work > MOST_CHUNKS ? MOST_CHUNKS : (size_t)work;
     /* Shorter pieces of a row where the weight is so small that long ones would leave threads without work. */
-    size_t most = transposed && panel < BACKWARD_RUN ? BACKWARD_RUN / panel : 1, share = op_chunks(plan.panels, pieces);
+    size_t most = transposed && panel < BACKWARD_RUN ? BACKWARD_RUN / panel : 1, share = op_chunks(plan.panels, chunks);
     plan.together = share < most ? share : most;
     most = op_chunks(plan.panels, plan.together);
-    plan.chunks = pieces < most ? pieces : most;
+    plan.chunks = chunks < most ? chunks : most;
     return plan;
 }
 

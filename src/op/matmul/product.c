@@ -38,8 +38,8 @@ static struct product_plan make_plan(const struct op_compile *compile)
     plan.block = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = op_chunks(plan.rows, plan.block);
     double work = (double)(plan.rows < plan.block ? plan.rows : plan.block) * (double)plan.depth * (double)plan.columns;
-    double pieces = plan.blocks * plan.stack > 8 ? 1 : work / WORK_PER_CHUNK;
-    plan.segments = pieces < 1 ? 1 : pieces > (double)plan.panels ? plan.panels : (size_t)pieces;
+    double chunks = plan.blocks * plan.stack > 8 ? 1 : work / WORK_PER_CHUNK;
+    plan.segments = chunks < 1 ? 1 : chunks > (double)plan.panels ? plan.panels : (size_t)chunks;
     return plan;
 }
 

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Float products on tiles of bfloat16. A bfloat16 is the upper half of a float, so a float is exactly the sum of three
-   bfloat16 pieces: the one nearest to it, the one nearest to the remainder, and the remainder of that. Of the nine
+   bfloat16 terms: the one nearest to it, the one nearest to the remainder, and the remainder of that. Of the nine
    products of two such sums the six largest are computed; the dropped ones are at most 2^-23 of the product
    (docs/numerics.md). Tiles do sixteen times as many multiply-adds per cycle as a vector register, so six products are
    still faster than one: up to 1.6 times as measured, all splitting included. Infinities and numbers beyond 2^127 give
    NaN. (Henry, Tang & Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
-   Computations, 2019.) This file splits numbers into pieces and multiplies tiles; pieces_product.h and outer_rows.h,
+   Computations, 2019.) This file splits numbers into terms and multiplies tiles; bf16x3_product.h and outer_rows.h,
    to be read next, build kernels on it. */
-#ifndef KERNEL_VECTOR_PIECES_H
-#define KERNEL_VECTOR_PIECES_H
+#ifndef KERNEL_VECTOR_BF16X3_H
+#define KERNEL_VECTOR_BF16X3_H
 
 #include "kernel/vector/vector.h"
 
 enum {
-    PIECES = 3,
+    TERMS = 3,
     TILE_HEIGHT = 16,      /* rows of a tile */
     TILE_WIDTH = 16,       /* columns of a tile of sums */
     STEP = 32,             /* depth of a step: bfloat16 in a row of a tile of factors */
     TILE_HALVES = 16 * 32, /* bfloat16 in a tile of factors */
-    STEP_HALVES = PIECES * TILE_HALVES,
-    TURNS = 6,             /* products of pieces in a step; after each, `meanwhile` is called */
+    STEP_HALVES = TERMS * TILE_HALVES,
+    TURNS = 6,             /* products of terms in a step; after each, `meanwhile` is called */
     BLOCK_FLOATS = 2 * TILE_HEIGHT * 2 * TILE_WIDTH, /* sums of a block */
     STEPS_TOGETHER = 4     /* steps between loading and storing the sums: after more, storing holds up what follows */
 };
@@ -38,34 +38,34 @@ INLINE size_t rounded_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-/* ---- floats to pieces ------------------------------------------------------------------------------------------- */
+/* ---- floats to terms -------------------------------------------------------------------------------------------- */
 
 /* The nearest float whose lower 16 bits are zero; ties go away from zero. */
-INLINE vf upper_piece(vf x)
+INLINE vf upper_term(vf x)
 {
     return (vf)(((vu)x + 0x8000) & 0xffff0000);
 }
 
-/* Splits two registers into 16 pairs of bfloat16 for each piece; the pieces are TILE_HALVES apart. The tile instruction
+/* Splits two registers into 16 pairs of bfloat16 for each term; the terms are TILE_HALVES apart. The tile instruction
    wants the second factor so: pairs of two rows of weights, one pair per column. Which two numbers of a step form a
    pair is free if both factors agree: number i of a step is paired with number i + 16. */
-INLINE void split_pair(vf first, vf second, uint16_t *pieces)
+INLINE void split_pair(vf first, vf second, uint16_t *terms)
 {
     UNROLL_CONSTANT
-    for (size_t piece = 0; piece < PIECES; piece++, pieces += TILE_HALVES) {
-        vf first_piece = piece + 1 < PIECES ? upper_piece(first) : first;
-        vf second_piece = piece + 1 < PIECES ? upper_piece(second) : second;
-        *(vu *)(void *)pieces = (vu)first_piece >> 16 | ((vu)second_piece & 0xffff0000);
-        first -= first_piece;
-        second -= second_piece;
+    for (size_t term = 0; term < TERMS; term++, terms += TILE_HALVES) {
+        vf first_term = term + 1 < TERMS ? upper_term(first) : first;
+        vf second_term = term + 1 < TERMS ? upper_term(second) : second;
+        *(vu *)(void *)terms = (vu)first_term >> 16 | ((vu)second_term & 0xffff0000);
+        first -= first_term;
+        second -= second_term;
     }
 }
 
-/* Splits `depth` numbers of a row, a multiple of STEP; the pieces of successive steps are STEP_HALVES apart. */
-static void split_row(const float *x, size_t depth, uint16_t *pieces)
+/* Splits `depth` numbers of a row, a multiple of STEP; the terms of successive steps are STEP_HALVES apart. */
+static void split_row(const float *x, size_t depth, uint16_t *terms)
 {
-    for (size_t k = 0; k < depth; k += STEP, pieces += STEP_HALVES) {
-        split_pair(load(x + k), load(x + k + VECTOR), pieces);
+    for (size_t k = 0; k < depth; k += STEP, terms += STEP_HALVES) {
+        split_pair(load(x + k), load(x + k + VECTOR), terms);
     }
 }
 
@@ -92,7 +92,7 @@ INLINE void shape_tiles(size_t height)
 /* A product that makes a block of up to 2 x 2 tiles of sums. */
 struct tile_block {
     size_t          steps;          /* depth in steps */
-    const uint16_t *x, *w;          /* [steps][pieces][tile] */
+    const uint16_t *x, *w;          /* [steps][terms][tile] */
     size_t          next_x, next_w; /* bfloat16 from the first tile of x and w to the second */
     float          *sums;           /* [rows][stride]; a tile has `height` rows */
     size_t          stride, height;
@@ -100,24 +100,24 @@ struct tile_block {
 };
 
 /* Other work (endings, splitting) that is done while the tile unit is busy: a little after every four tile products.
-   How much of it is hidden varies, since tiles and wide vector operations share a port, and the pieces use the same
+   How much of it is hidden varies, since tiles and wide vector operations share a port, and the terms use the same
    caches. */
 typedef void tile_meanwhile(void *context);
 
-/* The six products of pieces in each of the steps [first, end), in an order that loads each tile of factors as seldom
+/* The six products of terms in each of the steps [first, end), in an order that loads each tile of factors as seldom
    as eight tile registers allow. */
 INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end, bool two_rows, bool two_columns,
                            tile_meanwhile *meanwhile, void *context)
 {
-#define LOAD_X(piece)                                              \
-    _tile_loadd(4, x + (piece) * TILE_HALVES, 64);                 \
-    if (two_rows) {                                                \
-        _tile_loadd(5, x + b->next_x + (piece) * TILE_HALVES, 64); \
+#define LOAD_X(term)                                              \
+    _tile_loadd(4, x + (term) * TILE_HALVES, 64);                 \
+    if (two_rows) {                                               \
+        _tile_loadd(5, x + b->next_x + (term) * TILE_HALVES, 64); \
     }
-#define LOAD_W(piece)                                              \
-    _tile_loadd(6, w + (piece) * TILE_HALVES, 64);                 \
-    if (two_columns) {                                             \
-        _tile_loadd(7, w + b->next_w + (piece) * TILE_HALVES, 64); \
+#define LOAD_W(term)                                              \
+    _tile_loadd(6, w + (term) * TILE_HALVES, 64);                 \
+    if (two_columns) {                                            \
+        _tile_loadd(7, w + b->next_w + (term) * TILE_HALVES, 64); \
     }
 #define MULTIPLY_TILES                                             \
     _tile_dpbf16ps(0, 4, 6);                                       \

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The implicit product on bfloat16 tiles: in which order rows and weights are split into pieces and multiplied, and the
-   ending of the sums. What a product is: kernel.h; pieces and tiles: pieces.h. tiles.c calls multiply_pieces for
-   products that have a workspace. */
-#ifndef KERNEL_VECTOR_PIECES_PRODUCT_H
-#define KERNEL_VECTOR_PIECES_PRODUCT_H
+/* The implicit product on bfloat16 tiles: in which order rows and weights are split into bfloat16 terms and
+   multiplied, and the ending of the sums. What a product is: kernel.h; terms and tiles: bf16x3.h. tiles.c calls
+   multiply_bf16x3 for products that have a workspace. */
+#ifndef KERNEL_VECTOR_BF16X3_PRODUCT_H
+#define KERNEL_VECTOR_BF16X3_PRODUCT_H
 
-#include "kernel/vector/pieces.h"
+#include "kernel/vector/bf16x3.h"
 #include "kernel/vector/product_end.h"
 
 enum {
-    ROWS_TOGETHER = 256,   /* rows of a group, whose pieces stay in the second-level cache */
-    DEPTH_TOGETHER = 256,  /* depth of these pieces */
+    ROWS_TOGETHER = 256,   /* rows of a group, whose terms stay in the second-level cache */
+    DEPTH_TOGETHER = 256,  /* depth of these terms */
     FILTERS_TOGETHER = 256 /* filters whose sums for the group stay there, too */
 };
 
@@ -22,17 +22,17 @@ INLINE size_t part_of_depth(size_t depth)
     return rounded_up((depth + parts - 1) / parts, STEP);
 }
 
-/* The three areas of the workspace, in floats: pieces of rows, pieces of a panel, sums. */
-struct pieces_room {
+/* The three areas of the workspace, in floats: terms of rows, terms of a panel, sums. */
+struct bf16x3_workspace {
     size_t x, w, sums;
 };
 
-INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
+INLINE struct bf16x3_workspace bf16x3_workspace(size_t rows, size_t filters, size_t depth)
 {
     size_t part = part_of_depth(depth), height = rounded_up(smaller_of(rows, ROWS_TOGETHER), 2 * TILE_HEIGHT);
-    return (struct pieces_room){
-        .x = height * part * PIECES / 2,
-        .w = PANEL * part * PIECES / 2,
+    return (struct bf16x3_workspace){
+        .x = height * part * TERMS / 2,
+        .w = PANEL * part * TERMS / 2,
         .sums = height * rounded_up(smaller_of(filters, FILTERS_TOGETHER), PANEL),
     };
 }
@@ -44,7 +44,7 @@ static size_t vector_product_workspace(size_t rows, size_t filters, size_t depth
     if (rows < 96 || filters < 96 || depth < 128) {
         return 0;
     }
-    struct pieces_room workspace = pieces_room(rows, filters, depth);
+    struct bf16x3_workspace workspace = bf16x3_workspace(rows, filters, depth);
     return workspace.x + workspace.w + workspace.sums + 16; /* 16: to align it to a cache line */
 }
 
@@ -135,11 +135,11 @@ static void __attribute__((noinline)) end_meanwhile(void *context)
 /* ---- groups of rows, pairs of columns ---------------------------------------------------------------------------- */
 
 /* State of a product: the current group of rows and the current part of the depth. */
-struct pieces {
+struct bf16x3_product {
     const struct kernel_product *p;
     size_t    row, rows, height; /* the group's first row, its number of rows, and rows in each of its tiles */
     size_t    begin, end, steps; /* the part of the depth, and its size in steps */
-    uint16_t *x, *w;             /* pieces of the group's rows and of a panel, for that part */
+    uint16_t *x, *w;             /* terms of the group's rows and of a panel, for that part */
     float    *sums;              /* [pairs of tile columns][rows][2 tiles]; or two blocks if `whole` */
     bool      whole;             /* the whole depth is one part */
     size_t    blocks;            /* blocks multiplied so far */
@@ -147,7 +147,7 @@ struct pieces {
 };
 
 /* Splits one row's part of the depth; the part may begin and end within a tap. */
-static void split_product_row(const struct pieces *s, size_t row, uint16_t *to)
+static void split_product_row(const struct bf16x3_product *s, size_t row, uint16_t *to)
 {
     const struct kernel_product *p = s->p;
     _Alignas(64) float line[DEPTH_TOGETHER];
@@ -176,7 +176,7 @@ static void split_product_row(const struct pieces *s, size_t row, uint16_t *to)
     }
 }
 
-static void split_product_rows(const struct pieces *s)
+static void split_product_rows(const struct bf16x3_product *s)
 {
     for (size_t r = 0; r < s->rows; r++) {
         uint16_t *tile = s->x + r / s->height * s->steps * STEP_HALVES;
@@ -184,8 +184,8 @@ static void split_product_rows(const struct pieces *s)
     }
 }
 
-/* Splits a panel's part of the depth to [tiles of columns][steps][pieces][tile]. */
-static void split_panel(const struct pieces *s, const float *panel, size_t width)
+/* Splits a panel's part of the depth to [tiles of columns][steps][terms][tile]. */
+static void split_panel(const struct bf16x3_product *s, const float *panel, size_t width)
 {
     size_t tiles = width / TILE_WIDTH, depth = s->end - s->begin;
     for (size_t step = 0; step < s->steps; step++) {
@@ -203,7 +203,7 @@ static void split_panel(const struct pieces *s, const float *panel, size_t width
 
 /* Multiplies all rows of the group by at most two tiles of columns. Sums that need no ending are written directly to
    out. */
-static void multiply_columns(struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
+static void multiply_columns(struct bf16x3_product *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
 {
     const struct kernel_product *p = s->p;
     bool two_columns = columns > TILE_WIDTH, begins = s->begin == 0, ends = s->end == p->taps * p->channels;
@@ -236,7 +236,7 @@ static void multiply_columns(struct pieces *s, const uint16_t *w, size_t filter,
     }
 }
 
-static void multiply_filters(struct pieces *s, size_t filter, size_t filters)
+static void multiply_filters(struct bf16x3_product *s, size_t filter, size_t filters)
 {
     const struct kernel_product *p = s->p;
     size_t depth = p->taps * p->channels, group = rounded_up(s->rows, 2 * s->height);
@@ -252,18 +252,19 @@ static void multiply_filters(struct pieces *s, size_t filter, size_t filters)
     }
 }
 
-/* Loops over groups of rows, groups of filters and parts of the depth: the pieces of a group of rows stay in cache
+/* Loops over groups of rows, groups of filters and parts of the depth: the terms of a group of rows stay in cache
    while panel after panel is multiplied. */
-static void multiply_pieces(const struct kernel_product *p)
+static void multiply_bf16x3(const struct kernel_product *p)
 {
     size_t depth = p->taps * p->channels, part = part_of_depth(depth);
     size_t groups = (p->rows + ROWS_TOGETHER - 1) / ROWS_TOGETHER;
     size_t together = rounded_up((p->rows + groups - 1) / groups, 2 * TILE_HEIGHT);
-    struct pieces_room workspace = pieces_room(together, p->filters, depth);
+    struct bf16x3_workspace workspace = bf16x3_workspace(together, p->filters, depth);
     float *begin = p->workspace + (16 - (uintptr_t)p->workspace / sizeof(float) % 16) % 16;
-    struct pieces s = {.p = p, .whole = part >= depth, .x = (uint16_t *)(void *)begin,
-                       .w = (uint16_t *)(void *)(begin + workspace.x), .sums = begin + workspace.x + workspace.w,
-                       .before = {.p = p, .ending = make_ending(p, PANEL)}};
+    struct bf16x3_product s = {.p = p, .whole = part >= depth, .x = (uint16_t *)(void *)begin,
+                               .w = (uint16_t *)(void *)(begin + workspace.x),
+                               .sums = begin + workspace.x + workspace.w,
+                               .before = {.p = p, .ending = make_ending(p, PANEL)}};
     for (s.row = 0; s.row < p->rows; s.row += together) {
         s.rows = smaller_of(together, p->rows - s.row);
         size_t tiles = (s.rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
