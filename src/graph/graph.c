@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "graph/custom.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "graph/names.h"
 
 #include <stdio.h>
@@ -336,20 +336,22 @@ fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_
 
 static int infer_outputs(fov_graph *graph, const struct op *op, const struct node *node, struct op_tensor *out)
 {
-    struct op_tensor in[OP_MAX_PORTS];
-    const double    *constant[OP_MAX_PORTS];
-    struct known     known = {.graph = graph};
-    struct error    *error = &graph->context->error;
-    struct op_infer  infer = {node->op, node->options, in, node->in_count, constant, out, node->out_count, error};
-    int              status;
+    struct op_tensor        in[OP_MAX_PORTS];
+    const double           *constant[OP_MAX_PORTS];
+    struct constant_folding folding = {.graph = graph};
+    struct error           *error = &graph->context->error;
+    struct op_infer         infer = {node->op, node->options, in,    node->in_count, constant,
+                                     out,      node->out_count, error};
+    int                     status;
 
     for (int i = 0; i < node->in_count; i++) {
         const struct value *value = graph_value(graph, node->in[i]);
         in[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
         if (!node->in[i])
             in[i].shape.rank = -1;
-        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values ? known_required(&known, node->in[i])
-                                                                           : known_values(&known, node->in[i]);
+        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values
+                          ? constant_fold_required(&folding, node->in[i])
+                          : constant_fold_values(&folding, node->in[i]);
     }
     if (error->status)
         return (int)error->status;
@@ -461,7 +463,7 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
         if (!node->out[i])
             return (int)error->status;
     }
-    return known_fold(&(struct known){.graph = graph}, node);
+    return constant_fold_node(&(struct constant_folding){.graph = graph}, node);
 }
 
 /* Assigns new values to frozen parameters that the node itself renews, such as batch norm's running mean: they need no

@@ -31,7 +31,7 @@ struct value {
     int             assigned; /**< of a parameter: the value that replaces it after a run; 0 = none */
     bool            follows;  /**< `assigned` was set by the node that renews it (running statistics): it takes effect
                                    in training plans only, and only if that node runs anyway */
-    double         *known;    /**< its elements, if they follow from constants and shapes (known.h); else NULL */
+    double         *known;    /**< its elements, if constants and shapes determine them (constant_fold.h); else NULL */
 };
 
 struct node {
@@ -51,7 +51,7 @@ struct fov_graph {
     int                 parameter_count;
     bool                read_once; /**< a plan has packed parameters that are not in memory */
     bool                moves;     /**< parameters change: plans need them in memory, to pack them again at any time */
-    double              known_effort; /**< operations spent on known values (known.h) since the last plan was begun */
+    double              constant_fold_effort; /**< operations spent on it since the last plan was begun */
     struct packs       *packs; /**< packed weights that its plans share; NULL: each plan has its own */
     uint64_t            version; /**< grows when a parameter's data change: plans then pack their weights again */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
@@ -103,7 +103,7 @@ void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *nee
  *  an input's own (rank -1: not replaced). */
 int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes);
 /** The same, and fills known[value_count] (preset to NULL) with the elements of known values. Free them with
- *  known_free. */
+ *  constant_fold_free. */
 int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
                 double **known);
 

@@ -3,7 +3,7 @@
  * become one step (rewrite.c, substitute.c, fuse.c); where and in which layout each tensor is stored (tensor_layout.c);
  * and how each operator will compute (step.c, fuse_steps.c). No operator is known by name: descriptors answer. */
 #include "device/cpu/cpu.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "graph/lower.h"
 
 #include <stdio.h>

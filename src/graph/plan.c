@@ -8,7 +8,7 @@
 #include "base/arithmetic.h"
 #include "base/clock.h"
 #include "base/pool.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 
 #include <math.h>
 #include <string.h>
@@ -178,7 +178,7 @@ static int allocate_and_bind(fov_plan *plan)
 /* Known values are used only while a plan is made; a running step reads them as constants. */
 static void drop_known(fov_plan *plan)
 {
-    known_free(plan->graph, plan->known, plan->value_count);
+    constant_fold_free(plan->graph, plan->known, plan->value_count);
     plan->known = NULL;
     for (size_t s = 0; s < plan->step_count; s++)
         plan->steps[s].compile.in_values = NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Shapes for a given batch: runs the shape rules again with numbers in place of FOV_BATCH, and folds known values on
  * the way. Also the cost of a node. */
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 
-int graph_infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
+int graph_infer_node(const struct constant_folding *folding, const struct node *node, fov_shape *shapes)
 {
-    fov_graph       *graph = known->graph;
+    fov_graph       *graph = folding->graph;
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     const double    *constant[OP_MAX_PORTS];
     struct error    *error = &graph->context->error;
@@ -17,8 +17,9 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
         in[i] = (struct op_tensor){.dtype = graph_value(graph, node->in[i])->dtype, .shape = shapes[node->in[i]]};
         if (!node->in[i])
             in[i].shape.rank = -1;
-        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values ? known_required(known, node->in[i])
-                                                                           : known_values(known, node->in[i]);
+        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values
+                          ? constant_fold_required(folding, node->in[i])
+                          : constant_fold_values(folding, node->in[i]);
     }
     for (int i = 0; i < node->out_count; i++)
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};
@@ -31,7 +32,7 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
         shapes[node->out[i]] = out[i].shape;
     }
     if (!status)
-        status = known_fold(known, node);
+        status = constant_fold_node(folding, node);
     if (status)
         error_prefix(error, "%s \"%s\"", node->op->name, node->name);
     return status;
@@ -40,9 +41,9 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
 int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
                 double **known)
 {
-    struct known state = {graph, shapes, known};
+    struct constant_folding folding = {graph, shapes, known};
 
-    graph->known_effort = 0;
+    graph->constant_fold_effort = 0;
     for (size_t id = 0; id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
 
@@ -52,7 +53,7 @@ int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_s
     }
     for (size_t n = 0; n < graph->node_count; n++)
         if (!needed || needed[n]) {
-            int status = graph_infer_node(&state, &graph->nodes[n], shapes);
+            int status = graph_infer_node(&folding, &graph->nodes[n], shapes);
 
             if (status)
                 return status;
@@ -66,7 +67,7 @@ int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_
                                      &graph->context->error);
     int      status = known ? graph_infer(graph, batch, needed, input_shape, shapes, known) : FOV_E_MEMORY;
 
-    known_free(graph, known, graph->value_count);
+    constant_fold_free(graph, known, graph->value_count);
     return status;
 }
 

@@ -3,7 +3,7 @@
  * (op.substitute). The descriptors' functions decide; this file calls them and puts the changed node in place of the
  * graph's (plan->rewritten). One change may make another one possible, so they are called until nothing changes.
  * Fusing in the other direction, into the node before, is in fuse.c. */
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "graph/lower.h"
 
 #include <stddef.h>
@@ -45,18 +45,18 @@ static struct op_tensor describe(const void *plan, int value)
 /* Exchanges node `index` with the node that computes its first input; `changed` then runs first, in its place. */
 static int exchange(struct lowering *l, int index, const struct node *changed)
 {
-    const struct node *old    = plan_node(l->plan, index);
-    int                middle = old->in[0], first = graph_value(l->graph, middle)->node;
-    struct known       known  = {l->graph, l->shapes, l->plan->known};
-    struct node        second = *plan_node(l->plan, first);
-    int                in[OP_MAX_PORTS], status;
+    const struct node      *old     = plan_node(l->plan, index);
+    int                     middle  = old->in[0], first = graph_value(l->graph, middle)->node;
+    struct constant_folding folding = {l->graph, l->shapes, l->plan->known};
+    struct node             second  = *plan_node(l->plan, first);
+    int                     in[OP_MAX_PORTS], status;
 
     memcpy(in, second.in, sizeof *in * (size_t)second.in_count);
     in[0]      = middle;
     second.in  = in;
     status     = lower_replace(l, index, &second);
     status     = status ? status : lower_replace(l, first, changed);
-    return status ? status : graph_infer_node(&known, plan_node(l->plan, first), l->shapes);
+    return status ? status : graph_infer_node(&folding, plan_node(l->plan, first), l->shapes);
 }
 
 /* Whether the changed node's shape rule accepts its inputs and gives the old node's types and shapes. With `exchanged`

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two large numbers that stand for an unknown batch size while graph/known.c evaluates a node, to see what depends
- * on it. What is then known is marked by OP_OPEN_BATCH (op.h). Next: graph/known.c. */
+/* The two large numbers that stand for an unknown batch size while graph/constant_fold.c, to be read next, evaluates a
+ * node, to see what depends on it. What is then known is marked by OP_OPEN_BATCH (op.h). */
 #ifndef OP_OPEN_BATCH_H
 #define OP_OPEN_BATCH_H
 

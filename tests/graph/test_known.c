@@ -3,7 +3,7 @@
  * from data that only a run has. */
 #include "base/memory.h"
 #include "graph/graph.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "op/op.h"
 
 #include <fovea/fovea.h>
@@ -191,11 +191,11 @@ static void not_from_the_open_batch(void **state)
                                                              fov_cast(graph, by, FOV_U64)}),
                                               2, "direction", "RIGHT"),
                                      FOV_I64);
-        const struct known known = {.graph = graph};
+        const struct constant_folding folding = {.graph = graph};
 
         assert_string_equal(fov_error(context), "");
-        assert_non_null(known_values(&known, batch.id));
-        if (!known_values(&known, y.id) == cases[i].known)
+        assert_non_null(constant_fold_values(&folding, batch.id));
+        if (!constant_fold_values(&folding, y.id) == cases[i].known)
             fail_msg("%s by %lld is %sknown", cases[i].op, (long long)cases[i].by, cases[i].known ? "not " : "");
         if (!cases[i].known) {
             op_emit1(emitter, "constant_of_shape", y, NULL);
@@ -223,7 +223,7 @@ static void each_of_many(void **state)
         fov_value y    = op_emit2(emitter, "equal", batch, many, NULL);
 
         assert_string_equal(fov_error(context), "");
-        assert_true(!known_values(&(struct known){.graph = graph}, y.id) == (one != 0));
+        assert_true(!constant_fold_values(&(struct constant_folding){.graph = graph}, y.id) == (one != 0));
         fov_graph_free(graph);
         fov_context_free(context);
     }
@@ -269,17 +269,18 @@ static void a_large_number_is_no_batch(void **state)
 {
     (void)state;
     for (int64_t off = -1; off <= 1; off++) {
-        fov_context             *context = fov_context_create(NULL);
-        fov_graph               *graph   = fov_graph_create(context);
-        const struct op_emitter *emitter = fov_graph_emitter(graph);
-        fov_value                large   = number_of(graph, (INT64_C(1) << 50) + off);
-        fov_value                less    = op_emit2(emitter, "sub", large, number_of(graph, INT64_C(1) << 50), NULL);
-        const struct known       known   = {.graph = graph};
+        fov_context                  *context = fov_context_create(NULL);
+        fov_graph                    *graph   = fov_graph_create(context);
+        const struct op_emitter      *emitter = fov_graph_emitter(graph);
+        fov_value                     large   = number_of(graph, (INT64_C(1) << 50) + off);
+        fov_value                     mark    = number_of(graph, INT64_C(1) << 50);
+        fov_value                     less    = op_emit2(emitter, "sub", large, mark, NULL);
+        const struct constant_folding folding = {.graph = graph};
 
-        assert_non_null(known_values(&known, less.id));
-        assert_true(known_values(&known, less.id)[0] == (double)off);
+        assert_non_null(constant_fold_values(&folding, less.id));
+        assert_true(constant_fold_values(&folding, less.id)[0] == (double)off);
         fov_value small = fov_cast(graph, large, FOV_I32);
-        assert_true(known_values(&known, small.id)[0] == (double)off);
+        assert_true(constant_fold_values(&folding, small.id)[0] == (double)off);
         op_emit1(emitter, "constant_of_shape", large, NULL);
         assert_int_equal(fov_error_status(context), FOV_E_SHAPE);
         fov_graph_free(graph);

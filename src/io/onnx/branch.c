@@ -4,7 +4,7 @@
  * that exporters write around a Squeeze, the branch that cannot be taken is not even read. Loop and Scan are not
  * supported: a plan has no loops. Next: import.c. */
 #include "base/text.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "io/onnx/import.h"
 #include "op/common.h"
 #include <math.h>

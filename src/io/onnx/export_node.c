@@ -2,7 +2,7 @@
 /* Writes a node of the graph as ONNX nodes: one to one by the operator's table of attributes, or by the operator's own
  * export function, which uses the small interface of op/onnx.h. */
 #include "base/text.h"
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "graph/names.h"
 #include "io/onnx/export.h"
 #include "onnx.pb.h"
@@ -302,7 +302,7 @@ static const double *known_input(void *writer, int in)
 {
     const struct exporter *exporter = writer;
     int                    id = in >= 0 && in < exporter->node->in_count ? exporter->node->in[in] : 0;
-    return id != 0 ? known_values(&(struct known){.graph = exporter->graph}, id) : NULL;
+    return id != 0 ? constant_fold_values(&(struct constant_folding){.graph = exporter->graph}, id) : NULL;
 }
 
 /* ---- one to one -------------------------------------------------------------------------------------------------- */

@@ -2,11 +2,11 @@
 /* Which values are known while a file is read, and on which inputs an unknown value depends. A Reshape whose shape is
  * an input of the file cannot be built. A caller that has the elements of that input (the conformance runner) is told
  * which input it is, and imports the file again with the input as a constant. */
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 #include "io/onnx/import.h"
 #include "tensor/convert.h"
 
-/** The elements of a constant of any size; known.h keeps those of small ones only. */
+/** The elements of a constant of any size; constant_fold.h keeps those of small ones only. */
 static const double *constant_elements(struct importer *importer, const struct value *value)
 {
     size_t count;
@@ -32,7 +32,7 @@ const double *importer_known(struct importer *importer, fov_value value)
     if (found->kind == VALUE_CONSTANT) {
         return constant_elements(importer, found);
     }
-    const double *known = known_values(&(struct known){.graph = importer->graph}, value.id);
+    const double *known = constant_fold_values(&(struct constant_folding){.graph = importer->graph}, value.id);
     if (known == NULL || !shape_count(&found->shape, &count)) {
         return NULL;
     }
@@ -60,9 +60,9 @@ static void follow(const struct importer *importer, int id, bool *marked)
 
 void importer_want(struct importer *importer, fov_value value)
 {
-    const fov_graph *graph = importer->graph;
-    struct known     known = {.graph = importer->graph};
-    if (importer->options->given == NULL || value.id <= 0 || known_values(&known, value.id) != NULL) {
+    const fov_graph        *graph = importer->graph;
+    struct constant_folding folding = {.graph = importer->graph};
+    if (importer->options->given == NULL || value.id <= 0 || constant_fold_values(&folding, value.id) != NULL) {
         return;
     }
     bool *marked = arena_take(importer->arena, graph->node_count + 1, sizeof *marked);
@@ -75,7 +75,7 @@ void importer_want(struct importer *importer, fov_value value)
         const struct node *node = &graph->nodes[n];
         for (int i = 0; marked[n] && i < node->in_count; i++) {
             if (node->in[i] > 0 && !op_port_at(node->op->in, i)->shape_only &&
-                known_values(&known, node->in[i]) == NULL) {
+                constant_fold_values(&folding, node->in[i]) == NULL) {
                 follow(importer, node->in[i], marked);
             }
         }

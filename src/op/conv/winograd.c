@@ -184,7 +184,8 @@ static void transform_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct winograd_job *job = context;
-    transform_tiles(job, chunk_tiles * job->plan->chunk_tiles, size_smaller((chunk_tiles + 1) * job->plan->chunk_tiles, job->tiles));
+    transform_tiles(job, chunk * job->plan->chunk_tiles,
+                    size_smaller((chunk + 1) * job->plan->chunk_tiles, job->tiles));
 }
 
 static void finish_part(void *context, size_t part, int worker)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Constant folding with the textbook twins. Small values (shapes, axes, limits) are always folded. Larger values, up to
  * a million elements, only if a result's shape depends on them, so that no time is wasted on weights in double. */
-#include "graph/known.h"
+#include "graph/constant_fold.h"
 
 #include "op/open_batch.h"
 #include "tensor/convert.h"
@@ -16,28 +16,28 @@ enum {
     ALL_EFFORT = 1 << 28   /* and for all nodes together, while a graph is built or a plan is made: a few seconds */
 };
 
-static const fov_shape *shape_of(const struct known *known, int id)
+static const fov_shape *shape_of(const struct constant_folding *folding, int id)
 {
-    return known->shapes ? &known->shapes[id] : &graph_value(known->graph, id)->shape;
+    return folding->shapes ? &folding->shapes[id] : &graph_value(folding->graph, id)->shape;
 }
 
-static double **slot_of(const struct known *known, int id)
+static double **slot_of(const struct constant_folding *folding, int id)
 {
-    return known->values ? &known->values[id] : &graph_value(known->graph, id)->known;
+    return folding->values ? &folding->values[id] : &graph_value(folding->graph, id)->known;
 }
 
 /* Counts a value's elements; false if a dimension is open or there are more than `most`. */
-static bool count_up_to(const struct known *known, int id, size_t most, size_t *count)
+static bool count_up_to(const struct constant_folding *folding, int id, size_t most, size_t *count)
 {
-    const fov_shape *shape = shape_of(known, id);
+    const fov_shape *shape = shape_of(folding, id);
 
     return shape->rank >= 0 && shape_count(shape, count) && *count <= most;
 }
 
-static double *new_values(const struct known *known, size_t count)
+static double *new_values(const struct constant_folding *folding, size_t count)
 {
-    return memory_allocate(known->graph->context->memory, count ? count : 1, sizeof(double), "known values",
-                           &known->graph->context->error);
+    return memory_allocate(folding->graph->context->memory, count ? count : 1, sizeof(double), "known values",
+                           &folding->graph->context->error);
 }
 
 /* Whether a number happens to be the mark of the open batch size: then it is better not known. */
@@ -49,27 +49,27 @@ static bool holds_mark(const double *values, size_t count)
     return false;
 }
 
-static const double *values_up_to(const struct known *known, int id, size_t most)
+static const double *values_up_to(const struct constant_folding *folding, int id, size_t most)
 {
-    const struct value *value = graph_value(known->graph, id);
-    double            **slot  = slot_of(known, id);
+    const struct value *value = graph_value(folding->graph, id);
+    double            **slot  = slot_of(folding, id);
     size_t              count;
 
-    if (id && !*slot && value->kind == VALUE_CONSTANT && count_up_to(known, id, most, &count)) {
-        *slot = new_values(known, count);
+    if (id && !*slot && value->kind == VALUE_CONSTANT && count_up_to(folding, id, most, &count)) {
+        *slot = new_values(folding, count);
         if (*slot)
             convert_to_double(value->dtype, value->data, *slot, count);
         if (*slot && holds_mark(*slot, count)) {
-            memory_free(known->graph->context->memory, *slot);
+            memory_free(folding->graph->context->memory, *slot);
             *slot = NULL;
         }
     }
     return id ? *slot : NULL;
 }
 
-const double *known_values(const struct known *known, int id)
+const double *constant_fold_values(const struct constant_folding *folding, int id)
 {
-    return values_up_to(known, id, SMALL);
+    return values_up_to(folding, id, SMALL);
 }
 
 /* Whether 64-bit integers may have more digits than a double, which the run has to keep. */
@@ -83,21 +83,21 @@ static bool is_inexact(fov_dtype dtype, const double *values, size_t count)
 
 /* Fills the textbook's inputs; false if one that it needs is not known, if the open batch size decides the result's
  * shape, or if integers would lose digits and no shape depends on them. *open: the open batch size occurs in them. */
-static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
+static bool gather_inputs(const struct constant_folding *folding, const struct node *node, size_t most,
                           struct op_textbook_tensor *in, bool *open)
 {
     for (int i = 0; i < node->in_count; i++) {
         int             id = node->in[i];
-        const double   *values = values_up_to(known, id, most);
-        const fov_shape *shape = shape_of(known, id);
+        const double   *values = values_up_to(folding, id, most);
+        const fov_shape *shape = shape_of(folding, id);
         size_t          count  = 0;
 
-        in[i] = (struct op_textbook_tensor){graph_value(known->graph, id)->dtype, *shape, (double *)values};
+        in[i] = (struct op_textbook_tensor){graph_value(folding->graph, id)->dtype, *shape, (double *)values};
         if (!id)
             in[i].shape.rank = -1;
         else if (op_port_at(node->op->in, i)->shape_only) {
             *open = *open || !shape_is_known(shape);
-        } else if (!values || !count_up_to(known, id, most, &count) ||
+        } else if (!values || !count_up_to(folding, id, most, &count) ||
                    (most == SMALL && !op_port_at(node->op->in, i)->values &&
                     is_inexact(in[i].dtype, values, count))) {
             return false;
@@ -111,7 +111,8 @@ static bool gather_inputs(const struct known *known, const struct node *node, si
     return true;
 }
 
-static bool can_fold(const struct known *known, const struct node *node, size_t most, size_t count[OP_MAX_PORTS])
+static bool can_fold(const struct constant_folding *folding, const struct node *node, size_t most,
+                     size_t count[OP_MAX_PORTS])
 {
     if (!node->op->textbook || node->op->random || node->op->family == OP_OPTIMISER)
         return false;
@@ -119,7 +120,7 @@ static bool can_fold(const struct known *known, const struct node *node, size_t 
         count[i] = 0;
         if (op_port_at(node->op->out, i)->updates)
             return false;
-        if (shape_of(known, node->out[i])->rank >= 0 && !count_up_to(known, node->out[i], most, &count[i]))
+        if (shape_of(folding, node->out[i])->rank >= 0 && !count_up_to(folding, node->out[i], most, &count[i]))
             return false;
     }
     return true;
@@ -171,12 +172,12 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
 
 /* What a node gives for several batch sizes, and which of its elements are copies of it. */
 struct trial {
-    const struct known       *known;
-    const struct op_textbook *textbook; /* .in: with OP_OPEN_BATCH; .out: the results for OP_LARGE_BATCH */
-    const size_t             *count;    /* [out_count]: elements per output */
-    struct op_textbook_tensor in[OP_MAX_PORTS];
-    struct op_textbook_tensor other[OP_MAX_PORTS]; /* the results for OP_OTHER_BATCH */
-    struct op_textbook_tensor out[OP_MAX_PORTS];   /* the results for any other batch size */
+    const struct constant_folding *folding;
+    const struct op_textbook      *textbook; /* .in: with OP_OPEN_BATCH; .out: the results for OP_LARGE_BATCH */
+    const size_t                  *count;    /* [out_count]: elements per output */
+    struct op_textbook_tensor      in[OP_MAX_PORTS];
+    struct op_textbook_tensor      other[OP_MAX_PORTS]; /* the results for OP_OTHER_BATCH */
+    struct op_textbook_tensor      out[OP_MAX_PORTS];   /* the results for any other batch size */
 };
 
 static size_t elements_of(const struct op_textbook_tensor *tensor)
@@ -274,15 +275,15 @@ static bool open_trial(struct trial *trial)
 
         trial->in[i] = textbook->in[i];
         if (count && holds_mark(textbook->in[i].data, count)) {
-            trial->in[i].data = new_values(trial->known, count);
+            trial->in[i].data = new_values(trial->folding, count);
             ready             = ready && trial->in[i].data;
         }
     }
     for (int i = 0; i < textbook->out_count; i++) {
         trial->other[i] = trial->out[i] = textbook->out[i];
         if (textbook->out[i].data) {
-            trial->other[i].data = new_values(trial->known, trial->count[i]);
-            trial->out[i].data   = new_values(trial->known, trial->count[i]);
+            trial->other[i].data = new_values(trial->folding, trial->count[i]);
+            trial->out[i].data   = new_values(trial->folding, trial->count[i]);
             ready                = ready && trial->other[i].data && trial->out[i].data;
         }
     }
@@ -291,7 +292,7 @@ static bool open_trial(struct trial *trial)
 
 static void close_trial(struct trial *trial)
 {
-    struct memory *memory = trial->known->graph->context->memory;
+    struct memory *memory = trial->folding->graph->context->memory;
 
     for (int i = 0; i < trial->textbook->in_count; i++)
         if (trial->in[i].data != trial->textbook->in[i].data)
@@ -306,9 +307,9 @@ static void close_trial(struct trial *trial)
 /* Evaluates a node that reads the open batch size for one sample, for two large batches, and around each number that it
  * may compare it with. False if a result depends on the batch size other than as a copy of it, or after a failed
  * allocation; otherwise copies become OP_OPEN_BATCH. */
-static bool fold_open(const struct known *known, const struct op_textbook *textbook, const size_t *count)
+static bool fold_open(const struct constant_folding *folding, const struct op_textbook *textbook, const size_t *count)
 {
-    struct trial trial = {.known = known, .textbook = textbook, .count = count};
+    struct trial trial = {.folding = folding, .textbook = textbook, .count = count};
     bool         good  = open_trial(&trial);
 
     if (good) {
@@ -327,18 +328,18 @@ static bool fold_open(const struct known *known, const struct op_textbook *textb
 
 /* ---- folding ----------------------------------------------------------------------------------------------------- */
 
-static int fold(const struct known *known, const struct node *node, size_t most)
+static int fold(const struct constant_folding *folding, const struct node *node, size_t most)
 {
     struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
-    struct memory            *memory = known->graph->context->memory;
+    struct memory            *memory = folding->graph->context->memory;
     size_t                    count[OP_MAX_PORTS];
     bool                      open = false;
 
-    if (!can_fold(known, node, most, count) || !gather_inputs(known, node, most, in, &open))
-        return (int)known->graph->context->error.status;
+    if (!can_fold(folding, node, most, count) || !gather_inputs(folding, node, most, in, &open))
+        return (int)folding->graph->context->error.status;
     for (int i = 0; i < node->out_count; i++)
-        out[i] = (struct op_textbook_tensor){graph_value(known->graph, node->out[i])->dtype,
-                                             *shape_of(known, node->out[i]), NULL};
+        out[i] = (struct op_textbook_tensor){graph_value(folding->graph, node->out[i])->dtype,
+                                             *shape_of(folding, node->out[i]), NULL};
     const struct op_textbook textbook = {.op        = node->op,
                                          .options   = node->options,
                                          .in        = in,
@@ -346,53 +347,53 @@ static int fold(const struct known *known, const struct node *node, size_t most)
                                          .in_count  = node->in_count,
                                          .out_count = node->out_count};
     double effort = effort_of(node, in, out) * (open ? 3 + 3 * (double)each_threshold(&textbook, NULL, NULL) : 1);
-    if (effort > EFFORT || known->graph->known_effort + effort > ALL_EFFORT)
+    if (effort > EFFORT || folding->graph->constant_fold_effort + effort > ALL_EFFORT)
         return FOV_OK;
-    known->graph->known_effort += effort;
+    folding->graph->constant_fold_effort += effort;
     for (int i = 0; i < node->out_count; i++) {
         int id = node->out[i];
 
         if (out[i].shape.rank < 0)
             continue;
-        out[i].data        = new_values(known, count[i]);
-        *slot_of(known, id) = out[i].data;
+        out[i].data           = new_values(folding, count[i]);
+        *slot_of(folding, id) = out[i].data;
         if (!out[i].data)
             return FOV_E_MEMORY;
     }
     bool good = true;
     if (open) {
-        good = fold_open(known, &textbook, count);
+        good = fold_open(folding, &textbook, count);
     } else {
         node->op->textbook(&textbook);
         for (int i = 0; i < node->out_count; i++)
             good = good && !(out[i].data && holds_mark(out[i].data, count[i]));
     }
     for (int i = 0; !good && i < node->out_count; i++) {
-        memory_free(memory, *slot_of(known, node->out[i]));
-        *slot_of(known, node->out[i]) = NULL;
+        memory_free(memory, *slot_of(folding, node->out[i]));
+        *slot_of(folding, node->out[i]) = NULL;
     }
-    return (int)known->graph->context->error.status;
+    return (int)folding->graph->context->error.status;
 }
 
-int known_fold(const struct known *known, const struct node *node)
+int constant_fold_node(const struct constant_folding *folding, const struct node *node)
 {
-    return fold(known, node, SMALL);
+    return fold(folding, node, SMALL);
 }
 
 /* Marks the nodes from which a value is computed and whose results are not known yet. False if it depends on an input
  * or a parameter. Producers come before their readers in the graph. */
-static bool mark_producers(const struct known *known, int id, bool *marked)
+static bool mark_producers(const struct constant_folding *folding, int id, bool *marked)
 {
-    int last = graph_value(known->graph, id)->node;
+    int last = graph_value(folding->graph, id)->node;
 
     marked[last] = true;
     for (int n = last; n >= 0; n--) {
-        const struct node *node = &known->graph->nodes[n];
+        const struct node *node = &folding->graph->nodes[n];
 
         for (int i = 0; marked[n] && i < node->in_count; i++) {
-            const struct value *value = graph_value(known->graph, node->in[i]);
+            const struct value *value = graph_value(folding->graph, node->in[i]);
 
-            if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || *slot_of(known, node->in[i]))
+            if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || *slot_of(folding, node->in[i]))
                 continue;
             if (value->node < 0 && value->kind != VALUE_CONSTANT)
                 return false;
@@ -403,25 +404,25 @@ static bool mark_producers(const struct known *known, int id, bool *marked)
     return true;
 }
 
-const double *known_required(const struct known *known, int id)
+const double *constant_fold_required(const struct constant_folding *folding, int id)
 {
-    fov_graph    *graph = known->graph;
-    const double *values = values_up_to(known, id, LARGE);
+    fov_graph    *graph = folding->graph;
+    const double *values = values_up_to(folding, id, LARGE);
     size_t        count;
 
-    if (values || !id || graph_value(graph, id)->node < 0 || !count_up_to(known, id, LARGE, &count))
+    if (values || !id || graph_value(graph, id)->node < 0 || !count_up_to(folding, id, LARGE, &count))
         return values;
     bool *marked = memory_allocate(graph->context->memory, graph->node_count, sizeof *marked, "known values",
                                    &graph->context->error);
-    bool  all = marked && mark_producers(known, id, marked);
+    bool  all = marked && mark_producers(folding, id, marked);
     for (size_t n = 0; all && n < graph->node_count; n++)
         if (marked[n])
-            all = fold(known, &graph->nodes[n], LARGE) == FOV_OK && *slot_of(known, graph->nodes[n].out[0]);
+            all = fold(folding, &graph->nodes[n], LARGE) == FOV_OK && *slot_of(folding, graph->nodes[n].out[0]);
     memory_free(graph->context->memory, marked);
-    return *slot_of(known, id);
+    return *slot_of(folding, id);
 }
 
-void known_free(fov_graph *graph, double **values, size_t count)
+void constant_fold_free(fov_graph *graph, double **values, size_t count)
 {
     for (size_t id = 0; values && id < count; id++)
         memory_free(graph->context->memory, values[id]);
