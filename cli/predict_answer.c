@@ -97,9 +97,9 @@ static bool is_taken(const struct answering *a, const char *stem)
 
 static void add_stem(struct answering *a, const char *stem)
 {
-    if (a->stem_count == a->stem_room) {
-        a->stem_room = a->stem_room > 0 ? 2 * a->stem_room : 64;
-        char **grown = take_memory(a->stem_room, sizeof *grown);
+    if (a->stem_count == a->stem_capacity) {
+        a->stem_capacity = a->stem_capacity > 0 ? 2 * a->stem_capacity : 64;
+        char **grown = take_memory(a->stem_capacity, sizeof *grown);
         if (a->stem_count > 0) {
             memcpy(grown, a->stems, a->stem_count * sizeof *grown);
         }

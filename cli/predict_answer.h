@@ -16,7 +16,7 @@ struct answering {
     struct picture_list *inputs; /**< the input pictures, which must not be overwritten; NULL: samples of a dataset */
     int          printed;
     char       **stems; /**< stems of output files, one per picture so far, all different; the last is the current */
-    size_t       stem_count, stem_room;
+    size_t       stem_count, stem_capacity;
 };
 
 /** Reads the options. Opens .session where the model's answers are shown by this file: by --task, by the task that the

@@ -70,7 +70,7 @@ static int warm(const struct loader *loader, struct loader_worker *worker, struc
     struct picture picture = {.memory = loader->context->memory};
     int status = dataset_sample(dataset, 0, &picture, error);
     for (int i = 0; status == FOV_OK && i < loader->form_count; i++) {
-        status = prepare_room(&loader->forms[i].preparation, &worker->preparer, &picture, error);
+        status = prepare_reserve(&loader->forms[i].preparation, &worker->preparer, &picture, error);
     }
     return status;
 }
@@ -196,9 +196,9 @@ void loader_set_form(struct loader *loader, int form)
     loader->form = &loader->forms[form];
 }
 
-/* Takes a sample from the cache into `shown`, or reads it into `room` and offers it to the cache; *sample points to
+/* Takes a sample from the cache into `shown`, or reads it into `own` and offers it to the cache; *sample points to
  * whichever was filled. */
-static int read_sample(struct loader *loader, size_t index, struct sample *room, struct sample *shown,
+static int read_sample(struct loader *loader, size_t index, struct sample *own, struct sample *shown,
                        const struct sample **sample, struct error *error)
 {
     const struct fov_dataset *dataset = loader->dataset;
@@ -206,13 +206,13 @@ static int read_sample(struct loader *loader, size_t index, struct sample *room,
     if (loader->cache != NULL && cache_show(loader->cache, index, shown)) {
         return FOV_OK;
     }
-    *sample = room;
+    *sample = own;
     /* A cached sample needs its target even if this batch does not: a later batch may. */
     bool with_target = loader->targets != NULL || loader->cache != NULL;
     int status =
-        with_target ? dataset_read(dataset, index, room, error) : dataset_sample(dataset, index, &room->picture, error);
+        with_target ? dataset_read(dataset, index, own, error) : dataset_sample(dataset, index, &own->picture, error);
     if (status == FOV_OK && loader->cache != NULL) {
-        cache_keep(loader->cache, index, room);
+        cache_keep(loader->cache, index, own);
     }
     return status;
 }

@@ -141,7 +141,7 @@ int preparer_widen(struct preparer *preparer, const struct preparation *preparat
 int preparer_open(struct preparer *preparer, const struct preparation *preparation, struct error *error)
 {
     struct memory *memory = preparation->memory;
-    *preparer = (struct preparer){.resize.memory = memory, .room.memory = memory};
+    *preparer = (struct preparer){.resize.memory = memory, .workspace.memory = memory};
     return preparer_widen(preparer, preparation, error);
 }
 
@@ -149,7 +149,7 @@ void preparer_close(struct preparer *preparer, const struct preparation *prepara
 {
     struct memory *memory = preparation->memory;
     resize_free(&preparer->resize);
-    pipeline_room_free(&preparer->room);
+    pipeline_workspace_free(&preparer->workspace);
     memory_free(memory, preparer->channels.bytes);
     memory_free(memory, preparer->scaled.bytes);
     memory_free(memory, preparer->piece.bytes);
@@ -293,8 +293,8 @@ static int give_sample(const struct preparation *preparation, struct preparer *p
 }
 
 /* Sets the outputs of a pipeline's job: the network's picture without padding goes into preparer->resized. */
-static int give_room(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
-                     struct prepared *prepared, struct error *error)
+static int set_outputs(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
+                       struct prepared *prepared, struct error *error)
 {
     const struct prepare_options *o = &preparation->options;
     int status = FOV_OK;
@@ -371,7 +371,7 @@ static int mix(const struct preparation *preparation, struct preparer *preparer,
         }
     }
     keep_part(&mixture, 0, prepared->sample);
-    int status = pipeline_mix(preparation->options.augment, key, job, &partners, &preparer->room, &mixed, error);
+    int status = pipeline_mix(preparation->options.augment, key, job, &partners, &preparer->workspace, &mixed, error);
     prepared->part_count = mixed.part_count;
     for (int i = 0; i < mixed.part_count; i++) {
         prepared->part[i].share = mixed.share[i];
@@ -395,11 +395,11 @@ static int transform(const struct preparation *preparation, struct preparer *pre
 {
     const struct prepare_options *o = &preparation->options;
     const struct pipeline_key key = {o->seed, (uint64_t)epoch, prepared->index};
-    int status = give_room(preparation, preparer, job, prepared, error);
+    int status = set_outputs(preparation, preparer, job, prepared, error);
     if (status == FOV_OK && pipeline_mixes(pipeline)) {
         status = mix(preparation, preparer, &key, job, prepared, error);
     } else if (status == FOV_OK) {
-        status = pipeline_apply(pipeline, &key, job, &preparer->room, error);
+        status = pipeline_apply(pipeline, &key, job, &preparer->workspace, error);
         status = status == FOV_OK && o->target == PREPARE_BOXES
                      ? end_boxes(preparation, preparer, job->boxes, job->box_count, prepared, error)
                      : status;
@@ -513,8 +513,8 @@ int prepare_sample(const struct preparation *preparation, struct preparer *prepa
     return FOV_OK;
 }
 
-int prepare_room(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
-                 struct error *error)
+int prepare_reserve(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
+                    struct error *error)
 {
     const uint8_t *pixels;
     const struct sample sample = {.picture = *picture};

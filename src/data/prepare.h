@@ -87,7 +87,7 @@ struct prepare_partners {
 struct preparer {
     struct prepare_partners partners; /**< set by the caller if the augmentation mixes samples */
     struct resize_scratch resize;
-    struct pipeline_room room;
+    struct pipeline_workspace workspace;
     struct prepare_pixels {
         uint8_t *bytes;
         size_t capacity;
@@ -119,7 +119,7 @@ void preparer_close(struct preparer *preparer, const struct preparation *prepara
 int prepare_sample(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
                    size_t index, int64_t epoch, float *out, struct prepared *prepared, struct error *error);
 /** Allocates, ahead of time, the buffers that a picture of this size needs (PREPARE_PICTURE only). */
-int prepare_room(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
-                 struct error *error);
+int prepare_reserve(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
+                    struct error *error);
 
 #endif

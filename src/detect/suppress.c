@@ -117,9 +117,10 @@ int64_t boxes_suppress(struct memory *memory, int64_t count, const double *boxes
     crowd.how.sigma = crowd.how.sigma > 0.0 ? crowd.how.sigma : 0.5;
     crowd.classes = crowd.how.agnostic ? NULL : classes;
     crowd.left = memory_allocate_raw(memory, (size_t)count, sizeof *crowd.left, "boxes", error);
-    double *room = crowd.left ? memory_allocate_raw(memory, (size_t)count, sizeof *room, "boxes", error) : NULL;
+    double *workspace =
+        crowd.left ? memory_allocate_raw(memory, (size_t)count, sizeof *workspace, "boxes", error) : NULL;
     int64_t stay = -1;
-    for (int64_t i = 0; room != NULL && are_finite && i < count; i++) {
+    for (int64_t i = 0; workspace != NULL && are_finite && i < count; i++) {
         are_finite = isfinite(scores[i]);
         for (int k = 0; k < 4; k++) {
             are_finite = are_finite && isfinite(boxes[4 * i + k]);
@@ -129,13 +130,13 @@ int64_t boxes_suppress(struct memory *memory, int64_t count, const double *boxes
         }
         crowd.left[i] = (struct candidate){scores[i], i};
     }
-    if (room != NULL && are_finite) {
+    if (workspace != NULL && are_finite) {
         int64_t most = crowd.how.most > 0 ? crowd.how.most : count;
-        double *out = final_scores != NULL ? final_scores : room;
+        double *out = final_scores != NULL ? final_scores : workspace;
         stay = crowd.how.kind == FOV_SUPPRESS_HARD ? suppress_hard(&crowd, most, kept, out)
                                                    : suppress_soft(&crowd, most, kept, out);
     }
-    memory_free(memory, room);
+    memory_free(memory, workspace);
     memory_free(memory, crowd.left);
     return stay;
 }

@@ -113,7 +113,7 @@ static int check_model(fov_explainer *e, struct error *error)
     return model_check_single_input(model, e->scores.logits, true, "an explanation", error);
 }
 
-static int make_rooms(fov_explainer *e, struct error *error)
+static int allocate_buffers(fov_explainer *e, struct error *error)
 {
     struct memory *memory = e->model->context->memory;
     const struct model_picture *p = &e->picture;
@@ -161,7 +161,7 @@ static fov_explainer *create(fov_model *model, const char *layer)
         e->seed = explain_seed(model->graph, e->scores.logits);
         status = e->seed.id != 0 ? FOV_OK : (int)error->status;
     }
-    status = status == FOV_OK ? make_rooms(e, error) : status;
+    status = status == FOV_OK ? allocate_buffers(e, error) : status;
     if (status == FOV_OK) {
         model_tell_assumed(model);
         status = look_at_black(e, error);

@@ -197,7 +197,7 @@ static struct piece choose_piece(const struct ink *ink, int height, int width, i
     return p;
 }
 
-int ink_fit(const uint8_t *grey, int height, int width, const struct ink *ink, uint8_t *room, uint8_t *out,
+int ink_fit(const uint8_t *grey, int height, int width, const struct ink *ink, uint8_t *workspace, uint8_t *out,
             int out_height, int out_width, struct resize_scratch *scratch, struct error *error)
 {
     const struct piece p = choose_piece(ink, height, width, out_height, out_width);
@@ -205,11 +205,11 @@ int ink_fit(const uint8_t *grey, int height, int width, const struct ink *ink, u
     for (size_t y = 0; y < rows; y++) {
         const uint8_t *row = grey + ((size_t)p.top + y) * (size_t)width + (size_t)p.left;
         for (size_t x = 0; x < columns; x++) {
-            room[y * columns + x] = (uint8_t)strength(ink, row[x]);
+            workspace[y * columns + x] = (uint8_t)strength(ink, row[x]);
         }
     }
-    uint8_t *fitted = room + rows * columns;
-    int status = image_resize(room, p.height, p.width, 1, fitted, p.new_height, p.new_width, scratch, error);
+    uint8_t *fitted = workspace + rows * columns;
+    int status = image_resize(workspace, p.height, p.width, 1, fitted, p.new_height, p.new_width, scratch, error);
     if (status != FOV_OK) {
         return status;
     }

@@ -25,8 +25,8 @@ void ink_find(const uint8_t *grey, int height, int width, fov_invert forced, str
 int ink_side(int height, int width);
 
 /** Scales the ink to ink_side, puts its centre of mass into the middle, and draws it light on black, 255 at its
- *  strongest: out [out_height, out_width]. `room`: workspace of height x width + out_height x out_width bytes. */
-int ink_fit(const uint8_t *grey, int height, int width, const struct ink *ink, uint8_t *room, uint8_t *out,
+ *  strongest: out [out_height, out_width]. `workspace`: height x width + out_height x out_width bytes. */
+int ink_fit(const uint8_t *grey, int height, int width, const struct ink *ink, uint8_t *workspace, uint8_t *out,
             int out_height, int out_width, struct resize_scratch *scratch, struct error *error);
 
 /** The largest piece with the aspect ratio of out_height x out_width in the middle: top, left, height, width. */

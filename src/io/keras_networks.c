@@ -303,8 +303,8 @@ static void transpose(const float *from, int64_t pixels, int64_t in, int64_t out
     }
 }
 
-/* Converts one tensor to floats in our order of dimensions. `room`: workspace for as many elements. */
-static int convert_tensor(const struct renaming *r, const struct safetensors_tensor *from, float *room,
+/* Converts one tensor to floats in our order of dimensions. `workspace`: as many elements. */
+static int convert_tensor(const struct renaming *r, const struct safetensors_tensor *from, float *workspace,
                           struct safetensors_tensor *to, float *numbers)
 {
     enum { VGG_CHANNELS = 512 };
@@ -313,17 +313,17 @@ static int convert_tensor(const struct renaming *r, const struct safetensors_ten
     if (!is_kernel || (rank != 4 && rank != 2)) {
         return safetensors_to_float(r->file, from, numbers, r->error);
     }
-    int status = safetensors_to_float(r->file, from, room, r->error);
+    int status = safetensors_to_float(r->file, from, workspace, r->error);
     if (status != FOV_OK) {
         return status;
     }
     const int64_t *dim = from->shape.dim;
     if (rank == 4) {
-        transpose(room, dim[0] * dim[1], dim[2], dim[3], numbers);
+        transpose(workspace, dim[0] * dim[1], dim[2], dim[3], numbers);
         to->shape = (fov_shape){4, {dim[3], dim[2], dim[0], dim[1]}};
     } else {
         bool is_map = strcmp(to->name, "classifier.0.weight") == 0 && dim[0] % VGG_CHANNELS == 0;
-        transpose(room, is_map ? dim[0] / VGG_CHANNELS : 1, is_map ? VGG_CHANNELS : dim[0], dim[1], numbers);
+        transpose(workspace, is_map ? dim[0] / VGG_CHANNELS : 1, is_map ? VGG_CHANNELS : dim[0], dim[1], numbers);
         to->shape = (fov_shape){2, {dim[1], dim[0]}};
     }
     return FOV_OK;
@@ -401,8 +401,8 @@ static bool is_float(const struct safetensors_tensor *tensor)
            strcmp(tensor->type, "BF16") == 0;
 }
 
-/* The room that a tensor takes among r->numbers, in floats. */
-static bool count_room(const struct safetensors_tensor *tensor, size_t *floats)
+/* The floats that a tensor takes among r->numbers. */
+static bool count_floats(const struct safetensors_tensor *tensor, size_t *floats)
 {
     if (!is_float(tensor)) {
         *floats = tensor->bytes / sizeof(float) + (tensor->bytes % sizeof(float) != 0);
@@ -411,7 +411,7 @@ static bool count_room(const struct safetensors_tensor *tensor, size_t *floats)
     return shape_count(&tensor->shape, floats);
 }
 
-static int rename_all(struct renaming *r, const struct application *known, float *room, size_t *count)
+static int rename_all(struct renaming *r, const struct application *known, float *workspace, size_t *count)
 {
     size_t used = 0;
     for (size_t i = 0; i < r->file->count; i++) {
@@ -428,7 +428,7 @@ static int rename_all(struct renaming *r, const struct application *known, float
         }
         ++*count;
         size_t floats;
-        count_room(from, &floats); /* cannot fail: count_all has checked it */
+        count_floats(from, &floats); /* cannot fail: count_all has checked it */
         to->data = (const uint8_t *)(r->numbers + used);
         to->bytes = floats * sizeof *r->numbers;
         to->shape = from->shape;
@@ -440,7 +440,7 @@ static int rename_all(struct renaming *r, const struct application *known, float
             used += floats;
             continue;
         }
-        int status = is_ours ? convert_tensor(r, from, room, to, r->numbers + used)
+        int status = is_ours ? convert_tensor(r, from, workspace, to, r->numbers + used)
                              : safetensors_to_float(r->file, from, r->numbers + used, r->error);
         if (status != FOV_OK) {
             return status;
@@ -453,13 +453,13 @@ static int rename_all(struct renaming *r, const struct application *known, float
     return known->rename == resnet_name ? fold_biases(r, count) : FOV_OK;
 }
 
-/* Counts the room that all tensors take together, and the largest one, in floats. */
+/* Counts the floats that all tensors take together, and the largest one. */
 static int count_all(const struct renaming *r, size_t *all, size_t *most)
 {
     *all = *most = 0;
     for (size_t i = 0; i < r->file->count; i++) {
         size_t floats;
-        if (!count_room(&r->file->tensors[i], &floats) || !size_add(*all, floats, all)) {
+        if (!count_floats(&r->file->tensors[i], &floats) || !size_add(*all, floats, all)) {
             return error_set(r->error, FOV_E_INPUT, "%s: more numbers than can be counted", r->file->file);
         }
         *most = floats > *most ? floats : *most;
@@ -472,17 +472,17 @@ static int rename_as(struct safetensors *file, const struct application *known, 
     struct memory *memory = file->memory;
     struct renaming r = {.file = file, .error = error};
     struct safetensors made = {0};
-    float *room = NULL;
+    float *workspace = NULL;
     char network[NAME_SIZE];
     size_t all, most, count = 0;
     int status = count_all(&r, &all, &most);
     if (status == FOV_OK) {
         r.tensors = memory_allocate(memory, file->count, sizeof *r.tensors, "tensors", error);
         r.numbers = memory_allocate_raw(memory, all, sizeof *r.numbers, "Keras' weights in another order", error);
-        room = memory_allocate_raw(memory, most, sizeof *room, "Keras' weights in another order", error);
-        status = r.tensors == NULL || r.numbers == NULL || room == NULL ? FOV_E_MEMORY : FOV_OK;
+        workspace = memory_allocate_raw(memory, most, sizeof *workspace, "Keras' weights in another order", error);
+        status = r.tensors == NULL || r.numbers == NULL || workspace == NULL ? FOV_E_MEMORY : FOV_OK;
     }
-    status = status == FOV_OK ? rename_all(&r, known, room, &count) : status;
+    status = status == FOV_OK ? rename_all(&r, known, workspace, &count) : status;
     if (status == FOV_OK) {
         known->network(file, network);
         const struct safetensors_text metadata[] = {{KERAS_NETWORK, network}, {KERAS_PRESET, known->preset}};
@@ -495,7 +495,7 @@ static int rename_as(struct safetensors *file, const struct application *known, 
     }
     memory_free(memory, r.tensors);
     memory_free(memory, r.numbers);
-    memory_free(memory, room);
+    memory_free(memory, workspace);
     if (status == FOV_OK) {
         made.map = file->map; /* the mapping also owns the file's name, which `made` uses */
         made.mapped = file->mapped;

@@ -23,7 +23,7 @@ struct verdict {
 };
 
 /* Workspace for one class; each buffer is large enough for the picture or class with the most entries. */
-struct room {
+struct workspace {
     const fov_detection **ranked; /* detections of a picture, by descending score */
     const fov_object **objects;   /* objects of a picture, the ignored ones last */
     bool *ignored;                /* [objects] */
@@ -70,35 +70,36 @@ static bool outside(double area, const double range[2])
 
 /* Sorts the detections of a picture, best first, and computes their overlaps with each object. Returns how many of them
  * are considered, at most 100. */
-static int64_t rank_picture(const struct box_class *of, const struct box_picture *at, struct room *room)
+static int64_t rank_picture(const struct box_class *of, const struct box_picture *at, struct workspace *workspace)
 {
     int64_t objects = at->object_end - at->object, count = at->detection_end - at->detection;
     for (int64_t i = 0; i < count; i++) {
-        room->ranked[i] = &of->detections[at->detection + i];
+        workspace->ranked[i] = &of->detections[at->detection + i];
     }
-    qsort(room->ranked, (size_t)count, sizeof *room->ranked, by_falling_score);
+    qsort(workspace->ranked, (size_t)count, sizeof *workspace->ranked, by_falling_score);
     count = count < MOST_DETECTIONS ? count : MOST_DETECTIONS;
     for (int64_t i = 0; i < count; i++) {
         for (int64_t k = 0; k < objects; k++) {
-            room->overlap[i * objects + k] = box_iou(room->ranked[i], &of->objects[at->object + k]);
+            workspace->overlap[i * objects + k] = box_iou(workspace->ranked[i], &of->objects[at->object + k]);
         }
     }
     return count;
 }
 
 /* The object that a detection is matched to at one threshold of IoU; -1: none. */
-static int64_t match(const struct room *room, const double *overlap, int64_t objects, double threshold, unsigned bit)
+static int64_t match(const struct workspace *workspace, const double *overlap, int64_t objects, double threshold,
+                     unsigned bit)
 {
     double best = fmin(threshold, 1 - 1e-10);
     int64_t found = -1;
     for (int64_t k = 0; k < objects; k++) {
-        if ((room->taken[k] & bit) && !room->objects[k]->crowd) {
+        if ((workspace->taken[k] & bit) && !workspace->objects[k]->crowd) {
             continue;
         }
-        if (found >= 0 && !room->ignored[found] && room->ignored[k]) {
+        if (found >= 0 && !workspace->ignored[found] && workspace->ignored[k]) {
             break;
         }
-        double iou = overlap[room->place[k]];
+        double iou = overlap[workspace->place[k]];
         if (iou >= best) {
             best = iou;
             found = k;
@@ -109,34 +110,34 @@ static int64_t match(const struct room *room, const double *overlap, int64_t obj
 
 /* Matches a picture's detections to its objects for one range of areas. Returns how many objects are not ignored. */
 static int64_t judge_picture(const struct box_class *of, const struct box_picture *at, const double range[2],
-                             struct room *room, int64_t ranked, struct verdict *verdicts)
+                             struct workspace *workspace, int64_t ranked, struct verdict *verdicts)
 {
     int64_t objects = at->object_end - at->object, counting = 0, place = 0;
     for (int ignored = 0; ignored < 2; ignored++) {
         for (int64_t k = 0; k < objects; k++) {
             const fov_object *is = &of->objects[at->object + k];
             if ((is->crowd || outside(is->area, range)) == (ignored != 0)) {
-                room->objects[place] = is;
-                room->ignored[place] = ignored != 0;
-                room->taken[place] = 0;
-                room->place[place++] = k;
+                workspace->objects[place] = is;
+                workspace->ignored[place] = ignored != 0;
+                workspace->taken[place] = 0;
+                workspace->place[place++] = k;
                 counting += !ignored;
             }
         }
     }
     for (int64_t i = 0; i < ranked; i++) {
-        const fov_detection *is = room->ranked[i];
+        const fov_detection *is = workspace->ranked[i];
         struct verdict *verdict = &verdicts[i];
         bool odd_size = outside(is->width * is->height, range);
         *verdict = (struct verdict){.score = is->score, .image = is->image, .rank = (int)i};
         for (int t = 0; t < IOUS; t++) {
             unsigned bit = 1U << t;
-            int64_t found = match(room, room->overlap + i * objects, objects, iou_thresholds[t], bit);
+            int64_t found = match(workspace, workspace->overlap + i * objects, objects, iou_thresholds[t], bit);
             if (found >= 0) {
-                room->taken[found] |= bit;
+                workspace->taken[found] |= bit;
                 verdict->matched |= bit;
             }
-            verdict->ignored |= (found >= 0 ? room->ignored[found] : odd_size) ? bit : 0;
+            verdict->ignored |= (found >= 0 ? workspace->ignored[found] : odd_size) ? bit : 0;
         }
     }
     return counting;
@@ -158,54 +159,54 @@ static int by_score_and_picture(const void *first, const void *second)
 
 /* The precision-recall curve at one threshold of IoU: writes the precision at each threshold of recall to `at` (NULL:
  * not wanted). Returns the last recall. */
-static double measure_curve(struct room *room, int64_t count, int64_t objects, unsigned bit, double *at)
+static double measure_curve(struct workspace *workspace, int64_t count, int64_t objects, unsigned bit, double *at)
 {
     double right = 0, wrong = 0;
     for (int64_t i = 0; i < count; i++) {
-        const struct verdict *is = &room->sorted[i];
+        const struct verdict *is = &workspace->sorted[i];
         bool counts = !(is->ignored & bit);
         right += counts && (is->matched & bit);
         wrong += counts && !(is->matched & bit);
-        room->recall[i] = right / (double)objects;
-        room->precision[i] = right / (wrong + right + 0x1p-52);
+        workspace->recall[i] = right / (double)objects;
+        workspace->precision[i] = right / (wrong + right + 0x1p-52);
     }
     for (int64_t i = count - 1; i > 0; i--) {
-        room->precision[i - 1] = fmax(room->precision[i - 1], room->precision[i]);
+        workspace->precision[i - 1] = fmax(workspace->precision[i - 1], workspace->precision[i]);
     }
     int64_t place = 0;
     for (int r = 0; at != NULL && r < RECALLS; r++) {
-        while (place < count && room->recall[place] < r * 0.01) {
+        while (place < count && workspace->recall[place] < r * 0.01) {
             place++;
         }
-        at[r] = place < count ? room->precision[place] : 0;
+        at[r] = place < count ? workspace->precision[place] : 0;
     }
-    return count > 0 ? room->recall[count - 1] : 0;
+    return count > 0 ? workspace->recall[count - 1] : 0;
 }
 
-static void measure_class(const struct box_class *of, struct room *room, double *precision, double *recall)
+static void measure_class(const struct box_class *of, struct workspace *workspace, double *precision, double *recall)
 {
     for (int area = 0; area < AREAS; area++) {
         struct box_picture at = {0};
         int64_t judged = 0, objects = 0;
         while (box_next_picture(of, &at)) {
-            int64_t ranked = rank_picture(of, &at, room);
-            objects += judge_picture(of, &at, area_ranges[area], room, ranked, room->verdicts + judged);
+            int64_t ranked = rank_picture(of, &at, workspace);
+            objects += judge_picture(of, &at, area_ranges[area], workspace, ranked, workspace->verdicts + judged);
             judged += ranked;
         }
         for (int cut = 0; cut < CUTS; cut++) {
             int64_t count = 0;
             for (int64_t i = 0; i < judged; i++) {
-                room->sorted[count] = room->verdicts[i];
-                count += room->verdicts[i].rank < cuts[cut];
+                workspace->sorted[count] = workspace->verdicts[i];
+                count += workspace->verdicts[i].rank < cuts[cut];
             }
-            qsort(room->sorted, (size_t)count, sizeof *room->sorted, by_score_and_picture);
+            qsort(workspace->sorted, (size_t)count, sizeof *workspace->sorted, by_score_and_picture);
             for (int t = 0; t < IOUS; t++) {
                 double *at_recall = cut == CUTS - 1 ? precision + (area * IOUS + t) * RECALLS : NULL;
                 for (int r = 0; at_recall != NULL && r < RECALLS; r++) {
                     at_recall[r] = -1;
                 }
                 recall[(area * CUTS + cut) * IOUS + t] =
-                    objects > 0 ? measure_curve(room, count, objects, 1U << t, at_recall) : -1;
+                    objects > 0 ? measure_curve(workspace, count, objects, 1U << t, at_recall) : -1;
             }
         }
     }
@@ -213,16 +214,18 @@ static void measure_class(const struct box_class *of, struct room *room, double 
 
 /* ---- all classes ------------------------------------------------------------------------------------------------- */
 
-static void room_free(struct room *room, struct memory *memory)
+static void workspace_free(struct workspace *workspace, struct memory *memory)
 {
-    void *const blocks[] = {(void *)room->ranked, (void *)room->objects, room->ignored, room->taken,  room->overlap,
-                            room->place,          room->verdicts,        room->sorted,  room->recall, room->precision};
+    void *const blocks[] = {(void *)workspace->ranked, (void *)workspace->objects, workspace->ignored,
+                            workspace->taken,          workspace->overlap,         workspace->place,
+                            workspace->verdicts,       workspace->sorted,          workspace->recall,
+                            workspace->precision};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         memory_free(memory, blocks[i]);
     }
 }
 
-static int room_make(struct room *room, const struct box_set *set)
+static int workspace_make(struct workspace *workspace, const struct box_set *set)
 {
     struct memory *memory = set->context->memory;
     struct error *error = &set->context->error;
@@ -239,16 +242,16 @@ static int room_make(struct room *room, const struct box_set *set)
             overlaps = pairs > overlaps ? pairs : overlaps;
         }
     }
-    room->ranked = memory_allocate_raw(memory, detections, sizeof *room->ranked, "metrics", error);
-    room->objects = memory_allocate_raw(memory, objects, sizeof *room->objects, "metrics", error);
-    room->ignored = memory_allocate_raw(memory, objects, sizeof *room->ignored, "metrics", error);
-    room->taken = memory_allocate_raw(memory, objects, sizeof *room->taken, "metrics", error);
-    room->place = memory_allocate_raw(memory, objects, sizeof *room->place, "metrics", error);
-    room->overlap = memory_allocate_raw(memory, overlaps, sizeof *room->overlap, "metrics", error);
-    room->verdicts = memory_allocate_raw(memory, of_class, sizeof *room->verdicts, "metrics", error);
-    room->sorted = memory_allocate_raw(memory, of_class + 1, sizeof *room->sorted, "metrics", error);
-    room->recall = memory_allocate_raw(memory, of_class, sizeof *room->recall, "metrics", error);
-    room->precision = memory_allocate_raw(memory, of_class, sizeof *room->precision, "metrics", error);
+    workspace->ranked = memory_allocate_raw(memory, detections, sizeof *workspace->ranked, "metrics", error);
+    workspace->objects = memory_allocate_raw(memory, objects, sizeof *workspace->objects, "metrics", error);
+    workspace->ignored = memory_allocate_raw(memory, objects, sizeof *workspace->ignored, "metrics", error);
+    workspace->taken = memory_allocate_raw(memory, objects, sizeof *workspace->taken, "metrics", error);
+    workspace->place = memory_allocate_raw(memory, objects, sizeof *workspace->place, "metrics", error);
+    workspace->overlap = memory_allocate_raw(memory, overlaps, sizeof *workspace->overlap, "metrics", error);
+    workspace->verdicts = memory_allocate_raw(memory, of_class, sizeof *workspace->verdicts, "metrics", error);
+    workspace->sorted = memory_allocate_raw(memory, of_class + 1, sizeof *workspace->sorted, "metrics", error);
+    workspace->recall = memory_allocate_raw(memory, of_class, sizeof *workspace->recall, "metrics", error);
+    workspace->precision = memory_allocate_raw(memory, of_class, sizeof *workspace->precision, "metrics", error);
     return error->status;
 }
 
@@ -358,19 +361,20 @@ void box_figures_coco(const struct box_set *set, fov_metrics *metrics)
     struct memory *memory = set->context->memory;
     struct error *error = &set->context->error;
     size_t classes = (size_t)set->classes;
-    struct room room = {0};
+    struct workspace workspace = {0};
     struct tables all = {.precision = memory_allocate_raw(memory, classes, OF_CLASS * sizeof(double), "metrics", error),
                          .recall =
                              memory_allocate_raw(memory, classes, RECALLS_OF_CLASS * sizeof(double), "metrics", error)};
-    if (error->status == FOV_OK && room_make(&room, set) == FOV_OK) {
+    if (error->status == FOV_OK && workspace_make(&workspace, set) == FOV_OK) {
         for (int c = 0; c < set->classes; c++) {
             struct box_class of = box_class_of(set, c);
-            measure_class(&of, &room, all.precision + (size_t)c * OF_CLASS, all.recall + (size_t)c * RECALLS_OF_CLASS);
+            measure_class(&of, &workspace, all.precision + (size_t)c * OF_CLASS,
+                          all.recall + (size_t)c * RECALLS_OF_CLASS);
         }
         add_summary(&all, set->classes, metrics);
         add_lists(set, &all, metrics);
     }
-    room_free(&room, memory);
+    workspace_free(&workspace, memory);
     memory_free(memory, all.recall);
     memory_free(memory, all.precision);
 }

@@ -118,13 +118,13 @@ static void list_class(const struct box_class *of, struct found *found, struct v
 }
 
 /* Workspace, large enough for the class with the most entries. */
-struct room {
+struct workspace {
     struct found *found;
     bool *taken;
     double *precision, *recall;
 };
 
-static int room_make(struct room *room, const struct box_set *set)
+static int workspace_make(struct workspace *workspace, const struct box_set *set)
 {
     struct memory *memory = set->context->memory;
     struct error *error = &set->context->error;
@@ -134,18 +134,18 @@ static int room_make(struct room *room, const struct box_set *set)
         detections = (size_t)of.detection_count > detections ? (size_t)of.detection_count : detections;
         objects = (size_t)of.object_count > objects ? (size_t)of.object_count : objects;
     }
-    room->found = memory_allocate_raw(memory, detections, sizeof *room->found, "metrics", error);
-    room->taken = memory_allocate_raw(memory, objects, sizeof *room->taken, "metrics", error);
-    room->precision = memory_allocate_raw(memory, detections, sizeof *room->precision, "metrics", error);
-    room->recall = memory_allocate_raw(memory, detections, sizeof *room->recall, "metrics", error);
+    workspace->found = memory_allocate_raw(memory, detections, sizeof *workspace->found, "metrics", error);
+    workspace->taken = memory_allocate_raw(memory, objects, sizeof *workspace->taken, "metrics", error);
+    workspace->precision = memory_allocate_raw(memory, detections, sizeof *workspace->precision, "metrics", error);
+    workspace->recall = memory_allocate_raw(memory, detections, sizeof *workspace->recall, "metrics", error);
     return error->status;
 }
 
 void box_figures_voc(const struct box_set *set, fov_metrics *metrics)
 {
     struct memory *memory = set->context->memory;
-    struct room room = {0};
-    int status = room_make(&room, set), classes = set->classes;
+    struct workspace workspace = {0};
+    int status = workspace_make(&workspace, set), classes = set->classes;
     figures_number(metrics, "voc.iou", least_overlap);
     double *ids = figures_add(metrics, "voc.category_ids", 0, classes, true);
     double *ap11 = figures_add(metrics, "voc.ap11", 0, classes, false);
@@ -156,10 +156,10 @@ void box_figures_voc(const struct box_set *set, fov_metrics *metrics)
     double *ignored = figures_add(metrics, "voc.ignored", 0, classes, true);
     for (int c = 0; c < classes && ignored != NULL && status == FOV_OK; c++) {
         struct box_class of = box_class_of(set, c);
-        struct voc_class result = {.precision = room.precision, .recall = room.recall};
-        memset(room.taken, 0, (size_t)of.object_count * sizeof *room.taken);
-        list_class(&of, room.found, &result);
-        judge(&of, room.found, room.taken, &result);
+        struct voc_class result = {.precision = workspace.precision, .recall = workspace.recall};
+        memset(workspace.taken, 0, (size_t)of.object_count * sizeof *workspace.taken);
+        list_class(&of, workspace.found, &result);
+        judge(&of, workspace.found, workspace.taken, &result);
         ids[c] = (double)set->categories[c];
         positives[c] = (double)result.positives;
         right[c] = (double)result.right;
@@ -172,8 +172,8 @@ void box_figures_voc(const struct box_set *set, fov_metrics *metrics)
         figures_number(metrics, "voc.map11", mean_of_defined(ap11, classes));
         figures_number(metrics, "voc.map_all", mean_of_defined(ap_all, classes));
     }
-    memory_free(memory, room.recall);
-    memory_free(memory, room.precision);
-    memory_free(memory, room.taken);
-    memory_free(memory, room.found);
+    memory_free(memory, workspace.recall);
+    memory_free(memory, workspace.precision);
+    memory_free(memory, workspace.taken);
+    memory_free(memory, workspace.found);
 }

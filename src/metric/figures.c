@@ -95,7 +95,7 @@ void figures_whole(fov_metrics *metrics, const char *name, int64_t value)
     }
 }
 
-double *figures_room(const fov_metrics *metrics, int64_t count)
+double *figures_workspace(const fov_metrics *metrics, int64_t count)
 {
     return memory_allocate(metrics->context->memory, (size_t)count, sizeof(double), "metrics",
                            &metrics->context->error);

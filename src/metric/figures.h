@@ -32,7 +32,7 @@ void figures_number(fov_metrics *metrics, const char *name, double value);
 void figures_whole(fov_metrics *metrics, const char *name, int64_t value);
 
 /** Allocates a workspace of `count` doubles, which the caller frees; NULL and an error where memory is short. */
-double *figures_room(const fov_metrics *metrics, int64_t count);
+double *figures_workspace(const fov_metrics *metrics, int64_t count);
 
 /** The figures of fov_metrics_masks from counts of pixels, [classes (true)][classes (predicted)]. */
 fov_metrics *figures_of_masks(fov_context *context, int classes, const int64_t *counts);

@@ -82,12 +82,12 @@ static void add_windows(const struct picture_pair *p, const double weight[WINDOW
     }
 }
 
-int64_t pictures_room(const struct picture_pair *pair)
+int64_t pictures_workspace(const struct picture_pair *pair)
 {
     return pair->width * MOMENTS;
 }
 
-void pictures_similarity(const struct picture_pair *p, double *room, double ssim[2])
+void pictures_similarity(const struct picture_pair *p, double *workspace, double ssim[2])
 {
     double weight[WINDOW], sum[2] = {0};
     double windows = p->height < WINDOW || p->width < WINDOW
@@ -97,8 +97,8 @@ void pictures_similarity(const struct picture_pair *p, double *room, double ssim
     fill_window(weight);
     for (int64_t channel = 0; channel < p->channels; channel++) {
         for (int64_t top = 0; top + WINDOW <= p->height; top++) {
-            average_rows(p, weight, top, channel, room);
-            add_windows(p, weight, room, sum);
+            average_rows(p, weight, top, channel, workspace);
+            add_windows(p, weight, workspace, sum);
         }
     }
     ssim[0] = ratio_or_undefined(sum[0], windows);
@@ -107,13 +107,13 @@ void pictures_similarity(const struct picture_pair *p, double *room, double ssim
 
 static void measure_structure(fov_metrics *metrics, const struct picture_pair *p)
 {
-    double ssim[2], *room = figures_room(metrics, pictures_room(p));
+    double ssim[2], *workspace = figures_workspace(metrics, pictures_workspace(p));
 
-    if (!room) {
+    if (!workspace) {
         return;
     }
-    pictures_similarity(p, room, ssim);
-    memory_free(metrics->context->memory, room);
+    pictures_similarity(p, workspace, ssim);
+    memory_free(metrics->context->memory, workspace);
     figures_number(metrics, "ssim", ssim[0]);
     figures_number(metrics, "ssim_sample_covariance", ssim[1]);
 }

@@ -15,10 +15,10 @@ struct picture_pair {
 double pictures_square_error(const struct picture_pair *pair); /**< mean over all values */
 double pictures_psnr(double square_error, double range);       /**< decibels; infinite where the error is 0 */
 
-/** Size in doubles of the workspace `room` of pictures_similarity. */
-int64_t pictures_room(const struct picture_pair *pair);
+/** Size in doubles of the workspace of pictures_similarity. */
+int64_t pictures_workspace(const struct picture_pair *pair);
 /** Mean structural similarity: ssim[0] with variances as in the paper, ssim[1] with sample variances (n - 1). NaN for
  *  pictures smaller than the window of 11 x 11 pixels. */
-void pictures_similarity(const struct picture_pair *pair, double *room, double ssim[2]);
+void pictures_similarity(const struct picture_pair *pair, double *workspace, double ssim[2]);
 
 #endif

@@ -72,10 +72,10 @@ static void tint(struct sheet *sheet, uint8_t *rgb, const uint8_t *mask, size_t 
 /* ---- cells ------------------------------------------------------------------------------------------------------- */
 
 /* The buffers for reading a sample and making its cells. */
-struct maker {
+struct renderer {
     struct sheet *sheet;
     struct sample sample, partner;
-    struct pipeline_room room;
+    struct pipeline_workspace workspace;
     struct shown {
         uint8_t *rgb, *other; /* first and second picture as RGB */
         size_t rgb_capacity, other_capacity;
@@ -86,7 +86,7 @@ struct maker {
     size_t mask_capacity;
 };
 
-static int room_for(struct memory *memory, uint8_t **bytes, size_t *capacity, size_t need, struct error *error)
+static int reserve(struct memory *memory, uint8_t **bytes, size_t *capacity, size_t need, struct error *error)
 {
     if (need > *capacity) {
         uint8_t *larger = memory_allocate_raw(memory, need, 1, "a sheet", error);
@@ -100,11 +100,11 @@ static int room_for(struct memory *memory, uint8_t **bytes, size_t *capacity, si
     return FOV_OK;
 }
 
-static int in_colours(struct maker *maker, const struct picture *picture, uint8_t **rgb, size_t *capacity,
+static int in_colours(struct renderer *renderer, const struct picture *picture, uint8_t **rgb, size_t *capacity,
                       struct error *error)
 {
     size_t area = (size_t)picture->height * (size_t)picture->width;
-    int status = room_for(maker->sheet->memory, rgb, capacity, 3 * area, error);
+    int status = reserve(renderer->sheet->memory, rgb, capacity, 3 * area, error);
     if (status == FOV_OK) {
         image_convert(picture->pixels, picture->channels, *rgb, 3, area);
     }
@@ -121,19 +121,19 @@ static void fit(int height, int width, int *fitted_height, int *fitted_width)
 }
 
 /* Fills a job of the pipeline with a sample, converted to RGB. */
-static int give(struct maker *maker, const struct sample *sample, struct shown *shown, struct pipeline_job *job,
+static int give(struct renderer *renderer, const struct sample *sample, struct shown *shown, struct pipeline_job *job,
                 struct error *error)
 {
-    fov_target target = maker->sheet->dataset->target;
-    struct memory *memory = maker->sheet->memory;
-    int status = in_colours(maker, &sample->picture, &shown->rgb, &shown->rgb_capacity, error);
+    fov_target target = renderer->sheet->dataset->target;
+    struct memory *memory = renderer->sheet->memory;
+    int status = in_colours(renderer, &sample->picture, &shown->rgb, &shown->rgb_capacity, error);
     job->pixels = shown->rgb;
     job->height = sample->picture.height;
     job->width = sample->picture.width;
     job->channels = 3;
     job->mask = target == FOV_TARGET_MASK ? sample->mask.pixels : NULL;
     if (status == FOV_OK && target == FOV_TARGET_PICTURE) {
-        status = in_colours(maker, &sample->other, &shown->other, &shown->other_capacity, error);
+        status = in_colours(renderer, &sample->other, &shown->other, &shown->other_capacity, error);
         job->other.pixels = shown->other;
         job->other.height = sample->other.height;
         job->other.width = sample->other.width;
@@ -160,23 +160,24 @@ static int give(struct maker *maker, const struct sample *sample, struct shown *
 
 static int give_partner(void *user, uint64_t index, int part, struct pipeline_job *job, struct error *error)
 {
-    struct maker *maker = user;
+    struct renderer *renderer = user;
     (void)part;
-    int status = dataset_read(maker->sheet->dataset, (size_t)index, &maker->partner, error);
-    return status ? status : give(maker, &maker->partner, &maker->mixed, job, error);
+    int status = dataset_read(renderer->sheet->dataset, (size_t)index, &renderer->partner, error);
+    return status ? status : give(renderer, &renderer->partner, &renderer->mixed, job, error);
 }
 
 /* Runs the pipeline and copies the boxes that it returns to the cell. */
-static int apply(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
+static int apply(struct renderer *renderer, const struct pipeline *pipeline, const struct pipeline_key *key,
                  const struct pipeline_job *job, struct cell *cell, struct error *error)
 {
-    const struct mixing_partners partners = {maker->sheet->dataset->count, give_partner, maker};
+    const struct mixing_partners partners = {renderer->sheet->dataset->count, give_partner, renderer};
     struct mixed mixed = {.boxes = job->boxes, .box_count = job->box_count};
-    int status = pipeline_mixes(pipeline) ? pipeline_mix(pipeline, key, job, &partners, &maker->room, &mixed, error)
-                                          : pipeline_apply(pipeline, key, job, &maker->room, error);
+    int status = pipeline_mixes(pipeline)
+                     ? pipeline_mix(pipeline, key, job, &partners, &renderer->workspace, &mixed, error)
+                     : pipeline_apply(pipeline, key, job, &renderer->workspace, error);
     if (status == FOV_OK && mixed.box_count > 0) {
         size_t count = (size_t)mixed.box_count;
-        cell->boxes = memory_allocate(maker->sheet->memory, count, sizeof *cell->boxes, "a sheet", error);
+        cell->boxes = memory_allocate(renderer->sheet->memory, count, sizeof *cell->boxes, "a sheet", error);
         status = cell->boxes != NULL ? FOV_OK : FOV_E_MEMORY;
         if (status == FOV_OK) {
             memcpy(cell->boxes, mixed.boxes, count * sizeof *cell->boxes);
@@ -187,12 +188,12 @@ static int apply(struct maker *maker, const struct pipeline *pipeline, const str
 }
 
 /* Adds a cell with the pipeline's output for the sample; a second picture is drawn to the right of the first. */
-static int make_cell(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
+static int make_cell(struct renderer *renderer, const struct pipeline *pipeline, const struct pipeline_key *key,
                      struct error *error)
 {
-    struct sheet *sheet = maker->sheet;
+    struct sheet *sheet = renderer->sheet;
     struct memory *memory = sheet->memory;
-    const struct sample *sample = &maker->sample;
+    const struct sample *sample = &renderer->sample;
     struct cell *cell = &sheet->cells[sheet->count++];
     fov_target target = sheet->dataset->target;
     struct pipeline_job job = {.pixels = NULL};
@@ -202,11 +203,11 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
     }
     size_t other = (size_t)cell->other_height * (size_t)cell->other_width;
     size_t area = (size_t)cell->height * (size_t)cell->width;
-    int status = give(maker, sample, &maker->own, &job, error);
+    int status = give(renderer, sample, &renderer->own, &job, error);
     cell->pixels = memory_allocate_raw(memory, area + other, 3, "a sheet", error);
     status = status == FOV_OK && cell->pixels == NULL ? FOV_E_MEMORY : status;
     if (status == FOV_OK && target == FOV_TARGET_MASK) {
-        status = room_for(memory, &maker->mask, &maker->mask_capacity, area, error);
+        status = reserve(memory, &renderer->mask, &renderer->mask_capacity, area, error);
     }
     if (status != FOV_OK) {
         return status;
@@ -214,13 +215,13 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
     job.out_height = cell->height;
     job.out_width = cell->width;
     job.out = cell->pixels;
-    job.out_mask = maker->mask;
+    job.out_mask = renderer->mask;
     job.other.out_height = cell->other_height;
     job.other.out_width = cell->other_width;
     job.other.out = cell->pixels + 3 * area;
-    status = apply(maker, pipeline, key, &job, cell, error);
+    status = apply(renderer, pipeline, key, &job, cell, error);
     if (status == FOV_OK && target == FOV_TARGET_MASK) {
-        tint(sheet, cell->pixels, maker->mask, area);
+        tint(sheet, cell->pixels, renderer->mask, area);
     }
     return status;
 }
@@ -257,21 +258,21 @@ static void caption(const struct sheet *sheet, const struct sample *sample, size
 }
 
 /* Adds the cells of one sample: the unchanged sample, then its augmented versions. */
-static int add_sample(struct maker *maker, const struct pipeline *still, const struct pipeline *augment, size_t index,
-                      struct error *error)
+static int add_sample(struct renderer *renderer, const struct pipeline *still, const struct pipeline *augment,
+                      size_t index, struct error *error)
 {
-    struct sheet *sheet = maker->sheet;
-    struct sample *sample = &maker->sample;
+    struct sheet *sheet = renderer->sheet;
+    struct sample *sample = &renderer->sample;
     struct pipeline_key key = {sheet->dataset->context->seed, 0, index};
     struct cell *first = &sheet->cells[sheet->count];
     int status = dataset_read(sheet->dataset, index, sample, error);
-    status = status ? status : make_cell(maker, still, &key, error);
+    status = status ? status : make_cell(renderer, still, &key, error);
     if (status == FOV_OK) {
         caption(sheet, sample, index, first->caption);
     }
     for (int i = 0; i < VARIANTS && augment != NULL && status == FOV_OK; i++) {
         key.epoch = (uint64_t)i;
-        status = make_cell(maker, augment, &key, error);
+        status = make_cell(renderer, augment, &key, error);
         if (status == FOV_OK) {
             snprintf(sheet->cells[sheet->count - 1].caption, TEXT, "epoch %d", i + 1);
         }
@@ -375,12 +376,12 @@ static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, con
     const struct fov_dataset *data = sheet->dataset;
     size_t there = (size_t)options->first < data->count ? data->count - (size_t)options->first : 0;
     size_t wanted = options->count > 0 ? (size_t)options->count : 12, count = wanted < there ? wanted : there;
-    struct maker maker = {.sheet = sheet, .room = {.memory = memory}};
+    struct renderer renderer = {.sheet = sheet, .workspace = {.memory = memory}};
     struct pipeline *still = pipeline_create(memory, "none", error);
     struct pipeline *augment = options->augment && still ? pipeline_create(memory, options->augment, error) : NULL;
     int status = still && (augment || !options->augment) ? FOV_OK : (int)error->status;
-    sample_begin(&maker.sample, memory);
-    sample_begin(&maker.partner, memory);
+    sample_begin(&renderer.sample, memory);
+    sample_begin(&renderer.partner, memory);
     sheet->across = augment ? 1 + VARIANTS : count < ACROSS ? (int)count : ACROSS;
     if (status == FOV_OK && augment != NULL && data->target == FOV_TARGET_MASK && pipeline_blends(augment) != NULL) {
         status = error_set(error, FOV_E_UNSUPPORTED, "%s: a pixel of a mask is of one class; cutmix and mosaic can be had",
@@ -396,7 +397,7 @@ static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, con
     }
     for (size_t i = 0; i < count && status == FOV_OK; i++) {
         size_t place = options->spread ? i * (there / count) : i;
-        status = add_sample(&maker, still, augment, (size_t)options->first + place, error);
+        status = add_sample(&renderer, still, augment, (size_t)options->first + place, error);
     }
     if (status == FOV_OK) {
         measure(sheet);
@@ -408,12 +409,12 @@ static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, con
     }
     pipeline_free(still);
     pipeline_free(augment);
-    pipeline_room_free(&maker.room);
-    sample_free(&maker.sample);
-    sample_free(&maker.partner);
-    shown_free(&maker.own, memory);
-    shown_free(&maker.mixed, memory);
-    memory_free(memory, maker.mask);
+    pipeline_workspace_free(&renderer.workspace);
+    sample_free(&renderer.sample);
+    sample_free(&renderer.partner);
+    shown_free(&renderer.own, memory);
+    shown_free(&renderer.mixed, memory);
+    memory_free(memory, renderer.mask);
     return status;
 }
 

@@ -13,7 +13,7 @@ enum { MOST_LINES = 12 };
 struct lines {
     struct chart_line line[MOST_LINES];
     char names[MOST_LINES][160];
-    double *room[MOST_LINES];
+    double *numbers[MOST_LINES];
     int count;
 };
 
@@ -36,20 +36,20 @@ static void add_column(struct lines *lines, const struct review *review, const c
     if (lines->count == MOST_LINES || !is_measured(history, values)) {
         return;
     }
-    double *room = memory_allocate(review->memory, history->count, 2 * sizeof *room, "a curve", NULL);
-    if (room == NULL) {
+    double *numbers = memory_allocate(review->memory, history->count, 2 * sizeof *numbers, "a curve", NULL);
+    if (numbers == NULL) {
         return;
     }
     for (size_t r = 0; r < history->count; r++) {
-        room[r] = history_at(history, r, epochs);
-        room[history->count + r] = history_at(history, r, values);
+        numbers[r] = history_at(history, r, epochs);
+        numbers[history->count + r] = history_at(history, r, values);
     }
     int i = lines->count++;
     snprintf(lines->names[i], sizeof lines->names[i], "%s", name);
-    lines->room[i] = room;
+    lines->numbers[i] = numbers;
     lines->line[i] = (struct chart_line){.name = lines->names[i],
-                                         .x = room,
-                                         .y = room + history->count,
+                                         .x = numbers,
+                                         .y = numbers + history->count,
                                          .count = (int)history->count,
                                          .dashed = dashed};
 }
@@ -66,7 +66,7 @@ static void draw(struct text *html, const struct review *first, struct lines *li
         chart_add(html, &chart);
     }
     for (int i = 0; i < lines->count; i++) {
-        memory_free(first->memory, lines->room[i]);
+        memory_free(first->memory, lines->numbers[i]);
     }
     lines->count = 0;
 }

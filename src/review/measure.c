@@ -16,10 +16,10 @@ static void keep_worst(struct review *review, const fov_sample_result *result)
     while (at > 0 && result->loss > review->worst[at - 1].loss) {
         at--;
     }
-    if (at >= review->worst_room) {
+    if (at >= review->worst_capacity) {
         return;
     }
-    int moved = review->worst_count < review->worst_room ? review->worst_count : review->worst_room - 1;
+    int moved = review->worst_count < review->worst_capacity ? review->worst_count : review->worst_capacity - 1;
     memmove(review->worst + at + 1, review->worst + at, (size_t)(moved - at) * sizeof *review->worst);
     review->worst[at] = (struct review_sample){.index = result->index,
                                                .loss = result->loss,
@@ -34,7 +34,7 @@ static void keep_worst(struct review *review, const fov_sample_result *result)
 static void keep_scores(struct review *review, const fov_sample_result *result)
 {
     int64_t count = result->output_count;
-    if (review->ranked == NULL || review->ranked_count >= review->ranked_room || count < review->ranked_classes) {
+    if (review->ranked == NULL || review->ranked_count >= review->ranked_capacity || count < review->ranked_classes) {
         return;
     }
     float *row = review->ranked + review->ranked_count * review->ranked_classes;
@@ -46,7 +46,7 @@ static void keep_scores(struct review *review, const fov_sample_result *result)
         sum += exp((double)result->outputs[c] - largest);
     }
     if (fabs(exp((double)result->outputs[result->answer] - largest) / sum - result->probability) > 1e-6) {
-        review->ranked_room = review->ranked_count = 0;
+        review->ranked_capacity = review->ranked_count = 0;
         return;
     }
     for (int c = 0; c < review->ranked_classes; c++) {
@@ -58,7 +58,7 @@ static void keep_scores(struct review *review, const fov_sample_result *result)
 static void look_at(const fov_sample_result *result, void *user)
 {
     struct review *review = user;
-    if (review->worst_room > 0 && (result->truth < 0 || result->truth != result->answer)) {
+    if (review->worst_capacity > 0 && (result->truth < 0 || result->truth != result->answer)) {
         keep_worst(review, result);
     }
     if (result->truth < 0 || isnan(result->probability)) {
@@ -102,19 +102,19 @@ static void give_up(struct review *review, const char *what)
     error_clear(&review->context->error);
 }
 
-static int make_room(struct review *review, int samples)
+static int allocate_lists(struct review *review, int samples)
 {
     struct error *error = &review->context->error;
     int64_t count = fov_dataset_describe(review->data).count;
     int classes = fov_model_classes(review->model);
-    review->worst_room = samples < REVIEW_MOST_SAMPLES ? samples : REVIEW_MOST_SAMPLES;
-    if (review->worst_room > 0) {
+    review->worst_capacity = samples < REVIEW_MOST_SAMPLES ? samples : REVIEW_MOST_SAMPLES;
+    if (review->worst_capacity > 0) {
         review->worst =
-            memory_allocate(review->memory, (size_t)review->worst_room, sizeof *review->worst, "samples", error);
+            memory_allocate(review->memory, (size_t)review->worst_capacity, sizeof *review->worst, "samples", error);
     }
     review->ranked_classes = classes < REVIEW_RANKED_CLASSES ? classes : REVIEW_RANKED_CLASSES;
     if (classes > 1 && count < RANKED_BYTES / (int64_t)sizeof(float) / REVIEW_RANKED_CLASSES) {
-        review->ranked_room = count;
+        review->ranked_capacity = count;
         review->ranked = memory_allocate(review->memory, (size_t)count, (size_t)review->ranked_classes * sizeof(float),
                                          "scores", error);
         review->truths = memory_allocate(review->memory, (size_t)count, sizeof *review->truths, "classes", error);
@@ -141,7 +141,7 @@ int review_measure(struct review *review, const fov_run_report_options *options)
         give_up(review, "");
         return FOV_OK;
     }
-    if (make_room(review, samples) != FOV_OK) {
+    if (allocate_lists(review, samples) != FOV_OK) {
         return FOV_E_MEMORY;
     }
     review_setting(review, "task", task);

@@ -31,12 +31,12 @@ struct review {
     fov_report report;        /**< count 0: the model was not evaluated */
 
     struct review_sample *worst; /**< [worst_count], the greatest loss first */
-    int worst_count, worst_room;
+    int worst_count, worst_capacity;
     double bin_right[REVIEW_BINS], bin_sum[REVIEW_BINS], bin_count[REVIEW_BINS]; /**< by probability of the answer */
     float   *ranked;          /**< [report.count][ranked_classes]: the class's probability; NULL: not kept */
     int32_t *truths;          /**< [report.count] */
     int      ranked_classes;
-    int64_t  ranked_count, ranked_room;
+    int64_t  ranked_count, ranked_capacity;
 };
 
 /** Reads the folder's files. E_IO, E_INPUT: no run's folder, or a malformed file. Call review_close afterwards, also

@@ -274,7 +274,7 @@ enum { MEASURES = 4 /* PSNR, SSIM, squared error, SSIM of samples' variances */ 
 
 struct image_tally {
     double sum[MEASURES], defined[MEASURES]; /* over pictures */
-    double *a, *b, *room; /* two pictures [height, width, channels], and working memory */
+    double *a, *b, *workspace; /* two pictures [height, width, channels] */
 };
 
 static struct picture_pair pair_of(const struct task_tally *tally)
@@ -296,8 +296,9 @@ static int tally_open(struct task_tally *tally, struct error *error)
     struct picture_pair pair = pair_of(tally);
     sums->a = memory_allocate(memory, numbers, sizeof *sums->a, "a picture", error);
     sums->b = memory_allocate(memory, numbers, sizeof *sums->b, "a picture", error);
-    sums->room = memory_allocate(memory, (size_t)pictures_room(&pair), sizeof *sums->room, "a picture", error);
-    return sums->a != NULL && sums->b != NULL && sums->room != NULL ? FOV_OK : FOV_E_MEMORY;
+    sums->workspace =
+        memory_allocate(memory, (size_t)pictures_workspace(&pair), sizeof *sums->workspace, "a picture", error);
+    return sums->a != NULL && sums->b != NULL && sums->workspace != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
 static void tally_close(struct task_tally *tally)
@@ -306,7 +307,7 @@ static void tally_close(struct task_tally *tally)
     if (sums != NULL) {
         memory_free(tally->memory, sums->a);
         memory_free(tally->memory, sums->b);
-        memory_free(tally->memory, sums->room);
+        memory_free(tally->memory, sums->workspace);
         memory_free(tally->memory, sums);
         tally->state = NULL;
     }
@@ -354,7 +355,7 @@ static size_t tally_add(struct task_tally *tally, const float *outputs, const vo
             return i;
         }
         double square = pictures_square_error(&pair);
-        pictures_similarity(&pair, sums->room, ssim);
+        pictures_similarity(&pair, sums->workspace, ssim);
         const double measured[MEASURES] = {psnr_of(square), ssim[0], square, ssim[1]};
         for (int m = 0; m < MEASURES; m++) {
             sums->sum[m] += isnan(measured[m]) ? 0.0 : measured[m];

@@ -289,16 +289,17 @@ static float *add_views(fov_session *session, fov_plan *plan, float *pixels, siz
 {
     struct memory *memory = session->model->context->memory;
     size_t all = (size_t)count * each, sum_count = (size_t)count * numbers;
-    float *room = memory_allocate_raw(memory, all + sum_count, sizeof *room, "views of pictures", &session->error);
-    float *sums = room;
-    if (room == NULL) {
+    float *workspace =
+        memory_allocate_raw(memory, all + sum_count, sizeof *workspace, "views of pictures", &session->error);
+    float *sums = workspace;
+    if (workspace == NULL) {
         return NULL;
     }
-    memcpy(room + sum_count, pixels, all * sizeof *room);
+    memcpy(workspace + sum_count, pixels, all * sizeof *workspace);
     for (int v = 0; v < session->views.count; v++) {
         const struct view *view = &session->views.view[v];
         for (size_t i = 0; i < (size_t)count; i++) {
-            make_view(session, view, room + sum_count + i * each, pixels + i * each);
+            make_view(session, view, workspace + sum_count + i * each, pixels + i * each);
         }
         model_fill_others(session->model, batch_plans_share(session->plans), plan);
         fov_plan_run(plan, 0);

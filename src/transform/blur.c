@@ -49,12 +49,12 @@ static void colour(const void *options, struct transform_draw *draw, const struc
     }
     for (int y = 0; y < colours->height; y++) {
         for (int c = 0; c < colours->channels; c++) {
-            smooth_line(colours->pixels + y * row + c, colours->room + y * row + c, colours->width, colours->channels,
-                        weights, radius);
+            smooth_line(colours->pixels + y * row + c, colours->workspace + y * row + c, colours->width,
+                        colours->channels, weights, radius);
         }
     }
     for (int64_t i = 0; i < row; i++) {
-        smooth_line(colours->room + i, colours->pixels + i, colours->height, row, weights, radius);
+        smooth_line(colours->workspace + i, colours->pixels + i, colours->height, row, weights, radius);
     }
 }
 

@@ -48,10 +48,10 @@ void colours_sharpen(const struct colours *colours, double factor)
 {
     int64_t row = (int64_t)colours->width * colours->channels, step = colours->channels;
 
-    memcpy(colours->room, colours->pixels, (size_t)(colours->height * row));
+    memcpy(colours->workspace, colours->pixels, (size_t)(colours->height * row));
     for (int64_t y = 1; y + 1 < colours->height; y++) {
         for (int64_t x = step; x + step < row; x++) {
-            const uint8_t *at = colours->room + y * row + x;
+            const uint8_t *at = colours->workspace + y * row + x;
             double sum = 4.0 * at[0];
 
             for (int i = 0; i < 9; i++) {

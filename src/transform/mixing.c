@@ -19,7 +19,7 @@ struct mixer {
     const struct pipeline_key    *key;
     const struct pipeline_job    *job; /* of the sample itself, not of its partners */
     const struct mixing_partners *partners;
-    struct pipeline_room         *room;
+    struct pipeline_workspace    *workspace;
     struct mixed                 *mixed;
     struct error                 *error;
     int place[MOST_LEVELS + 1]; /* index in the list of each level's mixing transform; then the list's end */
@@ -62,7 +62,7 @@ int mixing_check(const struct pipeline *pipeline, struct error *error)
     return FOV_OK;
 }
 
-/* ---- room -------------------------------------------------------------------------------------------------------- */
+/* ---- workspace --------------------------------------------------------------------------------------------------- */
 
 /* The pictures of all levels lie in one block: for each level those that it mixes, then the mix before the rest of the
  * list is applied. */
@@ -77,19 +77,19 @@ enum { CANVAS = GROWTH * GROWTH, LEVEL_TARGETS = TRANSFORM_MOST_PIECES + CANVAS 
 
 static int reserve_targets(const struct mixer *mixer)
 {
-    struct pipeline_room *room = mixer->room;
+    struct pipeline_workspace *workspace = mixer->workspace;
     size_t need;
     if (!size_multiply(target_bytes(mixer->job), (size_t)mixer->levels * LEVEL_TARGETS, &need)) {
         return error_set(mixer->error, FOV_E_MEMORY, "pictures of several samples do not fit memory");
     }
-    if (need > room->mixing_capacity) {
-        uint8_t *larger = memory_allocate_raw(room->memory, need, 1, "augmentation", mixer->error);
+    if (need > workspace->mixing_capacity) {
+        uint8_t *larger = memory_allocate_raw(workspace->memory, need, 1, "augmentation", mixer->error);
         if (larger == NULL) {
             return FOV_E_MEMORY;
         }
-        memory_free(room->memory, room->mixing);
-        room->mixing = larger;
-        room->mixing_capacity = need;
+        memory_free(workspace->memory, workspace->mixing);
+        workspace->mixing = larger;
+        workspace->mixing_capacity = need;
     }
     return FOV_OK;
 }
@@ -100,7 +100,7 @@ static struct target target_at(const struct mixer *mixer, int level, int number,
     const struct pipeline_job *job = mixer->job;
     size_t first = (size_t)(level * LEVEL_TARGETS + number) * target_bytes(job);
     size_t area = (size_t)height * (size_t)width, pixels = area * (size_t)job->channels;
-    struct target target = {.pixels = mixer->room->mixing + first, .height = height, .width = width};
+    struct target target = {.pixels = mixer->workspace->mixing + first, .height = height, .width = width};
     target.mask = job->mask != NULL ? target.pixels + pixels : NULL;
     if (job->other.pixels != NULL) {
         target.other = target.pixels + pixels + (job->mask != NULL ? area : 0);
@@ -110,28 +110,28 @@ static struct target target_at(const struct mixer *mixer, int level, int number,
     return target;
 }
 
-/* room->boxes is a stack: each level works on the boxes that the levels below it have pushed. */
+/* workspace->boxes is a stack: each level works on the boxes that the levels below it have pushed. */
 static int push_boxes(struct mixer *mixer, const struct pipeline_box *boxes, int count)
 {
-    struct pipeline_room *room = mixer->room;
+    struct pipeline_workspace *workspace = mixer->workspace;
     struct mixed *mixed = mixer->mixed;
     size_t need = (size_t)mixed->box_count + (size_t)count;
-    if (need > room->box_capacity) {
+    if (need > workspace->box_capacity) {
         struct pipeline_box *larger =
-            memory_allocate(room->memory, 2 * need, sizeof *larger, "boxes", mixer->error);
+            memory_allocate(workspace->memory, 2 * need, sizeof *larger, "boxes", mixer->error);
         if (larger == NULL) {
             return FOV_E_MEMORY;
         }
         if (mixed->box_count > 0) {
-            memcpy(larger, room->boxes, (size_t)mixed->box_count * sizeof *larger);
+            memcpy(larger, workspace->boxes, (size_t)mixed->box_count * sizeof *larger);
         }
-        memory_free(room->memory, room->boxes);
-        room->boxes = larger;
-        room->box_capacity = 2 * need;
+        memory_free(workspace->memory, workspace->boxes);
+        workspace->boxes = larger;
+        workspace->box_capacity = 2 * need;
     }
     for (int i = 0; i < count; i++) {
         if (!boxes[i].gone) {
-            room->boxes[mixed->box_count++] = boxes[i];
+            workspace->boxes[mixed->box_count++] = boxes[i];
         }
     }
     return FOV_OK;
@@ -140,7 +140,7 @@ static int push_boxes(struct mixer *mixer, const struct pipeline_box *boxes, int
 /* Removes the boxes that are gone from the stack, from index `first` on. */
 static void drop_gone(struct mixer *mixer, int first)
 {
-    struct pipeline_box *boxes = mixer->room->boxes;
+    struct pipeline_box *boxes = mixer->workspace->boxes;
     int kept = first;
     for (int i = first; i < mixer->mixed->box_count; i++) {
         if (!boxes[i].gone) {
@@ -255,7 +255,7 @@ static void move_boxes(struct mixer *mixer, const struct mix *mix, int number, i
 {
     const struct mix_piece *piece = &mix->piece[number];
     for (int i = first; i < end; i++) {
-        struct pipeline_box *box = &mixer->room->boxes[i];
+        struct pipeline_box *box = &mixer->workspace->boxes[i];
         box->at[0] = fmaxf(box->at[0] + (float)piece->x, (float)piece->left);
         box->at[1] = fmaxf(box->at[1] + (float)piece->y, (float)piece->top);
         box->at[2] = fminf(box->at[2] + (float)piece->x, (float)piece->right);
@@ -308,7 +308,7 @@ static int finish(struct mixer *mixer, int first, int end, uint64_t sample, stru
     job->other.out = target->other;
     job->other.out_height = target->other_height;
     job->other.out_width = target->other_width;
-    return pipeline_apply_part(mixer->pipeline, first, end, &key, job, mixer->room, mixer->error);
+    return pipeline_apply_part(mixer->pipeline, first, end, &key, job, mixer->workspace, mixer->error);
 }
 
 static int make_single(struct mixer *mixer, uint64_t sample, const struct target *target)
@@ -336,7 +336,7 @@ static int continue_list(struct mixer *mixer, int level, uint64_t sample, const 
     job.other.pixels = from->other;
     job.other.height = from->other_height;
     job.other.width = from->other_width;
-    job.boxes = mixer->room->boxes != NULL ? mixer->room->boxes + first_box : NULL;
+    job.boxes = mixer->workspace->boxes != NULL ? mixer->workspace->boxes + first_box : NULL;
     job.box_count = mixer->mixed->box_count - first_box;
     int status = finish(mixer, mixer->place[level - 1] + 1, mixer->place[level], sample, &job, target);
     drop_gone(mixer, first_box);
@@ -402,10 +402,10 @@ static int make(struct mixer *mixer, int level, uint64_t sample, const struct ta
 }
 
 int pipeline_mix(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
-                 const struct mixing_partners *partners, struct pipeline_room *room, struct mixed *mixed,
+                 const struct mixing_partners *partners, struct pipeline_workspace *workspace, struct mixed *mixed,
                  struct error *error)
 {
-    struct mixer mixer = {.pipeline = pipeline, .key = key, .job = job, .partners = partners, .room = room,
+    struct mixer mixer = {.pipeline = pipeline, .key = key, .job = job, .partners = partners, .workspace = workspace,
                           .mixed = mixed, .error = error};
     *mixed = (struct mixed){.part_count = 0};
     for (int i = 0; i < pipeline_count(pipeline); i++) {
@@ -421,6 +421,6 @@ int pipeline_mix(const struct pipeline *pipeline, const struct pipeline_key *key
                                       .other_height = job->other.out_height, .other_width = job->other.out_width};
         status = make(&mixer, mixer.levels, key->sample, &target);
     }
-    mixed->boxes = room->boxes;
+    mixed->boxes = workspace->boxes;
     return status;
 }

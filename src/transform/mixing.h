@@ -24,7 +24,7 @@ struct mixing_partners {
     void *user;
 };
 
-/** The parts that a sample was made from; valid until the room is used again. */
+/** The parts that a sample was made from; valid until the workspace is used again. */
 struct mixed {
     int    part_count;
     double
@@ -36,7 +36,7 @@ struct mixed {
 /** Like pipeline_apply, for lists that mix; the resulting boxes are in `mixed`. The content of job->boxes is
  *  overwritten. */
 int pipeline_mix(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
-                 const struct mixing_partners *partners, struct pipeline_room *room, struct mixed *mixed,
+                 const struct mixing_partners *partners, struct pipeline_workspace *workspace, struct mixed *mixed,
                  struct error *error);
 
 /** E_USAGE if a list would mix more than MIXING_MOST_PARTS samples into one. */

@@ -165,18 +165,18 @@ const struct transform_use *pipeline_use(const struct pipeline *pipeline, int pl
     return &pipeline->uses[place];
 }
 
-/* ---- room -------------------------------------------------------------------------------------------------------- */
+/* ---- workspace --------------------------------------------------------------------------------------------------- */
 
-void pipeline_room_free(struct pipeline_room *room)
+void pipeline_workspace_free(struct pipeline_workspace *workspace)
 {
-    resize_free(&room->resize);
-    if (room->memory != NULL) {
-        memory_free(room->memory, room->bytes);
-        memory_free(room->memory, room->mixing);
-        memory_free(room->memory, room->field);
-        memory_free(room->memory, room->boxes);
+    resize_free(&workspace->resize);
+    if (workspace->memory != NULL) {
+        memory_free(workspace->memory, workspace->bytes);
+        memory_free(workspace->memory, workspace->mixing);
+        memory_free(workspace->memory, workspace->field);
+        memory_free(workspace->memory, workspace->boxes);
     }
-    *room = (struct pipeline_room){.memory = room->memory};
+    *workspace = (struct pipeline_workspace){.memory = workspace->memory};
 }
 
 static int reserve(struct memory *memory, void **block, size_t *capacity, size_t count, size_t size,
@@ -197,21 +197,21 @@ static int reserve(struct memory *memory, void **block, size_t *capacity, size_t
     return FOV_OK;
 }
 
-static int reserve_bytes(struct pipeline_room *room, size_t count, struct error *error)
+static int reserve_bytes(struct pipeline_workspace *workspace, size_t count, struct error *error)
 {
-    void *block = room->bytes;
-    int status = reserve(room->memory, &block, &room->byte_capacity, count, 1, error);
+    void *block = workspace->bytes;
+    int status = reserve(workspace->memory, &block, &workspace->byte_capacity, count, 1, error);
 
-    room->bytes = block;
+    workspace->bytes = block;
     return status;
 }
 
-static int reserve_field(struct pipeline_room *room, size_t count, struct error *error)
+static int reserve_field(struct pipeline_workspace *workspace, size_t count, struct error *error)
 {
-    void *block = room->field;
-    int status = reserve(room->memory, &block, &room->field_capacity, count, sizeof(float), error);
+    void *block = workspace->field;
+    int status = reserve(workspace->memory, &block, &workspace->field_capacity, count, sizeof(float), error);
 
-    room->field = block;
+    workspace->field = block;
     return status;
 }
 
@@ -266,13 +266,13 @@ static void smooth_columns(const float *from, int64_t rows, int64_t width, const
     }
 }
 
-static size_t field_room(int64_t rows, int64_t columns)
+static size_t field_floats(int64_t rows, int64_t columns)
 {
     return (size_t)(rows * columns + columns + 2 * MOST_REACH) * 2;
 }
 
 /* Makes the elastic field [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`:
- * workspace of field_room() floats. */
+ * workspace of field_floats() floats. */
 static void make_field(const struct geometry *geometry, int64_t rows, int64_t columns, float *field, float *work)
 {
     int reach = (int)fmin(ceil(3 * geometry->elastic_reach), MOST_REACH);
@@ -373,7 +373,8 @@ static void mirror(uint8_t *pixels, int rows, int columns, int channels)
     }
 }
 
-static int resample(const struct image_warp *warp, uint8_t *out, struct pipeline_room *room, struct error *error)
+static int resample(const struct image_warp *warp, uint8_t *out, struct pipeline_workspace *workspace,
+                    struct error *error)
 {
     size_t channels = (size_t)warp->channels, row;
     int box[4], status;
@@ -383,15 +384,15 @@ static int resample(const struct image_warp *warp, uint8_t *out, struct pipeline
         return FOV_OK;
     }
     row = (size_t)box[3] * channels;
-    status = reserve_bytes(room, (size_t)box[2] * row, error);
+    status = reserve_bytes(workspace, (size_t)box[2] * row, error);
     for (int r = 0; r < box[2] && status == FOV_OK; r++) {
         size_t from = ((size_t)(box[0] + r) * (size_t)warp->width + (size_t)box[1]) * channels;
 
-        memcpy(room->bytes + (size_t)r * row, warp->in + from, row);
+        memcpy(workspace->bytes + (size_t)r * row, warp->in + from, row);
     }
     if (status == FOV_OK) {
-        status = image_resize(room->bytes, box[2], box[3], warp->channels, out, warp->out_height, warp->out_width,
-                              &room->resize, error);
+        status = image_resize(workspace->bytes, box[2], box[3], warp->channels, out, warp->out_height, warp->out_width,
+                              &workspace->resize, error);
     }
     if (status == FOV_OK && warp->map.at[0] < 0) {
         mirror(out, warp->out_height, warp->out_width, warp->channels);
@@ -433,8 +434,8 @@ static void move_boxes(const struct image_warp *warp, const struct pipeline_job 
 
 /* Moves the second picture through the same map: its coordinates are the first one's, scaled, before and after the
  * map. */
-static int move_other(const struct image_warp *warp, const struct pipeline_job *job, struct pipeline_room *room,
-                      struct error *error)
+static int move_other(const struct image_warp *warp, const struct pipeline_job *job,
+                      struct pipeline_workspace *workspace, struct error *error)
 {
     const struct pipeline_other *other = &job->other;
     struct image_map before = image_map_identity, after = image_map_identity;
@@ -455,16 +456,17 @@ static int move_other(const struct image_warp *warp, const struct pipeline_job *
     moved.channels = other->channels;
     moved.out_height = other->out_height;
     moved.out_width = other->out_width;
-    return resample(&moved, other->out, room, error);
+    return resample(&moved, other->out, workspace, error);
 }
 
-static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, struct pipeline_room *room,
+static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, struct pipeline_workspace *workspace,
                          struct error *error)
 {
     struct colours colours = {job->out, job->out_height, job->out_width, job->channels, NULL};
-    int status = reserve_bytes(room, (size_t)job->out_height * (size_t)job->out_width * (size_t)job->channels, error);
+    int status =
+        reserve_bytes(workspace, (size_t)job->out_height * (size_t)job->out_width * (size_t)job->channels, error);
 
-    colours.room = room->bytes;
+    colours.workspace = workspace->bytes;
     for (int i = 0; i < chosen->count && status == FOV_OK; i++) {
         if (chosen->uses[i].transform->kind == TRANSFORM_COLOUR) {
             chosen->uses[i].transform->colour(chosen->uses[i].options, &chosen->draws[i], &colours);
@@ -474,7 +476,7 @@ static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, 
 }
 
 int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, const struct pipeline_key *key,
-                        const struct pipeline_job *job, struct pipeline_room *room, struct error *error)
+                        const struct pipeline_job *job, struct pipeline_workspace *workspace, struct error *error)
 {
     size_t points = (size_t)job->out_height * (size_t)job->out_width * 2;
     struct geometry geometry;
@@ -487,19 +489,19 @@ int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, con
                               .out_width = job->out_width};
     int status = FOV_OK;
 
-    room->resize.memory = room->memory;
+    workspace->resize.memory = workspace->memory;
     choose(pipeline, first, end, key, &chosen);
     multiply(&chosen, job, &geometry);
     warp.map = geometry.map;
     warp.border = geometry.border;
     if (geometry.elastic_strength > 0) {
-        status = reserve_field(room, points + field_room(job->out_height, job->out_width), error);
+        status = reserve_field(workspace, points + field_floats(job->out_height, job->out_width), error);
         if (status == FOV_OK) {
-            make_field(&geometry, job->out_height, job->out_width, room->field, room->field + points);
-            warp.displacement = room->field;
+            make_field(&geometry, job->out_height, job->out_width, workspace->field, workspace->field + points);
+            warp.displacement = workspace->field;
         }
     }
-    status = status == FOV_OK ? resample(&warp, job->out, room, error) : status;
+    status = status == FOV_OK ? resample(&warp, job->out, workspace, error) : status;
     if (status == FOV_OK && job->mask != NULL) {
         struct image_warp mask = warp;
 
@@ -510,18 +512,18 @@ int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, con
         image_warp(&mask, job->out_mask);
     }
     if (status == FOV_OK && job->other.pixels != NULL) {
-        status = move_other(&warp, job, room, error);
+        status = move_other(&warp, job, workspace, error);
     }
     move_boxes(&warp, job);
-    return status == FOV_OK ? apply_colours(&chosen, job, room, error) : status;
+    return status == FOV_OK ? apply_colours(&chosen, job, workspace, error) : status;
 }
 
 int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
-                   struct pipeline_room *room, struct error *error)
+                   struct pipeline_workspace *workspace, struct error *error)
 {
     if (pipeline_mixes(pipeline)) {
         return error_set(error, FOV_E_UNSUPPORTED, "\"%s\" makes one sample of several: there is only one here",
                          pipeline->text);
     }
-    return pipeline_apply_part(pipeline, 0, pipeline->count, key, job, room, error);
+    return pipeline_apply_part(pipeline, 0, pipeline->count, key, job, workspace, error);
 }

@@ -55,8 +55,8 @@ struct pipeline_job {
 };
 
 /** Workspace of one thread, kept between samples; buffers only grow. Zero the struct, set memory, free with
- *  pipeline_room_free. */
-struct pipeline_room {
+ *  pipeline_workspace_free. */
+struct pipeline_workspace {
     struct memory        *memory;
     struct resize_scratch resize;
     uint8_t *bytes, *mixing; /**< scratch; pictures of the samples that are mixed */
@@ -64,12 +64,12 @@ struct pipeline_room {
     struct pipeline_box *boxes; /**< boxes of the samples that are mixed */
     size_t   byte_capacity, mixing_capacity, field_capacity, box_capacity;
 };
-void pipeline_room_free(struct pipeline_room *room);
+void pipeline_workspace_free(struct pipeline_workspace *workspace);
 
 /** Applies the list to one sample. E_MEMORY; E_UNSUPPORTED if a second picture of another output size is to be bent
  *  (elastic), or if the list needs further samples (mixing.h). */
 int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
-                   struct pipeline_room *room, struct error *error);
+                   struct pipeline_workspace *workspace, struct error *error);
 
 /* ---- parts of a list, for mixing.c ------------------------------------------------------------------------------- */
 
@@ -79,6 +79,6 @@ const struct transform_use *pipeline_use(const struct pipeline *pipeline, int pl
 struct transform_draw pipeline_draw(const struct pipeline_key *key, int place);
 /** Applies places first .. end - 1, none of which mixes, and resizes to the job's output size. */
 int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, const struct pipeline_key *key,
-                        const struct pipeline_job *job, struct pipeline_room *room, struct error *error);
+                        const struct pipeline_job *job, struct pipeline_workspace *workspace, struct error *error);
 
 #endif

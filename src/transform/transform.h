@@ -58,7 +58,7 @@ void geometry_around_middle(struct geometry *geometry, const double linear[4]);
 struct colours {
     uint8_t *pixels; /**< [height, width, channels] */
     int      height, width, channels;
-    uint8_t *room; /**< workspace of as many bytes */
+    uint8_t *workspace; /**< as many bytes */
 };
 /** Replaces every value by its entry in a table of 256. */
 void colours_by_table(const struct colours *colours, const uint8_t table[256]);

@@ -22,12 +22,12 @@ static void draw(uint8_t *pixels, int ground, int level, int top, int left, int 
 
 static void fit(const uint8_t *pixels, fov_invert invert, struct ink *ink, uint8_t *out)
 {
-    static uint8_t room[HEIGHT * WIDTH + SIDE * SIDE];
+    static uint8_t workspace[HEIGHT * WIDTH + SIDE * SIDE];
     struct memory *memory = memory_create(NULL, 0);
     struct resize_scratch scratch = {.memory = memory};
     struct error error = {.status = FOV_OK};
     ink_find(pixels, HEIGHT, WIDTH, invert, ink);
-    assert_int_equal(ink_fit(pixels, HEIGHT, WIDTH, ink, room, out, SIDE, SIDE, &scratch, &error), FOV_OK);
+    assert_int_equal(ink_fit(pixels, HEIGHT, WIDTH, ink, workspace, out, SIDE, SIDE, &scratch, &error), FOV_OK);
     resize_free(&scratch);
     memory_destroy(memory);
 }

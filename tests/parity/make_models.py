@@ -212,28 +212,28 @@ def parting(network, margin):
     changed by a few percent. Biases and batch norm cannot part a tie: they treat all elements of a channel alike."""
     pool, relu, cat = F.max_pool2d, F.relu, torch.cat
     poolings = itertools.count()  # roundings, and so margins, grow with depth: threefold from pooling to pooling
-    makers = {}  # of a tensor: the convolutions that produce it, in the order of its channels
+    producers = {}  # of a tensor: the convolutions that produce it, in the order of its channels
 
     def convolved(module, _, output):
-        makers[output] = [module]
+        producers[output] = [module]
 
     def normalised(_, inputs, output):
-        makers[output] = makers[inputs[0]]
+        producers[output] = producers[inputs[0]]
 
     def rectified(x, inplace=False):
         y = relu(x)
-        makers[y] = makers.get(x)
+        producers[y] = producers.get(x)
         return y
 
-    def joined(tensors, dim=0):
+    def concatenated(tensors, dim=0):
         y = cat(tensors, dim)
-        parts = [makers.get(tensor) for tensor in tensors]
-        makers[y] = sum(parts, []) if all(parts) else None
+        parts = [producers.get(tensor) for tensor in tensors]
+        producers[y] = sum(parts, []) if all(parts) else None
         return y
 
     def pooled(x, kernel_size, stride=None, padding=0, *others, **more):
         near, begin = near_ties(x, margin * 3 ** next(poolings), kernel_size, stride or kernel_size), 0
-        for module in makers[x]:
+        for module in producers[x]:
             those = near[begin:begin + module.out_channels]
             module.weight.data[those] *= 1 + 0.03 * torch.randn_like(module.weight.data[those])
             begin += module.out_channels
@@ -243,7 +243,7 @@ def parting(network, margin):
 
     hooks = [m.register_forward_hook(convolved if isinstance(m, torch.nn.Conv2d) else normalised)
              for m in network.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.BatchNorm2d))]
-    F.max_pool2d, F.relu, torch.cat = pooled, rectified, joined
+    F.max_pool2d, F.relu, torch.cat = pooled, rectified, concatenated
     try:
         yield
     finally:

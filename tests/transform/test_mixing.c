@@ -90,7 +90,7 @@ static void make(const char *list, uint64_t sample, uint64_t epoch, bool plain, 
 {
     struct error error = {0};
     struct pipeline *pipeline = pipeline_create(memory, list, &error);
-    struct pipeline_room room = {.memory = memory};
+    struct pipeline_workspace workspace = {.memory = memory};
     struct pipeline_job job = {.out_height = SIDE, .out_width = SIDE, .out = made->out, .out_mask = made->mask};
     const struct mixing_partners partners = {SAMPLES, read_partner, &made->source};
     const struct pipeline_key key = {7, epoch, sample};
@@ -99,13 +99,13 @@ static void make(const char *list, uint64_t sample, uint64_t epoch, bool plain, 
     }
     made->source = (struct source){.plain = plain};
     give(&made->source, sample, &job);
-    assert_int_equal(pipeline_mix(pipeline, &key, &job, &partners, &room, &made->mixed, &error), FOV_OK);
+    assert_int_equal(pipeline_mix(pipeline, &key, &job, &partners, &workspace, &made->mixed, &error), FOV_OK);
     assert_in_range(made->mixed.box_count, 0, MOST_READ);
     for (int i = 0; i < made->mixed.box_count; i++) {
         made->boxes[i] = made->mixed.boxes[i];
     }
     assert_int_equal(made->mixed.part_count, made->source.count);
-    pipeline_room_free(&room);
+    pipeline_workspace_free(&workspace);
     pipeline_free(pipeline);
 }
 
@@ -292,7 +292,7 @@ static void what_cannot_be_is_said(void **state)
 {
     struct error error = {0};
     uint8_t pixel = 3, out;
-    struct pipeline_room room = {.memory = memory};
+    struct pipeline_workspace workspace = {.memory = memory};
     const struct pipeline_job job = {.pixels = &pixel, .height = 1, .width = 1, .channels = 1, .out_height = 1,
                                      .out_width = 1, .out = &out};
     (void)state;
@@ -304,7 +304,8 @@ static void what_cannot_be_is_said(void **state)
     assert_non_null(pipeline);
     assert_true(pipeline_mixes(pipeline));
     assert_string_equal(pipeline_blends(pipeline), "mixup");
-    assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){1, 2, 3}, &job, &room, &error), FOV_E_UNSUPPORTED);
+    assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){1, 2, 3}, &job, &workspace, &error),
+                     FOV_E_UNSUPPORTED);
     assert_non_null(strstr(error.text, "makes one sample of several"));
     pipeline_free(pipeline);
 }

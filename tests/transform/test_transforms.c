@@ -31,11 +31,11 @@ static struct pipeline *open_list(const char *text)
 
 static void apply(const struct pipeline *pipeline, uint64_t sample, const struct pipeline_job *job)
 {
-    struct pipeline_room room  = {.memory = memory};
-    struct error         error = {0};
+    struct pipeline_workspace workspace = {.memory = memory};
+    struct error              error     = {0};
 
-    assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){7, 3, sample}, job, &room, &error), FOV_OK);
-    pipeline_room_free(&room);
+    assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){7, 3, sample}, job, &workspace, &error), FOV_OK);
+    pipeline_workspace_free(&workspace);
 }
 
 static void apply_list(const char *text, uint64_t sample, const struct pipeline_job *job)
@@ -102,14 +102,14 @@ static void alternating_flips_alternate(void **state)
         bool mirrored[4];
 
         for (uint64_t epoch = 0; epoch < 4; epoch++) {
-            struct pipeline_room room  = {.memory = memory};
-            struct error         error = {0};
-            struct pipeline_job  job   = {.pixels = pixels, .height = 1, .width = 4, .channels = 1,
-                                          .out_height = 1, .out_width = 4, .out = out};
+            struct pipeline_workspace workspace = {.memory = memory};
+            struct error              error     = {0};
+            struct pipeline_job       job       = {.pixels = pixels, .height = 1, .width = 4, .channels = 1,
+                                                   .out_height = 1, .out_width = 4, .out = out};
 
-            assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){7, epoch, sample}, &job, &room, &error),
-                             FOV_OK);
-            pipeline_room_free(&room);
+            assert_int_equal(
+                pipeline_apply(pipeline, &(struct pipeline_key){7, epoch, sample}, &job, &workspace, &error), FOV_OK);
+            pipeline_workspace_free(&workspace);
             mirrored[epoch] = out[0] == 4;
             assert_int_equal(out[0], mirrored[epoch] ? 4 : 1);
         }
