@@ -163,17 +163,17 @@ static int complain(char *problem, size_t size, int code, const char *format, ..
 /* Reads the whole file, with a terminating 0; NULL with errno. */
 static char *read_all(int file, size_t *length)
 {
-    size_t room = 1 << 12, used = 0;
-    char *text = take_memory(room, 1);
+    size_t capacity = 1 << 12, used = 0;
+    char *text = take_memory(capacity, 1);
     for (ssize_t got = 1; got != 0;) {
-        if (used + 1 == room) {
-            char *larger = take_memory(2 * room, 1);
+        if (used + 1 == capacity) {
+            char *larger = take_memory(2 * capacity, 1);
             memcpy(larger, text, used);
             free(text);
             text = larger;
-            room *= 2;
+            capacity *= 2;
         }
-        got = read(file, text + used, room - used - 1);
+        got = read(file, text + used, capacity - used - 1);
         used += got > 0 ? (size_t)got : 0;
         if ((got < 0 && errno != EINTR) || used > MOST_BYTES) {
             errno = got < 0 ? errno : EFBIG;

@@ -21,7 +21,7 @@ struct features {
     size_t       numbers, capacity; /* numbers per row; rows that are allocated */
 };
 
-static void make_room(struct features *f)
+static void grow(struct features *f)
 {
     if ((size_t)f->shape.dim[0] < f->capacity) {
         return;
@@ -84,7 +84,7 @@ static int add(struct features *f, const fov_image *image, const char *what)
         return fail(f->cli, EXIT_INPUT, "%s: its features are %s, those before %s", show_clean(clean, sizeof clean, what),
                     show_shape(has, &made.shape), show_shape(had, &f->shape));
     }
-    make_room(f);
+    grow(f);
     memcpy(f->rows + (size_t)f->shape.dim[0]++ * f->numbers, made.data, f->numbers * sizeof *f->rows);
     return EXIT_OK;
 }

@@ -302,9 +302,9 @@ static int run(struct cli *cli)
     if (option_flag(cli, "sheet")) {
         return draw_sheet(cli, cli->arguments[0], f.border);
     }
-    float *room = take_memory((size_t)FOV_FILTER_MOST * FOV_FILTER_MOST, sizeof *room);
+    float *weights = take_memory((size_t)FOV_FILTER_MOST * FOV_FILTER_MOST, sizeof *weights);
     int code = EXIT_OK;
-    f.weights = room;
+    f.weights = weights;
     if (own != NULL) {
         code = read_kernel(&f, own);
     } else {
@@ -320,7 +320,7 @@ static int run(struct cli *cli)
     code = code == EXIT_OK ? filter_file(&f, cli->arguments[wanted - 1]) : code;
     fov_image_free(&f.image);
     free(f.picture);
-    free(room);
+    free(weights);
     return code;
 }
 
