@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread pool: every chunk runs once; no two threads have one worker index at the same time; the caller sees all
  * results; denormals are flushed; thousands of tiny dispatches. This file is for ThreadSanitizer, too. */
-#include "base/clock.h"
 #include "base/pool.h"
 #include "tests.h"
 #include <stdatomic.h>
@@ -131,12 +130,9 @@ static void test_tiny_dispatches_by_the_thousand(void **state)
     struct pool   *pool = pool_create(memory, 2, NULL);
     uint64_t       counts[4 * 8] = {0};
     uint64_t       requests = memory_requests(memory);
-    double         start = clock_seconds();
     for (int round = 0; round < ROUNDS; round++) {
         pool_run(pool, count_chunk, counts, 4);
     }
-    double each = (clock_seconds() - start) / ROUNDS;
-    print_message("one dispatch of 4 chunks on 2 threads: %.1f us\n", each * 1e6);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(counts[i * 8], ROUNDS);
     }

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,7 +31,7 @@ struct fuzzed {
     struct server server;
     pthread_t thread;
     int port;
-    char runs[64];
+    char runs[400];
     char *answer;
 };
 
@@ -38,7 +39,7 @@ static struct fuzzed *fuzzed; /* global: libFuzzer passes no state from run to r
 
 static void remove_run(void)
 {
-    char path[128];
+    char path[450];
     snprintf(path, sizeof path, "%s/one/history.csv", fuzzed->runs);
     unlink(path);
     snprintf(path, sizeof path, "%s/one", fuzzed->runs);
@@ -55,10 +56,15 @@ static void *dispatch(void *user)
 
 static void put_run(struct fuzzed *f)
 {
-    char path[128];
-    snprintf(f->runs, sizeof f->runs, "/tmp/fuzz-serve-%ld", (long)getpid());
+    char path[450];
+    const char *top = getenv("TMPDIR");
+    snprintf(f->runs, sizeof f->runs, "%s/fuzz-serve-XXXXXX", top != NULL ? top : "/tmp");
+    if (mkdtemp(f->runs) == NULL) {
+        perror(f->runs);
+        abort();
+    }
     snprintf(path, sizeof path, "%s/one", f->runs);
-    if (mkdir(f->runs, 0700) != 0 || mkdir(path, 0700) != 0) {
+    if (mkdir(path, 0700) != 0) {
         abort();
     }
     snprintf(path, sizeof path, "%s/one/history.csv", f->runs);
@@ -114,7 +120,7 @@ static struct fuzzed *start(void)
 static int connect_to(const struct fuzzed *f)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
-    const struct timeval patience = {.tv_sec = 8};
+    const struct timeval patience = {.tv_sec = 60};
     const struct linger at_once = {.l_onoff = 1}; /* so that closed connections do not use up the ports */
     int plug = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -147,16 +153,33 @@ static void send_all(int plug, const void *bytes, size_t size)
     }
 }
 
-/* Receives the whole answer, or the beginning of an event stream, which does not end; "" after a reset. */
+/* Whether the body has as many bytes as the head says; true if the head does not say. */
+static bool is_whole(const char *answer, size_t size)
+{
+    const char *body = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "\r\nContent-Length: ");
+    if (body == NULL) {
+        return false;
+    }
+    return length == NULL || length > body || size - (size_t)(body + 4 - answer) >= strtoull(length + 18, NULL, 10);
+}
+
+/* Receives the whole answer, or the beginning of an event stream, which does not end; "" if a reset has cut it. A
+ * server that says nothing for a minute hangs. */
 static size_t receive(struct fuzzed *f, int plug)
 {
     size_t got = 0;
+    bool   reset = false;
     while (got < ROOM - 1) {
         ssize_t more = recv(plug, f->answer + got, ROOM - 1 - got, 0);
         if (more < 0 && errno == EINTR) { /* libFuzzer's timer signal */
             continue;
         }
+        if (more < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            fprintf(stderr, "fuzz_serve: the server does not answer\n");
+            abort();
+        }
         if (more <= 0) {
+            reset = more < 0;
             break;
         }
         got += (size_t)more;
@@ -166,6 +189,9 @@ static size_t receive(struct fuzzed *f, int plug)
         }
     }
     f->answer[got] = '\0';
+    if (reset && !is_whole(f->answer, got)) {
+        f->answer[got = 0] = '\0';
+    }
     return got;
 }
 

@@ -82,7 +82,7 @@ static void try_dataset(const char *source)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static char folder[64], path[8][96];
+    static char folder[400], path[8][420];
     static const char *const names[] = {
         "a.zip", "a.tar", "t.csv", "c.json", "data.yaml", "labels/1.txt", "Annotations/1.xml", "masks/1.png"};
     /* A picture of 1 x 1 pixels, to which tables and annotations may refer. */
@@ -91,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                                      0,   0,   0,  0, 0, 0, 0, 0, 0,  0, 0,  0, 0, 0, 9,  9, 9, 0};
     if (*folder == '\0') {
         static const char *const made[] = {"labels", "images", "Annotations", "JPEGImages", "masks"};
-        snprintf(folder, sizeof folder, "/tmp/fovea-fuzz-XXXXXX");
+        const char *top = getenv("TMPDIR");
+        snprintf(folder, sizeof folder, "%s/fovea-fuzz-XXXXXX", top != NULL ? top : "/tmp");
         if (mkdtemp(folder) == NULL) {
             abort();
         }
@@ -100,9 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             (void)file_make_directories(path[i], NULL);
             for (size_t k = 0; k < sizeof made / sizeof *made; k++) {
                 char inner[1000];
-                snprintf(inner, sizeof inner, "%s/%s", path[i], made[k]);
+                snprintf(inner, sizeof inner, "%.419s/%s", path[i], made[k]);
                 (void)file_make_directories(inner, NULL);
-                snprintf(inner, sizeof inner, "%s/%s/1.bmp", path[i], k % 2 ? made[k] : ".");
+                snprintf(inner, sizeof inner, "%.419s/%s/1.bmp", path[i], k % 2 ? made[k] : ".");
                 put(inner, bitmap, sizeof bitmap);
             }
         }
@@ -111,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     }
     size_t which = bytes[0] % 8;
-    char file[200];
+    char file[500];
     snprintf(file, sizeof file, "%s/%s", path[which], names[which]);
     put(file, bytes + 1, size - 1);
     if (which < 2) {

@@ -56,5 +56,9 @@ int main(int count, char **paths)
         }
     }
     printf("%ld files\n", files);
+    if (status == 0 && files == 0) {
+        fprintf(stderr, "replay: no file to run\n");
+        status = 4;
+    }
     return status;
 }

@@ -5,6 +5,8 @@ set -eu
 here=$(dirname "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/tmp"
+export TMPDIR="$folder/tmp" # where harnesses leave their files
 python3 "$here/make_seeds.py" "$folder"
 set -- "$1" "$folder/$2"
 case $2 in

@@ -19,7 +19,11 @@ for file in bin/fovea share/man/man1/fovea.1 share/man/man1/fovea-train.1 share/
     share/zsh/site-functions/_fovea share/fish/vendor_completions.d/fovea.fish share/doc/fovea/LICENSE include/fovea/version.h; do
     test -s "$installed/$file" || { echo "$file is not installed"; exit 1; }
 done
-if grep -rlF "$prefix/usr" "$installed/lib"*/cmake "$installed/lib"*/pkgconfig; then
+# Below lib, lib64, or lib/x86_64-linux-gnu.
+for folder in cmake pkgconfig; do
+    test -n "$(find "$installed" -name "$folder" -type d)" || { echo "no folder $folder is installed"; exit 1; }
+done
+if find "$installed" \( -path '*/cmake/*' -o -path '*/pkgconfig/*' \) -type f -exec grep -lF "$prefix/usr" {} + | grep .; then
     echo "these files know the prefix that they were installed to"
     exit 1
 fi
