@@ -44,6 +44,15 @@ static void test_rates(void **state)
 {
     (void)state;
     fov_context *context = fov_context_create(NULL);
+    fov_rates measured = {0};
+    assert_int_equal(fov_measure_rates(context, &measured), FOV_OK);
+    const double rates[] = {measured.products, measured.transform, measured.memory, measured.wake};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        assert_true(isfinite(rates[i]) && rates[i] > 0);
+    }
+    assert_int_equal(fov_context_set_rates(context, &measured), FOV_OK);
+    assert_true(fov_context_rates(context).products == measured.products);
+    assert_int_equal(fov_context_set_rates(context, NULL), FOV_OK);
     fov_rates standard = fov_context_rates(context), own = {1e9, 2e9, 3e9, 4e-6};
     assert_int_equal(fov_context_set_rates(context, &own), FOV_OK);
     assert_true(fov_context_rates(context).memory == 3e9);

@@ -519,6 +519,71 @@ static void test_map(void **state)
     close_bed(&bed);
 }
 
+/* A drawing is the picture where its share is 0; with share 1 the strongest place has the full colour. */
+static void test_drawing(void **state)
+{
+    (void)state;
+    struct bed bed;
+    fov_explanation map;
+    fov_image drawn;
+    size_t strongest = 0;
+    open_bed(&bed, NULL);
+    look(&bed, CLASS);
+    assert_int_equal(fov_explain(bed.explainer, "gradcam", NULL, &map), FOV_OK);
+    assert_int_equal(fov_explanation_draw(bed.explainer, &map, 0, &drawn), FOV_OK);
+    assert_true(drawn.height == HEIGHT && drawn.width == WIDTH && drawn.channels == 3);
+    assert_memory_equal(drawn.pixels, bed.pixels, AREA * CHANNELS);
+    fov_image_free(&drawn);
+    for (size_t i = 0; i < AREA; i++) {
+        strongest = map.values[i] > map.values[strongest] ? i : strongest;
+    }
+    assert_true(map.values[strongest] > 0);
+    assert_int_equal(fov_explanation_draw(bed.explainer, &map, 1, &drawn), FOV_OK);
+    assert_memory_equal(drawn.pixels + 3 * strongest, ((const uint8_t[]){255, 230, 20}), 3);
+    fov_image_free(&drawn);
+    map.height--;
+    assert_int_equal(fov_explanation_draw(bed.explainer, &map, 1, &drawn), FOV_E_USAGE);
+    map.height++;
+    fov_explanation_free(&map);
+    close_bed(&bed);
+}
+
+/* Of a negative, the picture itself and black, the picture is most like the picture. */
+static void test_nearest(void **state)
+{
+    (void)state;
+    static uint8_t pixels[3][AREA * CHANNELS];
+    struct bed bed;
+    int64_t index[3] = {-1, -1, -1};
+    double similarity[3];
+    int found = 0;
+    open_bed(&bed, NULL);
+    look(&bed, CLASS);
+    for (size_t i = 0; i < AREA * CHANNELS; i++) {
+        pixels[0][i] = 255 - bed.pixels[i];
+        pixels[1][i] = bed.pixels[i];
+    }
+    fov_dataset *data = fov_dataset_create(
+        bed.context,
+        &(fov_dataset_program){
+            .count = 3, .height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .pixels = pixels[0]});
+    if (data == NULL) {
+        fail_msg("%s", fov_error(bed.context));
+    }
+    assert_int_equal(fov_explain_nearest(bed.explainer, data, 0, 2, index, similarity, &found), FOV_OK);
+    assert_int_equal(found, 2);
+    assert_int_equal(index[0], 1);
+    assert_true(fabs(similarity[0] - 1) < 1e-6);
+    assert_true(similarity[1] < similarity[0]);
+    assert_true(index[1] == 0 || index[1] == 2);
+    assert_int_equal(index[2], -1);
+    assert_int_equal(fov_explain_nearest(bed.explainer, data, 1, 2, index, similarity, &found), FOV_OK);
+    assert_int_equal(found, 1); /* only the first sample is compared */
+    assert_int_equal(index[0], 0);
+    fov_dataset_free(data);
+    close_bed(&bed);
+}
+
 /* Fails the test unless the file is a page from its first to its last tag; empties it. */
 static void expect_whole_page(const char *path)
 {
@@ -645,7 +710,7 @@ int main(void)
         cmocka_unit_test(test_sum),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_single_score),
         cmocka_unit_test(test_map),     cmocka_unit_test(test_page_and_memory), cmocka_unit_test(test_region),
         cmocka_unit_test(test_boxes),   cmocka_unit_test(test_box_at),          cmocka_unit_test(test_two_outputs),
-        cmocka_unit_test(test_page_of_a_large_input),
+        cmocka_unit_test(test_page_of_a_large_input), cmocka_unit_test(test_drawing), cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
 }

@@ -59,6 +59,13 @@ static void test_names_and_choice(void **state)
     assert_int_equal(fov_model_output_count(model), 3);
     assert_int_equal(fov_model_input_named(model, "picture").id, fov_model_input_at(model, 1).id);
     assert_int_equal(fov_model_input_named(model, "pictures").id, 0);
+    for (int i = 0; i < 3; i++) {
+        fov_value output = fov_model_output_at(model, i);
+        const char *name = fov_value_name(fov_model_graph(model), output);
+        assert_int_equal(fov_model_output_named(model, name).id, output.id);
+    }
+    assert_int_equal(fov_model_output_named(model, "picture").id, 0); /* an input */
+    assert_int_equal(fov_model_output_named(model, NULL).id, 0);
     assert_int_equal(fov_model_input_named(model, NULL).id, 0);
     assert_int_equal(fov_model_output_at(model, 3).id, 0);
     assert_int_equal(fov_model_output_at(model, -1).id, 0);

@@ -147,6 +147,132 @@ static void a_named_node_computes(void **state)
     fov_context_free(context);
 }
 
+/* ---- functions of operators.h ------------------------------------------------------------------------------------ */
+
+/* The inputs that the functions below have a choice of. */
+struct given {
+    fov_value x, row, places; /* [2, 3, 4, 5], [1, 5], i32 [2] */
+};
+
+static fov_value expand(fov_graph *g, const struct given *given)
+{
+    return fov_expand(g, given->row, (fov_shape)FOV_SHAPE(3, 5));
+}
+
+static fov_value selu(fov_graph *g, const struct given *given)
+{
+    return fov_selu(g, given->x);
+}
+
+static fov_value softsign(fov_graph *g, const struct given *given)
+{
+    return fov_softsign(g, given->x);
+}
+
+static fov_value mish(fov_graph *g, const struct given *given)
+{
+    return fov_mish(g, given->x);
+}
+
+static fov_value gather(fov_graph *g, const struct given *given)
+{
+    return fov_gather(g, given->x, given->places, 2);
+}
+
+static fov_value global_max_pool(fov_graph *g, const struct given *given)
+{
+    return fov_global_max_pool(g, given->x);
+}
+
+static fov_value stop_gradient(fov_graph *g, const struct given *given)
+{
+    return fov_stop_gradient(g, given->x);
+}
+
+static fov_value reduce_min(fov_graph *g, const struct given *given)
+{
+    return fov_reduce_min(g, given->x, .axes = {1, -1}, .axis_count = 2);
+}
+
+static fov_value reduce_all(fov_graph *g, const struct given *given)
+{
+    return fov_reduce_min_opt(g, given->x, &(fov_reduce_options){.keep_dims = true});
+}
+
+static fov_value largest(fov_graph *g, const struct given *given)
+{
+    return fov_top_k(g, given->x, NULL, .k = 2);
+}
+
+static fov_value smallest_at(fov_graph *g, const struct given *given)
+{
+    fov_value at = {0};
+    fov_top_k_opt(g, given->x, &(fov_top_k_options){.k = 3, .axis = 2, .smallest = true}, &at);
+    return at;
+}
+
+/* Each function gives the bits of the node that its name and options stand for. */
+static const struct function {
+    fov_value (*build)(fov_graph *g, const struct given *given);
+    const char *name, *options[7];
+    enum { OF_X, OF_ROW, OF_X_AND_PLACES } inputs;
+    int output;
+} functions[] = {
+    {expand, "broadcast_to", {NULL}, OF_ROW, 0},
+    {selu, "selu", {NULL}, OF_X, 0},
+    {softsign, "softsign", {NULL}, OF_X, 0},
+    {mish, "mish", {NULL}, OF_X, 0},
+    {gather, "gather", {"axis", "2", NULL}, OF_X_AND_PLACES, 0},
+    {global_max_pool, "global_max_pool", {NULL}, OF_X, 0},
+    {stop_gradient, "stop_gradient", {NULL}, OF_X, 0},
+    {reduce_min, "reduce_min", {"axes", "1,3", "keep_dims", "no", NULL}, OF_X, 0},
+    {reduce_all, "reduce_min", {"keep_dims", "yes", NULL}, OF_X, 0},
+    {largest, "top_k", {"k", "2", NULL}, OF_X, 0},
+    {smallest_at, "top_k", {"k", "3", "axis", "2", "smallest", "yes", NULL}, OF_X, 1},
+};
+
+static void check_function(const struct function *function)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph *g = fov_graph_create(context);
+    const int32_t places[] = {3, -1};
+    const float zeros[3 * 5] = {0};
+    struct given given = {fov_input(g, .name = "x", .shape = FOV_SHAPE(2, 3, 4, 5)),
+                          fov_input(g, .name = "row", .shape = FOV_SHAPE(1, 5)),
+                          fov_constant(g, NULL, FOV_I32, (fov_shape)FOV_SHAPE(2), places)};
+    fov_value shape = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(3, 5), zeros);
+    fov_value in[] = {function->inputs == OF_ROW ? given.row : given.x,
+                      function->inputs == OF_ROW ? shape : given.places};
+    fov_value node = fov_node_opt(g, function->name, in, function->inputs == OF_X ? 1 : 2, function->options);
+    fov_value both[] = {function->build(g, &given), fov_output(g, node, function->output)};
+    fov_plan *plan = fov_plan_create(g, both, 2, NULL);
+    if (plan == NULL) {
+        fail_msg("%s: %s", function->name, fov_error(context));
+    }
+    float *x = fov_plan_data(plan, in[0]);
+    for (size_t i = 0; i < fov_plan_bytes(plan, in[0]) / sizeof *x; i++) {
+        x[i] = (float)((i * 37) % 121) / 16.0F - 4.0F; /* all different */
+    }
+    fov_plan_run(plan, 0);
+    assert_int_equal(fov_value_dtype(g, both[0]), fov_value_dtype(g, both[1]));
+    assert_true(fov_plan_bytes(plan, both[0]) > 0);
+    assert_int_equal(fov_plan_bytes(plan, both[0]), fov_plan_bytes(plan, both[1]));
+    assert_memory_equal(fov_plan_data(plan, both[0]), fov_plan_data(plan, both[1]), fov_plan_bytes(plan, both[0]));
+    fov_plan_free(plan);
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
+static void functions_are_their_nodes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        check_function(&functions[i]);
+    }
+}
+
+/* ---- inputs left out --------------------------------------------------------------------------------------------- */
+
 /* Runs the node on x [count] alone, in double. */
 static void run_double(const char *name, const char *const *options, const double *x, double *y, int64_t count)
 {
@@ -184,6 +310,7 @@ int main(void)
         cmocka_unit_test(every_name_that_is_wrong_is_named),
         cmocka_unit_test(sentences),
         cmocka_unit_test(a_named_node_computes),
+        cmocka_unit_test(functions_are_their_nodes),
         cmocka_unit_test(an_optional_input_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
