@@ -59,6 +59,8 @@ static void add_updates(fov_graph *g, fov_value result, fov_value rate)
             learned[count++] = fov_parameter_at(g, i);
     assert_int_equal(fov_gradient(g, loss, learned, count, gradients), FOV_OK);
     for (int i = 0; i < count; i++) {
+        if (gradients[i].id == 0) /* a parameter that the result does not depend on, as of a GAN's discriminator */
+            continue;
         fov_value velocity = fov_graph_parameter(g, fov_value_name(g, learned[i]), "velocity",
                                                  fov_value_shape(g, learned[i]), FOV_INITIAL_ZEROS, 0, true);
         fov_value in[] = {learned[i], gradients[i], velocity, rate};
