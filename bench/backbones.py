@@ -33,7 +33,7 @@ def train(options, backbone, folder):
     if os.path.exists(os.path.join(folder, "checkpoint.safetensors")):
         with open(os.path.join(folder, "history.csv"), encoding="utf-8") as file:
             if len(file.readlines()) <= options.epochs:
-                fovea(options, "train", "--resume", folder)
+                fovea(options, "train", "--resume", folder, "--epochs", options.epochs)
         return
     fovea(options, "train", "--model", options.model, "--backbone", backbone, "--data", options.data, "--task", "detect",
           "--input", options.input, "--epochs", options.epochs, "--out", folder, "--overwrite",

@@ -117,7 +117,7 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
     int32_t *offsets = lines(taps * pixels);
     size_t   workspace_floats = table->product_workspace(pixels, l->filters, depth);
     float   *workspace = lines(workspace_floats);
-    if (x && weights && result && bias && offsets) {
+    if (x && weights && result && bias && offsets && (workspace || workspace_floats == 0)) {
         for (size_t t = 0; t < taps; t++) {
             for (size_t r = 0; r < pixels; r++) {
                 size_t row = r / out + t / across, column = r % out + t % across;
@@ -139,6 +139,8 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
                                    .activation = UNARY_relu};
         double got = rate(table, &p);
         printf("  %-24s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, depth, got, top > 0 ? 100 * got / top : 0);
+    } else {
+        printf("  %-24s out of memory\n", l->name);
     }
     free(x), free(weights), free(result), free(bias), free(offsets), free(workspace);
 }

@@ -71,7 +71,7 @@ static void run(struct tool *tool, char **words)
 
 int main(int count, char **words)
 {
-    if (count != 7) {
+    if (count != 7 || atoi(words[3]) < 1 || atoi(words[4]) < 1 || atoi(words[5]) < 0 || atoi(words[6]) < 1) {
         fprintf(stderr, "usage: loader DATA LIST SIDE BATCH THREADS EPOCHS\n");
         return 2;
     }

@@ -81,6 +81,8 @@ def main():
     parser.add_argument("--at-most", type=float)
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.epochs < 2:
+        parser.error("--epochs: the first warms up and is not counted, so it is 2 at least")
     if options.peer:
         peer_epochs(options.peer, options.workers, options.epochs)
         return 0

@@ -10,6 +10,11 @@ import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 
 const [url, strokes = '60'] = process.argv.slice(2);
+const WARMING = 5; // strokes that are not counted
+if (!url || !(+strokes > WARMING)) {
+  console.error(`usage: node bench/pen.mjs URL [STROKES]; more than ${WARMING} strokes, of which the first ${WARMING} are not counted`);
+  process.exit(2);
+}
 const require = createRequire(new URL('../build/node/', import.meta.url));
 const { chromium } = require('playwright-core');
 const executablePath = execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser || command -v google-chrome'], { encoding: 'utf8' }).trim();
@@ -36,6 +41,10 @@ for (let i = 0; i < +strokes; i++) {
   await page.mouse.up();
   for (let k = 0; k < 200 && await page.evaluate(() => window.times.length) <= i; k++) await page.waitForTimeout(20);
 }
-const times = (await page.evaluate(() => window.times)).slice(5).sort((a, b) => a - b); // the first five warm up
+const times = (await page.evaluate(() => window.times)).slice(WARMING).sort((a, b) => a - b);
 await browser.close();
+if (times.length !== +strokes - WARMING) {
+  console.error(`of ${strokes} strokes ${+strokes - WARMING - times.length} changed no bars within 4 s`);
+  process.exit(1);
+}
 console.log(`pen up to bars, ${times.length} strokes: median ${times[times.length >> 1].toFixed(1)} ms, p95 ${times[Math.floor(times.length * 0.95)].toFixed(1)} ms, least ${times[0].toFixed(1)} ms; load average ${loadavg()[0].toFixed(1)}`);

@@ -140,9 +140,13 @@ static int build(struct tool *tool, struct training *t, const struct safetensors
                    : answer->shape.rank == 1 && fov_value_shape(g, t->logits).rank > 2
                        ? fov_softmax_cross_entropy(g, fov_flatten(g, t->logits), t->answer)
                        : fov_softmax_cross_entropy(g, t->logits, t->answer);
-    for (int i = 0; i < fov_parameter_count(g) && t->count < PARAMETERS; i++)
-        if (!fov_parameter_frozen(g, fov_parameter_at(g, i)))
+    for (int i = 0; i < fov_parameter_count(g); i++)
+        if (!fov_parameter_frozen(g, fov_parameter_at(g, i))) {
+            if (t->count == PARAMETERS)
+                return (int)error_set(&tool->context->error, FOV_E_UNSUPPORTED,
+                                      "the model has more than %d parameters to train", PARAMETERS);
             t->parameters[t->count++] = fov_parameter_at(g, i);
+        }
     return fov_gradient(g, t->loss, t->parameters, t->count, t->gradients);
 }
 

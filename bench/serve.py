@@ -150,7 +150,10 @@ def at_once(server, request, count, connections):
     while len(times) < count:
         for key, _ in chooser.select():
             plug = key.fileobj
-            state[plug][1] += plug.recv(1 << 16)
+            part = plug.recv(1 << 16)
+            if not part:
+                raise OSError("the server hung up")
+            state[plug][1] += part
             if whole(state[plug][1]) is None:
                 continue
             if b" 200 " not in state[plug][1][:20]:

@@ -43,8 +43,11 @@ class Peer:
         return answer
 
     def close(self):
-        self.process.stdin.close()
         self.process.kill()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended by itself, with something unread
         self.process.wait()
 
 
@@ -71,14 +74,20 @@ def open_peers(network, model, folder, options):
                                for words in makers):
         commands["pytorch"] = ([PYTHON, os.path.join(PEERS, "pytorch.py"), options.threads, "plain"], module)
     for name, (command, file) in commands.items():
-        peer = Peer(*command, FOVEA_PEERS_NODE=options.node)
+        peer = None
         try:
+            peer = Peer(*command, FOVEA_PEERS_NODE=options.node)
             peer.ask(do="open", model=file, **opened)
             peers[name] = peer
         except (RuntimeError, OSError) as problem:
-            print(f"{network['name']}: {name}: {problem}", file=sys.stderr)
-            peer.close()
+            leave_out(network, name, peer, problem)
     return peers
+
+
+def leave_out(network, name, peer, problem):
+    print(f"{network['name']}: {name} is left out: {problem}", file=sys.stderr)
+    if peer is not None:
+        peer.close()
 
 
 def measure(network, options):
@@ -87,18 +96,24 @@ def measure(network, options):
         model = os.path.join(folder, "model.onnx")
         subprocess.run([options.fovea, "new", network["name"], "-o", model, "-q"], check=True, capture_output=True)
         peers = open_peers(network, model, folder, options)
-        sides = ["fovea"] + sorted(peers)
-        for turn in range(options.rounds):
-            for side in sides if turn % 2 == 0 else reversed(sides):
-                if side == "fovea":
-                    out = subprocess.run([options.fovea, "bench", model, "--threads", options.threads, "--json", "--time",
-                                          options.seconds], check=True, capture_output=True, text=True).stdout
-                    times[side].append(json.loads(out)["median"])
-                else:
-                    answer = peers[side].ask(do="run", seconds=float(options.seconds), least=3)
-                    times.setdefault(side, []).append(median(answer["times"]))
-        for peer in peers.values():
-            peer.close()
+        try:
+            for turn in range(options.rounds):
+                sides = ["fovea"] + sorted(peers)
+                for side in sides if turn % 2 == 0 else reversed(sides):
+                    if side == "fovea":
+                        out = subprocess.run([options.fovea, "bench", model, "--threads", options.threads, "--json", "--time",
+                                              options.seconds], check=True, capture_output=True, text=True).stdout
+                        times[side].append(json.loads(out)["median"])
+                        continue
+                    try:
+                        answer = peers[side].ask(do="run", seconds=float(options.seconds), least=3)
+                        times.setdefault(side, []).append(median(answer["times"]))
+                    except (RuntimeError, OSError) as problem:
+                        leave_out(network, side, peers.pop(side), problem)
+                        times.pop(side, None)
+        finally:
+            for peer in peers.values():
+                peer.close()
     return {side: median(values) for side, values in times.items()}
 
 

@@ -22,7 +22,11 @@ endif()
 
 # Programs that link a static libfovea also link its libraries: the package files list those of the parts switched on.
 set(modules zlib libmd)
-foreach(part "JANSSON:jansson" "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
+set(png spng)
+if(FOVEA_STATIC) # cmake/dependencies.cmake
+    set(png libpng)
+endif()
+foreach(part "JANSSON:jansson" "JPEG:libjpeg" "PNG:${png}" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
     list(GET part 0 name)
     list(GET part 1 module)

@@ -2,7 +2,7 @@
 """An ONNX file as a PyTorch module, for networks that torchvision lacks: usage: onnx_module.py MODEL.onnx MODULE.pt
 
 It knows the operators that fovea's own networks are written with, in inference form and for one size of input; any other
-is an error that names it. Weights are parameters of the module, so that PyTorch's own means of deploying see them.
+is an error that names it. Weights are buffers of the module, so that PyTorch's own means of deploying see them.
 """
 import sys
 
@@ -93,7 +93,7 @@ def pad(x, pads, value=None, axes=None, **_):
 
 
 def enlarge(x, _=None, scales=None, sizes=None, *, mode="nearest", **__):
-    size = sizes.tolist()[2:] if sizes is not None else [round(s * float(f)) for s, f in zip(x.shape[2:], scales[2:])]
+    size = sizes.tolist()[2:] if sizes is not None else [int(s * float(f)) for s, f in zip(x.shape[2:], scales[2:])]  # floor
     return F.interpolate(x, size=size, mode=mode)
 
 

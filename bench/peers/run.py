@@ -470,7 +470,11 @@ def read_results(folder):
     for name in sorted(os.listdir(folder)):
         if name.endswith(".json"):
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                results.append(json.load(file))
+                result = json.load(file)
+            if result.get("case") in order:
+                results.append(result)
+            else:
+                say("%s: no case \"%s\" is known; it is left out" % (os.path.join(folder, name), result.get("case")))
     return sorted(results, key=lambda result: (-result["threads"], order.index(result["case"])))
 
 

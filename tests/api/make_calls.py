@@ -12,7 +12,8 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # Handles that test_null.c creates; other pointers are NULL in the second call, too.
-GOOD = ["fov_context", "fov_graph", "fov_model", "fov_dataset", "fov_plan", "fov_session"]
+GOOD = ["fov_context", "fov_graph", "fov_model", "fov_dataset", "fov_plan", "fov_session", "fov_explainer", "fov_training",
+        "fov_hopfield", "fov_boltzmann", "fov_rbm"]
 # Type words, which are not the name of a parameter.
 TYPES = {"int", "float", "double", "char", "bool", "void", "size_t", "const"}
 # Functions that free a handle or end a scope: called with NULL only.

@@ -21,6 +21,11 @@ struct handles {
     fov_dataset *dataset;
     fov_plan *plan;
     fov_session *session;
+    fov_explainer *explainer;
+    fov_training *training;
+    fov_hopfield *hopfield;
+    fov_boltzmann *boltzmann;
+    fov_rbm *rbm;
 };
 
 /* Makes the call in that line of calls.inc; returns its status, or 0 if it has none. */
@@ -85,7 +90,13 @@ static struct handles make_handles(void)
     fov_value output = fov_model_output(good.model);
     good.plan = fov_plan_create(good.graph, &output, 1, NULL);
     good.session = fov_session_create(good.model, NULL);
-    if (good.dataset == NULL || good.plan == NULL || good.session == NULL) {
+    good.explainer = fov_explainer_create(good.model, NULL);
+    good.training = fov_training_create(good.model, NULL);
+    good.hopfield = fov_hopfield_create(good.context, 4);
+    good.boltzmann = fov_boltzmann_create(good.context, 4);
+    good.rbm = fov_rbm_create(good.context, 4, 3, 1);
+    if (good.dataset == NULL || good.plan == NULL || good.session == NULL || good.explainer == NULL ||
+        good.training == NULL || good.hopfield == NULL || good.boltzmann == NULL || good.rbm == NULL) {
         fail_msg("%s", fov_error(good.context));
     }
     return good;
@@ -121,6 +132,11 @@ static void nothing_falls_over_null(void **state)
         }
     }
     assert_int_equal(wrong, 0);
+    fov_rbm_free(good.rbm);
+    fov_boltzmann_free(good.boltzmann);
+    fov_hopfield_free(good.hopfield);
+    fov_training_free(good.training);
+    fov_explainer_free(good.explainer);
     fov_session_free(good.session);
     fov_plan_free(good.plan);
     fov_dataset_free(good.dataset);

@@ -81,6 +81,16 @@ def test_who_disagrees_does_not_count():
         assert row_of(done.stdout, "vgg16/inference")[7:9] == ["opencv", "6.00"]
 
 
+def test_a_case_of_another_version_is_left_out():
+    with tempfile.TemporaryDirectory() as folder:
+        result(folder, fovea=0.05, opencv=(0.3, 1e-5, 300))
+        with open(os.path.join(folder, "old.json"), "w", encoding="utf-8") as file:
+            json.dump({"case": "vgg9/inference", "threads": 2, "sides": {}}, file)
+        done = peers("--table", "--results", folder)
+        assert done.returncode == 0 and "vgg9/inference" in done.stderr + done.stdout, done.stderr
+        assert row_of(done.stdout, "vgg16/inference")[7:9] == ["opencv", "6.00"]
+
+
 def test_nan_disagrees():
     with tempfile.TemporaryDirectory() as folder:
         result(folder, fovea=0.05, onnxruntime=(0.01, float("nan"), 200), opencv=(0.3, 1e-5, 300))

@@ -15,7 +15,7 @@ rows, resized = [], []
 
 
 def pixel(x, y, c):
-    """The test pattern; test_resize.c has the same formula."""
+    """The test pattern; test_image.c has the same formula."""
     return (x * x * 7 + y * 13 + x * y * (3 + c) + 91 * c + (x >> 2) * 64) & 255
 
 
