@@ -46,6 +46,22 @@ static void test_products_that_overflow_are_refused(void **state)
     assert_true(size_add(SIZE_MAX - 1, 1, &result) && result == SIZE_MAX);
 }
 
+static void test_sizes_are_divided_and_rounded_up(void **state)
+{
+    (void)state;
+    assert_int_equal(size_divide_up(0, 7), 0);
+    assert_int_equal(size_divide_up(14, 7), 2);
+    assert_int_equal(size_divide_up(15, 7), 3);
+    assert_int_equal(size_round_up(0, 7), 0);
+    assert_int_equal(size_round_up(14, 7), 14);
+    assert_int_equal(size_round_up(15, 7), 21);
+    assert_int_equal(memory_aligned(0), 0);
+    assert_int_equal(memory_aligned(1), MEMORY_ALIGNMENT);
+    assert_int_equal(memory_aligned(MEMORY_ALIGNMENT), MEMORY_ALIGNMENT);
+    assert_int_equal(memory_aligned(MEMORY_ALIGNMENT + 1), 2 * MEMORY_ALIGNMENT);
+    assert_true(size_smaller(2, 3) == 2 && size_smaller(3, 2) == 2 && size_larger(2, 3) == 3 && size_larger(3, 2) == 3);
+}
+
 static void test_the_limit_holds_and_is_named(void **state)
 {
     (void)state;
@@ -221,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_are_aligned_zeroed_and_padded),
         cmocka_unit_test(test_products_that_overflow_are_refused),
+        cmocka_unit_test(test_sizes_are_divided_and_rounded_up),
         cmocka_unit_test(test_the_limit_holds_and_is_named),
         cmocka_unit_test(test_resize_keeps_content_and_survives_failure),
         cmocka_unit_test(test_the_nth_request_fails_once_or_for_ever),
