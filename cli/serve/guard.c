@@ -53,8 +53,12 @@ bool guard_set_public(struct guard *guard, const char *url)
             return false;
         }
     }
-    snprintf(guard->public_origin, sizeof guard->public_origin, "%.*s", (int)(scheme + host), url);
-    snprintf(guard->public_host, sizeof guard->public_host, "%.*s", (int)host, url + scheme);
+    const char *standard = scheme == 8 ? ":443" : ":80"; /* which browsers leave out */
+    size_t tail = strlen(standard);
+    bool is_standard = host > tail && strncmp(url + scheme + host - tail, standard, tail) == 0;
+    size_t named = host - (is_standard ? tail : 0);
+    snprintf(guard->public_origin, sizeof guard->public_origin, "%.*s", (int)(scheme + named), url);
+    snprintf(guard->public_host, sizeof guard->public_host, "%.*s", (int)named, url + scheme);
     snprintf(guard->public_prefix, sizeof guard->public_prefix, "%s", url + scheme + host);
     char *end = guard->public_prefix + strlen(guard->public_prefix);
     while (end > guard->public_prefix && end[-1] == '/') {
@@ -77,19 +81,27 @@ bool guard_is_token(const char *text)
     return length >= GUARD_TOKEN_LEAST && length < GUARD_TOKEN && strspn(text, letters) == length;
 }
 
+/* Whether the header Host is the public name, with its port or, as some proxies pass it on, without. */
+static bool is_public_host(const struct guard *guard, const char *host)
+{
+    const char *name = guard->public_host, *port = strrchr(name, ':');
+    size_t length = strlen(name), bare = port != NULL && strchr(port, ']') == NULL ? (size_t)(port - name) : length;
+    const char *standard = strncmp(guard->public_origin, "https:", 6) == 0 ? ":443" : ":80";
+    if (length == 0 || strncasecmp(host, name, bare) != 0) {
+        return false;
+    }
+    const char *tail = host + bare;
+    return *tail == '\0' || strcmp(tail, bare < length ? name + bare : standard) == 0;
+}
+
 /* Whether the header Host names this server. A server that listens on any address accepts every name: there the
  * token alone decides. */
 static bool knows_host(const struct guard *guard, const char *host)
 {
     char brackets[GUARD_ADDRESS + 2];
     const char *address = guard->address;
-    if (guard->public_host[0] != '\0') {
-        bool is_safe = strncmp(guard->public_origin, "https:", 6) == 0;
-        size_t length = strlen(guard->public_host);
-        if (strncasecmp(host, guard->public_host, length) == 0 &&
-            (host[length] == '\0' || strcmp(host + length, is_safe ? ":443" : ":80") == 0)) {
-            return true;
-        }
+    if (is_public_host(guard, host)) {
+        return true;
     }
     if (strchr(address, ':') != NULL) {
         snprintf(brackets, sizeof brackets, "[%s]", address);
@@ -131,7 +143,8 @@ static bool has_token(const char *token, const struct guard_request *request)
     const char *bearer = request->authorization;
     bearer = bearer != NULL && strncasecmp(bearer, scheme, sizeof scheme - 1) == 0 ? bearer + sizeof scheme - 1 : NULL;
     bool in_query = guard_query(request->query, "token", typed, sizeof typed);
-    return same_token(token, request->token) | same_token(token, bearer) | same_token(token, in_query ? typed : NULL);
+    return same_token(token, request->token) || same_token(token, bearer) ||
+           same_token(token, in_query ? typed : NULL);
 }
 
 /* The paths by which a balancer or a supervisor asks for the server's state: no token is needed. */
