@@ -30,7 +30,7 @@ def environment(**extra):
 
 def learn(*words, code=OK, env=None):
     done = subprocess.run([FOVEA, "learn", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=60, env=env or environment(), stdin=subprocess.DEVNULL, check=False)
+                          timeout=600, env=env or environment(), stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == code, f"learn {words}: exit {done.returncode}: {done.stdout}{done.stderr}"
     return done
 
@@ -177,7 +177,7 @@ def test_check_goes_on_from_elsewhere():
     learn("start", 1, "d")
     os.mkdir("elsewhere")
     done = subprocess.run([FOVEA, "learn", "check", "--json"], stdout=subprocess.PIPE, text=True, env=environment(), check=False,
-                          cwd="elsewhere", timeout=60)
+                          cwd="elsewhere", timeout=600)
     assert json.loads(done.stdout)["mistake"] == "unchanged"
 
 
