@@ -183,12 +183,15 @@ static const char *build_flags(void)
         ;
 }
 
+extern const char help_commit[]; /* in a file that the build writes: only this changes with a commit */
+
 void help_version(struct cli *cli, bool json)
 {
     const char *machine = fov_machine(cli->context), *isa = fov_context_isa(cli->context);
     if (json) {
         json_t *object = json_object();
         json_set_text(object, "version", fov_version());
+        json_set_text(object, "commit", help_commit);
         json_set_text(object, "machine", machine);
         json_set_text(object, "isa", isa);
         json_set_integer(object, "threads", fov_context_threads(cli->context));
@@ -197,7 +200,7 @@ void help_version(struct cli *cli, bool json)
         json_print(cli, object);
         return;
     }
-    fprintf(cli->out, "fovea %s\n", fov_version());
+    fprintf(cli->out, "fovea %s (commit %s)\n", fov_version(), help_commit);
     fprintf(cli->out, "machine: %s\n", machine);
     fprintf(cli->out, "kernels: %s\n", isa);
     fprintf(cli->out, "build:   %s, %s\n", compiler(), build_flags());

@@ -138,6 +138,18 @@ static void print_line(struct cli *cli, const char *name, const char *text)
     print_wrapped(cli->out, text, COLUMN, COLUMN, cli->has_width ? cli->width : 1000);
 }
 
+void inspect_pixels_line(struct cli *cli, const fov_model *model)
+{
+    const fov_preprocessing p = fov_model_preprocessing(model);
+    char text[PIXELS_TEXT];
+    int channels, height, width;
+    if (fov_model_states_preprocessing(model) && fov_model_picture_size(model, &channels, &height, &width)) {
+        size_t used = add_size(text, 0, &p, height, width);
+        add_numbers(text, append_text(text, sizeof text, used, "; "), &p, channels);
+        print_line(cli, "pictures", text);
+    }
+}
+
 void inspect_pixels_print(struct cli *cli, const fov_model *model)
 {
     const fov_preprocessing p = fov_model_preprocessing(model);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea convert: between ONNX, which holds a whole model, and safetensors, which holds weights; from PyTorch's and
  * Keras' weights files; and from Darknet's networks. */
+#include "inspect_pixels.h"
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -55,6 +56,7 @@ static void print_result(struct cli *cli, fov_model *model, const char *to, cons
             json_set_integer(object, "parameters", summary.parameters);
         }
         json_set_text(object, "hash", hash);
+        json_set(object, "preprocessing", inspect_pixels_json(model));
         json_print(cli, object);
     } else if (!cli->quiet) {
         fprintf(cli->out, "%s: %s", show_clean(clean, sizeof clean, to), show_bytes(bytes, (double)about.st_size));
@@ -62,6 +64,20 @@ static void print_result(struct cli *cli, fov_model *model, const char *to, cons
             fprintf(cli->out, ", %s parameters", show_count(count, summary.parameters));
         }
         fprintf(cli->out, "%s\n", strcmp(suffix_of(to), "safetensors") == 0 ? ", weights alone" : "");
+        inspect_pixels_line(cli, model);
+    }
+}
+
+/* A shorter side belongs to the size that is cut out of it: for another size it becomes another in proportion. */
+static void fit_shorter(struct cli *cli, fov_model *model, int before, int after)
+{
+    fov_preprocessing p = fov_model_preprocessing(model);
+    if (p.shorter > 0 && p.crop == 0 && before != after && !option_given(cli, "resize") && !option_given(cli, "preset")) {
+        int was = p.shorter;
+        p.shorter = (int)(((int64_t)2 * was * after + before) / (2 * (int64_t)before));
+        p.shorter = p.shorter > after ? p.shorter : after;
+        fov_model_set_preprocessing(model, &p);
+        remark(cli, "pictures' shorter side, %d for an input of %d, becomes %d for %d", was, before, p.shorter, after);
     }
 }
 
@@ -79,6 +95,9 @@ static fov_model *load_sized(struct cli *cli, const char *from, const int64_t si
     if (!is_sized && fov_model_resize(model, (int)size[0], (int)size[1]) != FOV_OK) {
         fov_model_free(model);
         return NULL;
+    }
+    if (!is_sized && is_picture) {
+        fit_shorter(cli, model, height < width ? height : width, (int)(size[0] < size[1] ? size[0] : size[1]));
     }
     return model;
 }

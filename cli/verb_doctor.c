@@ -61,6 +61,16 @@ static void add(struct findings *f, const char *what, bool well, const char *tex
     f->missing += well ? 0 : 1;
 }
 
+/* Debian's package of a library that is loaded at run time, by its file: "libcurl4" for "libcurl.so.4". */
+static void runtime_package(char out[64], const char *file)
+{
+    const char *version = strstr(file, ".so.");
+    int stem = version != NULL ? (int)(version - file) : (int)strlen(file);
+    bool ends_in_digit = stem > 0 && file[stem - 1] >= '0' && file[stem - 1] <= '9';
+    snprintf(out, 64, "%.*s%s%.8s", stem < 40 ? stem : 40, file, version != NULL && ends_in_digit ? "-" : "",
+             version != NULL ? version + strlen(".so.") : "");
+}
+
 static void look_at_part(struct findings *f, const struct part *part)
 {
     char wanted[32], file[64] = "", advice[256];
@@ -75,7 +85,9 @@ static void look_at_part(struct findings *f, const struct part *part)
         add(f, part->name, true, part->what, NULL);
     } else {
         void *library = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
-        snprintf(advice, sizeof advice, "%s is not on this machine; %s brings it", file, part->package);
+        char package[64];
+        runtime_package(package, file);
+        snprintf(advice, sizeof advice, "%s is not on this machine; %s brings it", file, package);
         add(f, part->name, library != NULL, part->what, library != NULL ? NULL : advice);
         /* Not closed: some libraries allocate when they are loaded, and would lose it. */
     }

@@ -3,6 +3,7 @@
  * inspect_plan.c. */
 #include "inspect_pixels.h"
 #include "inspect_plan.h"
+#include "inspect_weights.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -247,6 +248,19 @@ static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
     return EXIT_OK;
 }
 
+/* Whether a file that has just failed to be a model is to be listed: weights that no network by name fits. */
+static bool is_only_listed(const struct cli *cli, const char *word)
+{
+    static const char *const about_models[] = {"model", "input", "output", "plan", "training", "svg", "png", "hash"};
+    for (size_t i = 0; i < sizeof about_models / sizeof about_models[0]; i++) {
+        if (option_given(cli, about_models[i])) {
+            return false;
+        }
+    }
+    int status = fov_error_status(cli->context);
+    return source_is_weights(word) && (status == FOV_E_INPUT || status == FOV_E_SHAPE);
+}
+
 static int run(struct cli *cli)
 {
     const char *word, *text = option_text(cli, "input");
@@ -277,6 +291,12 @@ static int run(struct cli *cli)
         shape.dim[0] = fov_model_picture_size(model, &channels, &height, &width) ? channels : 3;
     }
     const char *output = option_text(cli, "output");
+    if (model == NULL && is_only_listed(cli, word)) {
+        char why[1024];
+        snprintf(why, sizeof why, "%s", fov_error(cli->context));
+        fov_error_clear(cli->context);
+        return inspect_weights(cli, word, why);
+    }
     code = model == NULL ? fail_library(cli) : output != NULL ? source_choose(cli, model, output, NULL) : EXIT_OK;
     code = code == EXIT_OK ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : code;
     fov_model_free(model);
@@ -320,11 +340,13 @@ const struct verb verb_inspect = {
         "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output "
         "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map, and what becomes of a picture "
         "before it is the input. With --json: inputs, outputs, parameters, multiply_adds, layers, preprocessing (by the "
-        "names and values of fovea predict's options) and more.",
+        "names and values of fovea predict's options) and more. Weights that no network by name fits are listed: name, "
+        "type and shape of each tensor, and what is written beside them.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect resnet50:attention=cbam\n"
                 "fovea inspect inception_v4 --svg inception.svg\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"
-                "fovea inspect best.onnx --hash --json\n",
+                "fovea inspect best.onnx --hash --json\n"
+                "fovea inspect run/checkpoint.safetensors\n",
 };

@@ -3,6 +3,7 @@
  * and shown one by one: by predict_classes.c, or by predict_answer.c for models of other tasks, which get them one at a
  * time. */
 #include "answer_json.h"
+#include "json.h"
 #include "options.h"
 #include "output.h"
 #include "picture_list.h"
@@ -30,6 +31,7 @@ struct prediction {
     struct answering answers; /* for answers other than one class of several or plain numbers */
     fov_session *looks;       /* for --tta with a classifier: predicts several views of a picture; else NULL */
     bool is_seen;             /* the preprocessed pictures are drawn or saved */
+    bool is_several;          /* files, more than one */
     struct waiting waiting[BATCH];
     int count; /* of waiting pictures */
     size_t bytes;
@@ -96,10 +98,25 @@ static int look(struct prediction *p, struct waiting *waiting, int count)
     return status;
 }
 
+/* With --json a picture that fails has a line, too, so that lines and files correspond; not where it is the only one. */
+static void tell_failure(struct prediction *p, const char *file, const char *why)
+{
+    if (p->cli->json && p->is_several) {
+        json_t *object = json_object();
+        json_set_text(object, "file", file);
+        json_set_text(object, "error", why);
+        json_print(p->cli, object);
+        (void)output_commit(p->cli);
+    }
+}
+
 static int predict_one(struct prediction *p, struct waiting *at)
 {
     int status = look(p, at, 1);
     const char *why = p->looks != NULL ? fov_session_error(p->looks) : fov_error(p->cli->context);
+    if (status != FOV_OK) {
+        tell_failure(p, at->file, why);
+    }
     if (status == FOV_E_NUMERIC) { /* a failure of this picture; other failures are the model's */
         char clean[SHOWN_SIZE];
         return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file), why);
@@ -133,6 +150,9 @@ static int predict(struct prediction *p, const char *file, int64_t index, int la
 {
     if (p->answers.session != NULL) {
         int code = answering_predict(&p->answers, file, image);
+        if (code != EXIT_OK) {
+            tell_failure(p, file, fov_session_error(p->answers.session));
+        }
         drop_image(image);
         fov_error_clear(p->cli->context);
         return code;
@@ -159,14 +179,18 @@ static int predict_files(struct prediction *p)
         worst = fail(cli, EXIT_USAGE, "--out is for one picture, not %d; --draw DIR takes several", list.count);
     }
     int count = worst == EXIT_OK ? list.count : 0;
+    p->is_several = count > 1;
     p->answers.inputs = &list;
     for (int i = 0; i < count; i++) {
         fov_image image = {.height = 0};
         int code = picture_list_load(cli, list.path[i], &image);
         if (code == EXIT_OK) {
             code = predict(p, list.path[i], 0, 0, &image);
-        } else if (p->count > 0) {
-            int before = flush(p); /* the failure is reported in its place in the order of files */
+        } else {
+            char why[1024];
+            snprintf(why, sizeof why, "%s", fov_error(cli->context));
+            int before = p->count > 0 ? flush(p) : EXIT_OK; /* its line has its place in the order of files */
+            tell_failure(p, list.path[i], why);
             code = before != EXIT_OK ? before : code;
         }
         fov_error_clear(cli->context);

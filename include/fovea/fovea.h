@@ -52,5 +52,6 @@
 #include <fovea/style.h>
 #include <fovea/types.h>
 #include <fovea/version.h>
+#include <fovea/weights.h>
 
 #endif

@@ -233,7 +233,7 @@ FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *
 FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *path);
 /** Finds the library's network that a weights file (of any kind above) belongs to and returns it with these weights,
  *  for as many classes as the last layer in the file has. NULL and a sentence, E_INPUT: no network has exactly these
- *  parameters; the sentence names the nearest one and the differences. */
+ *  parameters; the sentence names a near one and the differences. Pictures: as the file says, else as published. */
 FOV_API fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options);
 /** Writes the tensors of a weights file (of any kind above) as safetensors, with unchanged names, types and bits. */
 FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char *from, const char *to);

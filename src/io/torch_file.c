@@ -52,6 +52,17 @@ static int find_pickle(struct opened *o, const struct torch_entry **pickle)
                      o->file->file);
 }
 
+/* TorchScript's archive has constants.pkl beside data.pkl, which then describes a program's objects. */
+static int check_script(const struct opened *o)
+{
+    return find(o, "constants.pkl", "", 0) == NULL
+               ? FOV_OK
+               : error_set(o->error, FOV_E_UNSUPPORTED,
+                           "%s: TorchScript, a program with its weights, which is not run here: export it to ONNX "
+                           "(torch.onnx.export), or save its state_dict",
+                           o->file->file);
+}
+
 static int check_byte_order(const struct opened *o)
 {
     const struct torch_entry *order = find(o, "byteorder", "", 0);
@@ -131,6 +142,7 @@ int torch_parse(struct safetensors *file, const char *name, const uint8_t *bytes
     const struct torch_entry *pickle = NULL;
     int status = torch_archive_read(&o.archive, name, bytes, size, memory, error);
     status = status == FOV_OK ? find_pickle(&o, &pickle) : status;
+    status = status == FOV_OK ? check_script(&o) : status;
     status = status == FOV_OK ? check_byte_order(&o) : status;
     status = status == FOV_OK ? torch_pickle_read(&o.pickle, name, pickle->data, pickle->bytes, memory, error) : status;
     status = status == FOV_OK ? gather(&o, file) : status;

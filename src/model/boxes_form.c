@@ -145,6 +145,16 @@ static bool fits_darknet(const fov_shape *shape, struct boxes_rows *rows)
     return fits || fits_yolov5(shape, rows);
 }
 
+/* A network of Darknet's may have any number of maps, of any stride, with any number of boxes for each place. */
+static bool fits_any_darknet(const fov_shape *shape, struct boxes_rows *rows)
+{
+    bool fits = shape->rank == 3 && shape->dim[1] > 0 && shape->dim[2] > 5 && shape->dim[2] <= 100000;
+    rows->rows = fits ? (size_t)shape->dim[1] : 0;
+    rows->numbers = fits ? (int)shape->dim[2] : 0;
+    rows->classes = rows->numbers - 5;
+    return fits;
+}
+
 static bool fits_corners(const fov_shape *shape, struct boxes_rows *rows)
 {
     bool fits = shape->rank == 3 && shape->dim[1] > 0 && shape->dim[2] > 4 && shape->dim[2] <= 100000;
@@ -187,10 +197,11 @@ const struct boxes_form boxes_forms[] = {
      .score = score_of_class,
      .box = box_of_pixels},
     {.name = "darknet",
-     .doc = "three boxes for each place of two maps, in pixels, an object, classes",
+     .doc = "boxes in pixels, an object, classes",
      .object = 4,
      .first_class = 5,
      .fits = fits_darknet,
+     .fits_stated = fits_any_darknet,
      .score = score_with_object,
      .box = box_of_pixels},
     {.name = "yolox-decoded",
@@ -277,7 +288,9 @@ const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output,
         *rows = (struct boxes_rows){
             .height = picture.height, .width = picture.width, .classes = model->class_count, .unit = {1, 1}};
         bool is_asked = which == 0 ? !boxes_forms[i].has_parts : which == 1 + i; /* they fit any shape: no guess */
-        if (is_asked && boxes_forms[i].fits(&shape, rows)) {
+        bool (*fits)(const fov_shape *, struct boxes_rows *) =
+            which > 0 && boxes_forms[i].fits_stated != NULL ? boxes_forms[i].fits_stated : boxes_forms[i].fits;
+        if (is_asked && fits(&shape, rows)) {
             return &boxes_forms[i];
         }
     }

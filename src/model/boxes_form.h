@@ -23,6 +23,8 @@ struct boxes_form {
     int first_class; /**< index in a row of the score of class 0 */
     /** Whether an output of that shape can be of this form; fills in .rows, .numbers, .classes, .across. */
     bool (*fits)(const fov_shape *shape, struct boxes_rows *rows);
+    /** The same where the form is stated, not guessed from the shape; NULL: as `fits`. */
+    bool (*fits_stated)(const fov_shape *shape, struct boxes_rows *rows);
     /** Score of a row's best class, whose index goes to *label; -1: it is none of the classes. */
     double (*score)(const struct boxes_rows *of, const float *numbers, size_t row, int *label);
     void (*box)(const struct boxes_rows *of, const float *numbers, size_t row, double box[4]);
@@ -40,6 +42,12 @@ extern const char *const boxes_form_names[]; /**< "auto", the forms' names in or
 /** Joins the model's two outputs, which a NonMaxSuppression cut off by the importer would have read (corners
  *  [N, boxes, 4] and scores [N, classes, boxes]), into one output of the form "raw" (detector.c). */
 int model_read_suppressed(fov_model *model);
+struct suppressed_options;
+/** The suppression at the chosen output (suppress.c); NULL: there is none. */
+const struct suppressed_options *model_suppression(const fov_model *model);
+/** Puts that suppression on the model's two outputs, which are what it would have read, so that the model is again the
+ *  file that fovea wrote. */
+int model_suppress_again(fov_model *model, const struct suppressed_options *options);
 /** Index of a name in boxes_form_names; -1: unknown name. */
 int boxes_form_named(const char *name);
 /** The form at index `which` of boxes_form_names if `output` fits it; fills in *rows. `which` 0: the form stated for

@@ -3,7 +3,7 @@
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "io/darknet.h"
-#include "model/model.h"
+#include "model/boxes_form.h"
 #include <string.h>
 
 static int build(fov_model *model, const char *cfg, const char *weights)
@@ -25,6 +25,10 @@ static int build(fov_model *model, const char *cfg, const char *weights)
     status = status == FOV_OK ? graph_rename(model->graph, net->output.id, "output") : status;
     if (status == FOV_OK) {
         status = fov_model_set_inputs_outputs(model, &net->input, 1, &net->output, 1);
+    }
+    if (status == FOV_OK && net->box_count > 0) {
+        model_state_boxes_form(model, boxes_form_named("darknet"));
+        status = model_find_meanings(model);
     }
     if (net != NULL) {
         darknet_close(net);

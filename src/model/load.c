@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "model/boxes_form.h"
 #include "model/metadata.h"
+#include "op/suppressed_boxes/suppressed_boxes.h"
 #include <fovea/memory.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,10 +123,15 @@ static int import_what_can_be(fov_model *model, const char *path, const char *di
 
 /* Makes the inputs of the cut-off suppression, boxes and scores, the model's output. ONNX leaves open whether corners
  * are x, y or y, x; the program that wrote the file decides. */
-static int take_boxes(fov_model *model, const char *path, const char *producer)
+static int take_boxes(fov_model *model, const char *path, const struct onnx_imported *imported)
 {
     struct error *error = &model->context->error;
+    const char *producer = imported->producer;
     bool is_ours = strcmp(producer, "fovea") == 0, is_known = is_ours || strcmp(producer, "pytorch") == 0;
+    struct suppressed_options stated;
+    if (is_ours && metadata_find_suppression(model, imported->metadata, imported->metadata_count, &stated)) {
+        return model_suppress_again(model, &stated);
+    }
     fov_shape scores = fov_value_shape(model->graph, model->outputs[1].value);
     if (!is_known) {
         return error_set(error, FOV_E_UNSUPPORTED,
@@ -197,7 +203,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
         status = take_texts(model, &imported);
     }
     if (!status && is_cut) {
-        status = take_boxes(model, path, imported.producer); /* before the names, which count the boxes' classes */
+        status = take_boxes(model, path, &imported); /* before the names, which count the boxes' classes */
     }
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);

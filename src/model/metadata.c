@@ -6,18 +6,21 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "io/json_walk.h"
+#include "model/boxes_form.h"
+#include "op/suppressed_boxes/suppressed_boxes.h"
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 4, OWN_ENTRIES = 9 };
+enum { DEPTH = 4, OWN_ENTRIES = 11 };
 
 static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
                   key_outputs[] = "fovea.outputs", key_names[] = "names", key_layout[] = "fovea.layout",
                   key_auxiliary[] = "fovea.auxiliary", key_task[] = "fovea.task",
+                  key_detector[] = "fovea.detector", key_suppression[] = "fovea.suppression",
                   key_other_names[] = "fovea.names"; /* present if "names" belongs to another program */
 
 static const char no_memory[] = "out of memory: the metadata of a model";
@@ -34,16 +37,22 @@ static const char *find(const struct onnx_text *entries, int count, const char *
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* Writes a float with 9 digits, which identify any float exactly, and always with a point or an exponent. */
-static void add_number(struct text *json, float value)
+/* Writes a number with so many digits, and always with a point or an exponent. */
+static void add_digits(struct text *json, int digits, double value)
 {
-    char number[32];
-    snprintf(number, sizeof number, "%.9g", (double)value);
+    char number[40];
+    snprintf(number, sizeof number, "%.*g", digits, value);
     char *point = strstr(number, localeconv()->decimal_point);
     if (point != NULL) {
         *point = '.';
     }
     text_add(json, "%s%s", number, strpbrk(number, ".en") == NULL ? ".0" : "");
+}
+
+/* 9 digits identify any float exactly. */
+static void add_number(struct text *json, float value)
+{
+    add_digits(json, 9, (double)value);
 }
 
 static void add_numbers(struct text *json, const char *key, const float values[DEPTH])
@@ -158,6 +167,29 @@ static void auxiliary_text(const fov_model *model, struct text *json)
     }
 }
 
+/* [0.65,0.25,300]: overlap, least score, most boxes. */
+static void suppression_text(const struct suppressed_options *options, struct text *json)
+{
+    text_add(json, "[");
+    add_digits(json, 15, options->overlap);
+    text_add(json, ",");
+    add_digits(json, 15, options->least);
+    text_add(json, ",%lld]", (long long)options->most);
+}
+
+/* The form of a detector's rows, where it is stated; "kept" follows from the suppression. NULL: none is stated. */
+static const char *stated_form(const fov_model *model)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        const struct model_output *output = &model->outputs[i];
+        if (output->value.id == model->output.id && output->boxes_form > 0 &&
+            !boxes_forms[output->boxes_form - 1].has_parts) {
+            return boxes_form_names[output->boxes_form];
+        }
+    }
+    return NULL;
+}
+
 static void add_entry(struct metadata *metadata, const char *key, const char *value)
 {
     metadata->entries[metadata->count++] = (struct onnx_text){key, value};
@@ -175,8 +207,11 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
     preprocessing_text(&model->preprocessing, &metadata->preprocessing);
     outputs_text(model, &metadata->outputs);
     auxiliary_text(model, &metadata->auxiliary);
+    if (model_suppression(model) != NULL) {
+        suppression_text(model_suppression(model), &metadata->suppression);
+    }
     if (metadata->preprocessing.failed || metadata->outputs.failed || metadata->names.failed ||
-        metadata->auxiliary.failed) {
+        metadata->auxiliary.failed || metadata->suppression.failed) {
         return error_set(error, FOV_E_MEMORY, "%s", no_memory);
     }
     add_entry(metadata, key_version, fov_version());
@@ -196,6 +231,12 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
         add_entry(metadata, key_output, fov_value_name(model->graph, model->output));
     }
     add_entry(metadata, key_outputs, text_string(&metadata->outputs));
+    if (stated_form(model) != NULL) {
+        add_entry(metadata, key_detector, stated_form(model));
+    }
+    if (metadata->suppression.length > 0) {
+        add_entry(metadata, key_suppression, text_string(&metadata->suppression));
+    }
     if (metadata->auxiliary.length > 0) {
         add_entry(metadata, key_auxiliary, text_string(&metadata->auxiliary));
     }
@@ -222,7 +263,8 @@ int metadata_make(const fov_model *model, struct metadata *metadata, struct erro
                                   .preprocessing = {.memory = memory},
                                   .outputs = {.memory = memory},
                                   .names = {.memory = memory},
-                                  .auxiliary = {.memory = memory}};
+                                  .auxiliary = {.memory = memory},
+                                  .suppression = {.memory = memory}};
     metadata->entries = memory_allocate(metadata->memory, (size_t)model->note_count + OWN_ENTRIES,
                                         sizeof *metadata->entries, "metadata", error);
     int status = metadata->entries == NULL ? FOV_E_MEMORY : add_entries(model, metadata, error);
@@ -232,12 +274,18 @@ int metadata_make(const fov_model *model, struct metadata *metadata, struct erro
     return status;
 }
 
+bool metadata_is_of_weights(const char *key)
+{
+    return strcmp(key, key_version) == 0 || strcmp(key, key_network) == 0 || strcmp(key, key_preprocessing) == 0;
+}
+
 void metadata_free(struct metadata *metadata)
 {
     text_free(&metadata->preprocessing);
     text_free(&metadata->outputs);
     text_free(&metadata->names);
     text_free(&metadata->auxiliary);
+    text_free(&metadata->suppression);
     memory_free(metadata->memory, metadata->entries);
     *metadata = (struct metadata){0};
 }
@@ -327,8 +375,11 @@ static bool read_setting(struct json_walk *walk, enum setting setting, fov_prepr
     return at >= 0;
 }
 
-/* Returns the name of a setting that is wrong, repeated or missing; NULL: all is well. */
-static const char *read_preprocessing(struct json_walk *walk, fov_preprocessing *p)
+enum { UNKNOWN_TEXT = 40 };
+
+/* Returns the name of a setting that is wrong, repeated or missing; NULL: all is well. `unknown`: the first key that has
+ * no meaning here, shortened, or "". */
+static const char *read_preprocessing(struct json_walk *walk, fov_preprocessing *p, char unknown[UNKNOWN_TEXT])
 {
     static const char no_object[] = "it is no JSON object";
     bool        seen[SETTINGS] = {false};
@@ -343,6 +394,10 @@ static const char *read_preprocessing(struct json_walk *walk, fov_preprocessing 
             i++;
         }
         if (i == SETTINGS) {
+            bool is_told = strcmp(text_string(&walk->text), "resize") == 0; /* says how, and there is one way */
+            if (!is_told && *unknown == '\0') {
+                text_escape(unknown, UNKNOWN_TEXT, text_string(&walk->text));
+            }
             walk_skip(walk);
         } else if (seen[i] || !read_setting(walk, (enum setting)i, p)) {
             wrong = walk->wrong ? no_object : setting_names[i];
@@ -363,11 +418,12 @@ static int metadata_memory(fov_model *model)
     return error_set(&model->context->error, FOV_E_MEMORY, "%s", no_memory);
 }
 
-static int take_preprocessing(fov_model *model, const char *file, const char *text)
+int metadata_take_preprocessing(fov_model *model, const char *file, const char *text)
 {
     fov_preprocessing p = {0};
     struct json_walk  walk = {.at = text, .text = {.memory = model->context->memory}};
-    const char       *wrong = read_preprocessing(&walk, &p);
+    char              unknown[UNKNOWN_TEXT] = "";
+    const char       *wrong = read_preprocessing(&walk, &p, unknown);
     bool              failed = walk.text.failed;
     walk_close(&walk);
     if (failed) {
@@ -378,6 +434,12 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
                          "%s: metadata \"fovea.preprocessing\": expected a JSON object with mean, deviation and pad "
                          "(wrong: %s)",
                          file, wrong);
+    }
+    if (*unknown != '\0') {
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: metadata \"fovea.preprocessing\" has \"%s\", which this version of fovea does not know: pictures "
+                    "may be prepared otherwise than the model learned",
+                    file, unknown);
     }
     fov_model_set_preprocessing(model, &p);
     return 0;
@@ -405,6 +467,43 @@ static int take_output(fov_model *model, const char *file, const char *name)
         status = FOV_E_INPUT;
     }
     return status;
+}
+
+/* A form that this build does not know, or that the output does not fit, is not used: the file may be a later version's,
+ * or its graph another program's by now. */
+static int take_detector(fov_model *model, const char *file, const char *form)
+{
+    char shown[40];
+    struct boxes_rows rows;
+    int which = boxes_form_named(form);
+    if (which < 1 || boxes_forms[which - 1].has_parts || boxes_form_of(model, model->output, which, &rows) == NULL) {
+        context_log(model->context, FOV_LOG_WARNING, "%s: metadata \"%s\" is \"%s\", which its output is not: not used",
+                    file, key_detector, text_escape(shown, sizeof shown, form));
+        return FOV_OK;
+    }
+    model_state_boxes_form(model, which);
+    return model_find_meanings(model);
+}
+
+bool metadata_find_suppression(const fov_model *model, const struct onnx_text *entries, int count,
+                               struct suppressed_options *options)
+{
+    const char *text = find(entries, count, key_suppression);
+    struct json_walk walk = {.at = text, .text = {.memory = model->context->memory}};
+    double number[3] = {0};
+    size_t          read = 0;
+    bool            good = text != NULL && walk_value(&walk) == WALK_LIST;
+    while (good && walk_more(&walk, ']', &read)) {
+        good = walk_value(&walk) == WALK_NUMBER && read <= 3 && walk.number >= 0;
+        number[good ? read - 1 : 0] = walk.number;
+    }
+    good = good && read == 3 && walk_ends(&walk) && number[0] <= 1 && number[1] <= 1 && number[2] >= 1 &&
+           number[2] <= 100000;
+    walk_close(&walk);
+    if (good) {
+        *options = (struct suppressed_options){number[0], number[1], (int64_t)number[2]};
+    }
+    return good;
 }
 
 /* Reads the value for one output in a JSON object keyed by the outputs' names, and applies it. `output` .id 0: the
@@ -492,7 +591,7 @@ static bool is_own(const char *key, bool names_taken)
 {
     static const char *const own[] = {key_version, key_network,     key_preprocessing, key_output,
                                       key_outputs, key_other_names, key_layout,        key_auxiliary,
-                                      key_task};
+                                      key_task,    key_detector,    key_suppression};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strcmp(key, own[i]) == 0) {
             return true;
@@ -527,14 +626,41 @@ static int keep_notes(fov_model *model, const struct onnx_text *entries, int cou
     return FOV_OK;
 }
 
+/* Whether a version, "1.2.3", is above this library's. */
+static bool is_later(const char *version)
+{
+    const char *own = fov_version();
+    for (int part = 0; part < 3; part++) {
+        char *end, *own_end;
+        long there = strtol(version, &end, 10), here = strtol(own, &own_end, 10);
+        if (there != here || *end != '.' || *own_end != '.') {
+            return end != version && there > here;
+        }
+        version = end + 1;
+        own = own_end + 1;
+    }
+    return false;
+}
+
+static void warn_of_version(const fov_model *model, const char *file, const char *version)
+{
+    char shown[24];
+    if (version != NULL && is_later(version)) {
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: metadata \"%s\" is %s and this is fovea %s: what the file says in newer words is not understood",
+                    file, key_version, text_escape(shown, sizeof shown, version), fov_version());
+    }
+}
+
 int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count)
 {
     bool        ours = find(entries, count, key_version) != NULL, names_taken = false;
     const char *network = find(entries, count, key_network), *output = find(entries, count, key_output),
                *preprocessing = find(entries, count, key_preprocessing), *outputs = find(entries, count, key_outputs),
                *names = find(entries, count, key_names), *layout = find(entries, count, key_layout),
-               *task = find(entries, count, key_task);
+               *task = find(entries, count, key_task), *detector = find(entries, count, key_detector);
     int status = FOV_OK;
+    warn_of_version(model, file, find(entries, count, key_version));
     model->preprocessing_assumed = preprocessing == NULL;
     if (network != NULL) {
         fov_model_set_name(model, network);
@@ -546,10 +672,13 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
         fov_model_set_task(model, task);
     }
     if (!status && preprocessing != NULL) {
-        status = take_preprocessing(model, file, preprocessing);
+        status = metadata_take_preprocessing(model, file, preprocessing);
     }
     if (!status && output != NULL) {
         status = take_output(model, file, output);
+    }
+    if (!status && detector != NULL && model_suppression(model) == NULL) {
+        status = take_detector(model, file, detector);
     }
     if (!status && outputs != NULL) { /* before the names: two names may turn a single value into a logit */
         status = take_outputs(model, file, outputs);

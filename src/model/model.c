@@ -139,6 +139,7 @@ void fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *prep
     }
     model->preprocessing = preprocessing != NULL ? *preprocessing : (fov_preprocessing){0};
     model->preprocessing_assumed = false;
+    model->preprocessing_by_name = false;
 }
 
 int fov_model_classes(const fov_model *model)

@@ -35,6 +35,7 @@ struct fov_model {
     char              task[MODEL_TASK_SIZE]; /**< what it was trained for; "": not known */
     fov_preprocessing preprocessing;
     bool              preprocessing_assumed; /**< its file states no preprocessing */
+    bool              preprocessing_by_name; /**< it is the network's own; weights may bring what they were trained with */
     bool              assumption_told;       /**< the warning about that was logged; guarded by .lock */
     bool              layout_stated;
     fov_layout        layout; /**< of the chosen input, if .layout_stated */
@@ -136,6 +137,12 @@ void model_tell_assumed(fov_model *model);
 int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error);
 /** Turns one sample `in`, prepared with these options, back into an 8-bit picture for people. */
 int model_show_input(const fov_model *model, const struct prepare_options *options, const float *in, fov_image *seen);
+
+/* ---- networks.c -------------------------------------------------------------------------------------------------- */
+
+/** Of a network by name with as many classes as its published weights: states how those were fed, the shorter side to
+ *  256 and its middle, in proportion for another input. A preprocessing that the caller has set stays. */
+void model_take_published(fov_model *model);
 
 /* ---- meaning.c --------------------------------------------------------------------------------------------------- */
 

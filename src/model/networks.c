@@ -183,7 +183,26 @@ static fov_model *make_network(fov_context *context, const char *name, const fov
     if (files.is_used) {
         take_pixels(model, &files.preprocessing);
     }
+    model->preprocessing_by_name = !files.is_used;
     return model;
+}
+
+void model_take_published(fov_model *model)
+{
+    struct error none = {.status = FOV_OK}; /* dropped: a name that is not of the zoo has nothing published */
+    struct zoo_build build;
+    int channels, height, width;
+    if (!model->preprocessing_by_name || zoo_parse(&build, model->name, &none) != FOV_OK) {
+        return;
+    }
+    const struct zoo_network *network = build.network;
+    bool is_published = network->shorter > 0 && fov_model_classes(model) == network->standard.classes &&
+                        fov_model_picture_size(model, &channels, &height, &width) &&
+                        channels == network->standard.channels;
+    if (is_published) {
+        int side = height < width ? height : width, standard = network->standard.height;
+        model->preprocessing.shorter = (2 * network->shorter * side + standard) / (2 * standard);
+    }
 }
 
 fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)

@@ -39,7 +39,8 @@ int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct err
     return ids;
 }
 
-int parameters_write(fov_graph *graph, const char *path, bool all, const struct file_system *system)
+int parameters_write(fov_graph *graph, const char *path, bool all, const struct safetensors_text *notes,
+                     size_t note_count, const struct file_system *system)
 {
     struct memory *memory = graph->context->memory;
     struct error *error = &graph->context->error;
@@ -58,8 +59,12 @@ int parameters_write(fov_graph *graph, const char *path, bool all, const struct 
     }
     if (!status) {
         /* "pt": shapes and the order of axes are PyTorch's. */
-        const struct safetensors_text format = {"format", "pt"};
-        status = safetensors_write(path, tensors, count, &format, 1, true, system, memory, error);
+        struct safetensors_text beside[1 + PARAMETERS_NOTES] = {{"format", "pt"}};
+        note_count = note_count < PARAMETERS_NOTES ? note_count : PARAMETERS_NOTES;
+        for (size_t i = 0; i < note_count; i++) {
+            beside[1 + i] = notes[i];
+        }
+        status = safetensors_write(path, tensors, count, beside, 1 + note_count, true, system, memory, error);
     }
     memory_free(memory, tensors);
     memory_free(memory, ids);
@@ -131,7 +136,7 @@ int fov_parameters_save(fov_graph *graph, const char *path)
         return call_refuse(graph != NULL ? graph->context : NULL, "fov_parameters_save: graph or path is NULL");
     }
     struct call call = call_begin(graph->context);
-    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, path, true, NULL);
+    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, path, true, NULL, 0, NULL);
     call_end(&call);
     return status;
 }
@@ -154,7 +159,7 @@ int fov_parameters_save_memory(fov_graph *graph, fov_buffer *buffer)
     struct text made = {.memory = graph->context->memory};
     const struct file_system system = {.buffer = &made};
     *buffer = (fov_buffer){.bytes = NULL};
-    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, in_memory, true, &system);
+    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, in_memory, true, NULL, 0, &system);
     parameters_hand_over(&made, status, buffer);
     call_end(&call);
     return status;

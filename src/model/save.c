@@ -110,10 +110,33 @@ int fov_model_save_memory(fov_model *model, int opset, fov_buffer *buffer)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
+/* Beside the weights lies how pictures were prepared for them, since no network by name tells. */
 static int save_weights(fov_model *model, const char *path, const struct file_system *system)
 {
-    const struct error *error = &model->context->error;
-    return error->status != FOV_OK ? (int)error->status : parameters_write(model->graph, path, false, system);
+    struct error *error = &model->context->error;
+    struct safetensors_text notes[PARAMETERS_NOTES];
+    struct metadata metadata;
+    size_t count = 0;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    if (model->output_count == 0) { /* a graph without outputs has parameters, too */
+        return parameters_write(model->graph, path, false, NULL, 0, system);
+    }
+    int status = metadata_make(model, &metadata, error);
+    if (status != FOV_OK) {
+        error_prefix(error, "%s", path);
+        return status;
+    }
+    for (int i = 0; i < metadata.count && count < PARAMETERS_NOTES; i++) {
+        const struct onnx_text *entry = &metadata.entries[i];
+        if (metadata_is_of_weights(entry->key)) {
+            notes[count++] = (struct safetensors_text){entry->key, entry->value};
+        }
+    }
+    status = parameters_write(model->graph, path, false, notes, count, system);
+    metadata_free(&metadata);
+    return status;
 }
 
 int fov_model_save_weights(fov_model *model, const char *path)

@@ -71,6 +71,38 @@ static fov_value decoded_boxes(fov_model *model, const struct boxes_form *form, 
     return form->is_steps ? corners_of_steps(model, of, first, second) : corners_of(g, first, second);
 }
 
+/* Suppresses boxes [N, boxes, 4] with scores [N, classes, boxes]: the result becomes the chosen output. */
+static fov_value keep(fov_graph *g, fov_value boxes, fov_value scores, const struct suppressed_options *options)
+{
+    const struct op_emitter *emitter = fov_graph_emitter(g);
+    return emitter->node(emitter->graph, "suppressed_boxes", (const fov_value[]){boxes, scores}, 2, options,
+                         "detections");
+}
+
+const struct suppressed_options *model_suppression(const fov_model *model)
+{
+    const fov_graph *g = model->graph;
+    for (size_t i = g->node_count; i-- > 0;) {
+        const struct node *node = &g->nodes[i];
+        if (strcmp(node->op->name, "suppressed_boxes") == 0 && node->out[0] == model->output.id) {
+            return node->options;
+        }
+    }
+    return NULL;
+}
+
+int model_suppress_again(fov_model *model, const struct suppressed_options *options)
+{
+    fov_value kept = keep(model->graph, model->outputs[0].value, model->outputs[1].value, options);
+    if (kept.id == 0) {
+        return graph_refuse(model->graph);
+    }
+    model->outputs[0] = (struct model_output){.value = kept, .boxes_form = boxes_form_named("kept")};
+    model->output_count = 1;
+    model->output = kept;
+    return model_find_meanings(model);
+}
+
 static int add(fov_model *model, const fov_suppress_options *options)
 {
     fov_graph *g = model->graph;
@@ -88,10 +120,8 @@ static int add(fov_model *model, const fov_suppress_options *options)
     fov_value boxes = form->is_corners ? fov_slice(g, rows, 2, 0, 4, 1) : decoded_boxes(model, form, &of, rows);
     fov_value scores = fov_slice(g, rows, 2, form->first_class, of.classes, 1);
     scores = form->object >= 0 ? fov_mul(g, scores, fov_slice(g, rows, 2, form->object, 1, 1)) : scores;
-    const fov_value in[] = {boxes, fov_transpose(g, only_best(g, scores), (const int[]){0, 2, 1}, 3)};
-    const struct op_emitter *emitter = fov_graph_emitter(g);
     const struct suppressed_options told = {options->overlap, options->least, options->most > 0 ? options->most : 300};
-    fov_value kept = emitter->node(emitter->graph, "suppressed_boxes", in, 2, &told, "detections");
+    fov_value kept = keep(g, boxes, fov_transpose(g, only_best(g, scores), (const int[]){0, 2, 1}, 3), &told);
     if (kept.id == 0) {
         return graph_refuse(g);
     }

@@ -8,6 +8,7 @@
 #include "io/safetensors.h"
 #include "io/sniff.h"
 #include "io/torch_file.h"
+#include "model/metadata.h"
 #include "model/model.h"
 #include "model/parameters_file.h"
 #include "zoo/zoo.h"
@@ -26,9 +27,8 @@ static int parse_weights(struct safetensors *file, const char *name, const uint8
                                        : safetensors_parse(file, name, bytes, size, memory, error);
 }
 
-/** Opens a file of any supported format, or several files by their index. Reads a file only once, since a pipe cannot
- *  be read again. */
-static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
+/* Reads a file only once, since a pipe cannot be read again. */
+int weights_open(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
 {
     struct file_map map;
     if (safetensors_is_index(path)) {
@@ -138,18 +138,28 @@ static bool is_same(const struct difference *d)
     return d->missing_count + d->extra_count + d->unlike_count == 0;
 }
 
-/** Appends as much of a list as fits to the sentence; a list that does not fit is logged in full. */
+/** The end of a list, or of its entries that begin within SHOWN_TEXT characters. */
+static const char *cut_list(const char *all)
+{
+    size_t length = strlen(all), cut = length > SHOWN_TEXT ? SHOWN_TEXT : 0;
+    while (cut > 0 && strncmp(all + cut, ", \"", 3) != 0 && strncmp(all + cut, ", tensor \"", 10) != 0) {
+        cut--;
+    }
+    return all + (cut > 0 ? cut : length);
+}
+
+/** Appends as much of a list as fits to the sentence; the rest is logged. */
 static size_t add_part(const fov_model *model, char *out, size_t size, size_t used, const char *what,
                        const struct text *list, size_t count)
 {
     if (count == 0) {
         return used;
     }
-    const char *all = text_string(list);
-    bool cut = strlen(all) > SHOWN_TEXT;
-    used = text_append(out, size, used, "%s%s%.*s%s", used > 0 ? "; " : "", what, SHOWN_TEXT, all, cut ? "..." : "");
-    if (cut) {
-        context_log(model->context, FOV_LOG_WARNING, "%s%s", what, all);
+    const char *all = text_string(list), *end = cut_list(all);
+    used = text_append(out, size, used, "%s%s%.*s%s", used > 0 ? "; " : "", what, (int)(end - all), all,
+                       *end != '\0' ? ", ..." : "");
+    if (*end != '\0') {
+        context_log(model->context, FOV_LOG_WARNING, "%s..., %s", what, end + 2);
     }
     return used;
 }
@@ -292,6 +302,20 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
     return status;
 }
 
+/* The preprocessing that the weights were trained with: as their file says, else as published; unless the model already
+ * states another than its network's own. */
+static int take_pixels(fov_model *model, const struct safetensors *file)
+{
+    const char *stated = safetensors_metadata(file, "fovea.preprocessing");
+    if (stated != NULL && (model->preprocessing_assumed || model->preprocessing_by_name)) {
+        return metadata_take_preprocessing(model, file->file, stated);
+    }
+    if (safetensors_metadata(file, KERAS_NETWORK) == NULL) {
+        model_take_published(model);
+    }
+    return FOV_OK;
+}
+
 /* Copies an open file's weights to the model and closes the file. */
 static int take_weights(fov_model *model, struct safetensors *file, const char *path)
 {
@@ -309,6 +333,9 @@ static int take_weights(fov_model *model, struct safetensors *file, const char *
     if (!status) {
         status = model_check_finite(model, path);
     }
+    if (!status) {
+        status = take_pixels(model, file);
+    }
     safetensors_close(file);
     return status;
 }
@@ -320,7 +347,7 @@ static int load_weights(fov_model *model, const char *path)
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    int status = open_weights(&file, path, model->context->memory, error);
+    int status = weights_open(&file, path, model->context->memory, error);
     return status != FOV_OK ? status : take_weights(model, &file, path);
 }
 
@@ -410,6 +437,17 @@ static double likeness(const struct difference *d)
     return all > 0 ? (double)d->fitting / (double)all : 0;
 }
 
+/** E_INPUT: no network by name has even half of these tensors. Not the nearest is named, which helps nobody, but where
+ *  such names come from. */
+static void refuse_foreign(struct error *error, const struct safetensors *file)
+{
+    char name[NAME_TEXT];
+    error_set(error, FOV_E_INPUT,
+              "%s: no network by name has these weights (%zu tensors, the first is \"%s\"); weights that were an ONNX "
+              "file's need its graph: --model FILE.onnx, fov_model_load and fov_model_load_weights",
+              file->file, file->count, text_escape(name, sizeof name, file->count > 0 ? file->tensors[0].name : ""));
+}
+
 /** Makes the network that has exactly these parameters; else the most similar one. */
 static fov_model *find_network(fov_context *context, const fov_network_options *options, struct safetensors *file)
 {
@@ -436,9 +474,8 @@ static fov_model *find_network(fov_context *context, const fov_network_options *
         }
         fov_model_free(model);
     }
-    if (fov_error_status(context) == FOV_OK && best == NULL) {
-        error_set(&context->error, FOV_E_INPUT, "%s: no network by name has a tensor of these names and shapes",
-                  file->file);
+    if (fov_error_status(context) == FOV_OK && most < 0.5) {
+        refuse_foreign(&context->error, file);
     }
     return best != NULL && fov_error_status(context) == FOV_OK ? make_for(context, best, options, file) : NULL;
 }
@@ -447,7 +484,7 @@ static fov_model *from_weights(fov_context *context, const char *path, const fov
 {
     struct safetensors file;
     if (context == NULL || fov_error_status(context) != FOV_OK ||
-        open_weights(&file, path, context->memory, &context->error) != FOV_OK) {
+        weights_open(&file, path, context->memory, &context->error) != FOV_OK) {
         return NULL;
     }
     int status = keras_rename(&file, &context->error);
@@ -521,7 +558,7 @@ int fov_weights_convert(fov_context *context, const char *from, const char *to)
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    int status = open_weights(&file, from, context->memory, error);
+    int status = weights_open(&file, from, context->memory, error);
     if (status == FOV_OK) {
         status = convert(context, &file, to);
         safetensors_close(&file);

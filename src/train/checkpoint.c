@@ -231,6 +231,12 @@ static bool is_same_setting(const char *then, const char *now)
     return *then == *now;
 }
 
+/* The value of a setting; a text that is absent is "none" in files of some versions and empty in those of others. */
+static const char *said(const char *value)
+{
+    return *value == '\0' ? "none" : value;
+}
+
 /* E_USAGE: the checkpoint's value differs from `now`. `absent`: value of files without this key; NULL: every file must
  * have it. `older`: another spelling of `now` in older files, or NULL. */
 static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
@@ -238,6 +244,8 @@ static int expect(const struct safetensors *file, const char *key, const char *n
 {
     const char *then = safetensors_metadata(file, key);
     then = then != NULL ? then : absent;
+    now = said(now);
+    then = then != NULL ? said(then) : NULL;
     if (then != NULL && (is_same_setting(then, now) || (older != NULL && strcmp(then, older) == 0))) {
         return FOV_OK;
     }

@@ -115,6 +115,7 @@ const struct zoo_network zoo_alexnet = {
     .features = features,
     .head = head,
     ZOO_IMAGENET(224),
+    .shorter = 256,
 };
 const struct zoo_network zoo_alexnet_paper = {
     .name = "alexnet@paper",

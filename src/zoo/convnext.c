@@ -100,4 +100,5 @@ const struct zoo_network zoo_convnext_tiny = {
     .features = features,
     .head = head,
     ZOO_IMAGENET(224),
+    .shorter = 236,
 };

@@ -64,7 +64,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
 #define DENSENET(...)                                                                                                  \
     .plan = &(const struct densenet){__VA_ARGS__}, .family = "DenseNet", .year = 2017, .reference = "torchvision",     \
     .paper = "Huang, Liu, van der Maaten, Weinberger: Densely connected convolutional networks", .features = features, \
-    .head = head, ZOO_IMAGENET(224)
+    .head = head, ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_densenet121 = {
     .name = "densenet121",

@@ -89,6 +89,7 @@ const struct zoo_network zoo_efficientnet_b0 = {
     .summary = "EfficientNet B0: inverted residuals with squeeze and excitation, swish",
     .accuracy = "ImageNet top-1 77.692 %, top-5 93.532 %",
     ZOO_IMAGENET(224),
+    .shorter = 256,
     EFFICIENTNET(attributes_02, .width = 1.0, .depth = 1.0),
 };
 const struct zoo_network zoo_efficientnet_b1 = {
@@ -96,6 +97,7 @@ const struct zoo_network zoo_efficientnet_b1 = {
     .summary = "EfficientNet B1",
     .accuracy = "ImageNet top-1 78.642 %, top-5 94.186 %",
     ZOO_IMAGENET(240),
+    .shorter = 256,
     EFFICIENTNET(attributes_02, .width = 1.0, .depth = 1.1),
 };
 const struct zoo_network zoo_efficientnet_b2 = {
@@ -103,6 +105,7 @@ const struct zoo_network zoo_efficientnet_b2 = {
     .summary = "EfficientNet B2",
     .accuracy = "ImageNet top-1 80.608 %, top-5 95.310 %",
     ZOO_IMAGENET(288),
+    .shorter = 288,
     EFFICIENTNET(attributes_03, .width = 1.1, .depth = 1.2),
 };
 const struct zoo_network zoo_efficientnet_b3 = {
@@ -110,6 +113,7 @@ const struct zoo_network zoo_efficientnet_b3 = {
     .summary = "EfficientNet B3",
     .accuracy = "ImageNet top-1 82.008 %, top-5 96.054 %",
     ZOO_IMAGENET(300),
+    .shorter = 320,
     EFFICIENTNET(attributes_03, .width = 1.2, .depth = 1.4),
 };
 const struct zoo_network zoo_efficientnet_b4 = {
@@ -117,6 +121,7 @@ const struct zoo_network zoo_efficientnet_b4 = {
     .summary = "EfficientNet B4",
     .accuracy = "ImageNet top-1 83.384 %, top-5 96.594 %",
     ZOO_IMAGENET(380),
+    .shorter = 384,
     EFFICIENTNET(attributes_04, .width = 1.4, .depth = 1.8),
 };
 const struct zoo_network zoo_efficientnet_b5 = {
@@ -124,6 +129,7 @@ const struct zoo_network zoo_efficientnet_b5 = {
     .summary = "EfficientNet B5",
     .accuracy = "ImageNet top-1 83.444 %, top-5 96.628 %",
     ZOO_IMAGENET(456),
+    .shorter = 456,
     EFFICIENTNET(attributes_04, .width = 1.6, .depth = 2.2, .epsilon = 1e-3F, .momentum = 0.01F),
 };
 const struct zoo_network zoo_efficientnet_b6 = {
@@ -131,6 +137,7 @@ const struct zoo_network zoo_efficientnet_b6 = {
     .summary = "EfficientNet B6",
     .accuracy = "ImageNet top-1 84.008 %, top-5 96.916 %",
     ZOO_IMAGENET(528),
+    .shorter = 528,
     EFFICIENTNET(attributes_05, .width = 1.8, .depth = 2.6, .epsilon = 1e-3F, .momentum = 0.01F),
 };
 const struct zoo_network zoo_efficientnet_b7 = {
@@ -138,5 +145,6 @@ const struct zoo_network zoo_efficientnet_b7 = {
     .summary = "EfficientNet B7: twice as wide and three times as deep as B0",
     .accuracy = "ImageNet top-1 84.122 %, top-5 96.908 %",
     ZOO_IMAGENET(600),
+    .shorter = 600,
     EFFICIENTNET(attributes_05, .width = 2.0, .depth = 3.1, .epsilon = 1e-3F, .momentum = 0.01F),
 };

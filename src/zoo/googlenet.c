@@ -121,7 +121,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
     .head = head, .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                    \
     .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
 #define TORCHVISION                                                                    \
-    .reference = "torchvision", .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %", \
+    .shorter = 256, .reference = "torchvision", .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %", \
     .plan = &(const struct googlenet)                                                  \
     {                                                                                  \
         .paper = false                                                                 \

@@ -152,6 +152,7 @@ const struct zoo_network zoo_inception_v3 = {
     .standard = {.channels = 3, .height = 299, .width = 299, .classes = 1000},
     .mean = {0.5F, 0.5F, 0.5F},
     .deviation = {0.5F, 0.5F, 0.5F},
+    .shorter = 342,
     .attributes = inception_attributes,
     .options_size = sizeof(struct inception_options),
     .features = features,

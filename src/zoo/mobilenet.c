@@ -214,32 +214,33 @@ const struct zoo_network zoo_mobilenet_v2 = {
     .features = v2_features,
     .head = classifier_head,
     MOBILE,
+    .shorter = 256,
 };
-#define MNASNET(factor)                                                                                              \
+#define MNASNET(factor, side)                                                                                        \
     .plan = &(const struct mnasnet){(factor)}, .family = "MNASNet", .year = 2019, .reference = "torchvision",        \
     .paper = "Tan et al.: MnasNet: platform-aware neural architecture search for mobile", .features = mnas_features, \
-    .head = classifier_head, MOBILE
+    .head = classifier_head, .shorter = (side), MOBILE
 const struct zoo_network zoo_mnasnet0_5 = {
     .name = "mnasnet0_5",
     .summary = "MNASNet B1 with half the channels",
     .accuracy = "ImageNet top-1 67.734 %, top-5 87.490 %",
-    MNASNET(0.5),
+    MNASNET(0.5, 256),
 };
 const struct zoo_network zoo_mnasnet0_75 = {
     .name = "mnasnet0_75",
     .summary = "MNASNet B1 with 3/4 of the channels",
     .accuracy = "ImageNet top-1 71.180 %, top-5 90.496 %",
-    MNASNET(0.75),
+    MNASNET(0.75, 232),
 };
 const struct zoo_network zoo_mnasnet1_0 = {
     .name = "mnasnet1_0",
     .summary = "MNASNet B1: inverted residuals whose sizes were searched for on a telephone",
     .accuracy = "ImageNet top-1 73.456 %, top-5 91.510 %",
-    MNASNET(1.0),
+    MNASNET(1.0, 256),
 };
 const struct zoo_network zoo_mnasnet1_3 = {
     .name = "mnasnet1_3",
     .summary = "MNASNet B1 with 1.3 times the channels",
     .accuracy = "ImageNet top-1 76.506 %, top-5 93.522 %",
-    MNASNET(1.3),
+    MNASNET(1.3, 232),
 };

@@ -105,7 +105,7 @@ static const struct row small[] = {
     .plan = &(const struct mobilenet_v3){(table), (int)(sizeof(table) / sizeof *(table)), (units)}, \
     .family = "MobileNet", .year = 2019, .reference = "torchvision",                                \
     .paper = "Howard et al.: Searching for MobileNetV3", .attributes = attributes,                  \
-    .options_size = sizeof(struct mobile_options), .features = features, .head = head, ZOO_IMAGENET(224)
+    .options_size = sizeof(struct mobile_options), .features = features, .head = head, ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_mobilenet_v3_large = {
     .name = "mobilenet_v3_large",

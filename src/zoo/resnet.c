@@ -82,7 +82,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
 
 #define RESNET(...)                                                                                                    \
     .plan = &(const struct resnet){__VA_ARGS__}, .family = "ResNet", .reference = "torchvision", .features = features, \
-    .head = head, ZOO_IMAGENET(224)
+    .head = head, ZOO_IMAGENET(224), .shorter = 256
 #define RESNET_PAPER .year = 2016, .paper = "He, Zhang, Ren, Sun: Deep residual learning for image recognition"
 
 const struct zoo_network zoo_resnet18 = {

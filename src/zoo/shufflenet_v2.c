@@ -68,32 +68,32 @@ static fov_value head(struct zoo_build *b, fov_value x)
     return zoo_pooled_logits(b, x, 0, "fc");
 }
 
-#define SHUFFLENET(...)                                                                                          \
+#define SHUFFLENET(side, ...)                                                                                    \
     .plan = &(const struct shufflenet){.channels = {__VA_ARGS__}}, .family = "ShuffleNet", .year = 2018,         \
     .paper = "Ma, Zhang, Zheng, Sun: ShuffleNet V2: practical guidelines for efficient CNN architecture design", \
-    .reference = "torchvision", .features = features, .head = head, ZOO_IMAGENET(224)
+    .reference = "torchvision", .features = features, .head = head, ZOO_IMAGENET(224), .shorter = (side)
 
 const struct zoo_network zoo_shufflenet_v2_x0_5 = {
     .name = "shufflenet_v2_x0_5",
     .summary = "ShuffleNet v2 with half the channels",
     .accuracy = "ImageNet top-1 60.552 %, top-5 81.746 %",
-    SHUFFLENET(24, 48, 96, 192, 1024),
+    SHUFFLENET(256, 24, 48, 96, 192, 1024),
 };
 const struct zoo_network zoo_shufflenet_v2_x1_0 = {
     .name = "shufflenet_v2_x1_0",
     .summary = "ShuffleNet v2: half of the channels pass, then all are shuffled",
     .accuracy = "ImageNet top-1 69.362 %, top-5 88.316 %",
-    SHUFFLENET(24, 116, 232, 464, 1024),
+    SHUFFLENET(256, 24, 116, 232, 464, 1024),
 };
 const struct zoo_network zoo_shufflenet_v2_x1_5 = {
     .name = "shufflenet_v2_x1_5",
     .summary = "ShuffleNet v2 with 1.5 times the channels",
     .accuracy = "ImageNet top-1 72.996 %, top-5 91.086 %",
-    SHUFFLENET(24, 176, 352, 704, 1024),
+    SHUFFLENET(232, 24, 176, 352, 704, 1024),
 };
 const struct zoo_network zoo_shufflenet_v2_x2_0 = {
     .name = "shufflenet_v2_x2_0",
     .summary = "ShuffleNet v2 with twice the channels",
     .accuracy = "ImageNet top-1 76.230 %, top-5 93.006 %",
-    SHUFFLENET(24, 244, 488, 976, 2048),
+    SHUFFLENET(232, 24, 244, 488, 976, 2048),
 };

@@ -58,7 +58,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
 #define SQUEEZENET                                                                                                   \
     .family = "SqueezeNet", .year = 2016, .reference = "torchvision",                                                \
     .paper = "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and < 0.5 MB model size", \
-    .features = features, .head = head, ZOO_IMAGENET(224)
+    .features = features, .head = head, ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_squeezenet1_0 = {
     .name = "squeezenet1_0",

@@ -60,7 +60,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
     .plan = &(const struct vgg){__VA_ARGS__}, .family = "VGG", .year = 2015, .reference = "torchvision",          \
     .paper = "Simonyan, Zisserman: Very deep convolutional networks for large-scale image recognition",           \
     .attributes = vgg_attributes, .options_size = sizeof(struct vgg_options), .features = features, .head = head, \
-    ZOO_IMAGENET(224)
+    ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_vgg11 = {
     .name = "vgg11",

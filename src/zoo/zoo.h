@@ -67,6 +67,8 @@ struct zoo_network {
     bool whole_pictures;         /**< pictures keep their proportions, in the upper left corner of its input */
     struct zoo_input standard;   /**< input size and classes where none are asked for */
     float mean[4], deviation[4]; /**< its preprocessing, of 0..1 pixels; deviation 0 = 1 */
+    int shorter; /**< of the weights that `reference` publishes: pictures' shorter side before the middle, of the
+                  *   standard size, is cut out; 0: none are published, or pictures are squeezed */
     int pad;                     /**< pixels put around the picture (lenet5: 28 -> 32) */
     const void *plan;            /**< sizes that differ within the family, for its common builder */
     const struct attribute *attributes; /**< its own options, beside the common ones; NULL: none */

@@ -176,6 +176,34 @@ def test_suppression_is_read_whole():
         expect_failure(fovea("convert", "digits.onnx", "y.onnx", "--nms", text), USAGE, "--nms")
 
 
+# A network of Darknet's may have any number of maps: the file written from it says that it is a detector, of which form,
+# and what its own suppression leaves.
+def test_maps_of_darknet():
+    for maps in 1, 2, 3:
+        text = "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nstride=4\npad=1\nactivation=leaky\n"
+        for m in range(maps):
+            text += "[route]\nlayers=0\n" if m else ""
+            text += "[convolutional]\nfilters=14\nsize=1\nstride=%d\nactivation=linear\n" % (1 << m)
+            text += "[yolo]\nmask=0,1\nanchors=4,4,9,9\nclasses=2\nnum=2\n"
+        with open("net.cfg", "w", encoding="utf-8") as file:
+            file.write(text)
+        assert fovea("convert", "net.cfg", "net.onnx").code == OK
+        rows = sum(2 * (8 >> m) ** 2 for m in range(maps))
+        about = fovea("inspect", "net.onnx", "--json").json()
+        assert about["outputs"][0]["meaning"] == "boxes" and about["outputs"][0]["shape"] == ["N", rows, 7], about["outputs"]
+        make_boxes()
+        found = fovea("predict", "net.onnx", "boxes/images/val/0.png", "--json").json()
+        assert "boxes" in found, found
+        assert fovea("convert", "net.onnx", "again.onnx").code == OK
+        assert fovea("inspect", "again.onnx", "--json").json()["outputs"][0]["meaning"] == "boxes"
+        assert fovea("convert", "net.onnx", "kept.onnx", "--nms", "0.65,0.1,50").code == OK
+        kept = fovea("inspect", "kept.onnx", "--json").json()["outputs"]
+        assert len(kept) == 1 and kept[0]["name"] == "detections" and kept[0]["shape"] == ["N", 50, 6], kept
+        assert fovea("convert", "kept.onnx", "twice.onnx").code == OK
+        with open("kept.onnx", "rb") as one, open("twice.onnx", "rb") as other:
+            assert one.read() == other.read()
+
+
 def test_slips():
     make_boxes()
     assert fovea("new", "lenet5", "-o", "digits.onnx").code == OK

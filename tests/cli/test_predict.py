@@ -106,6 +106,20 @@ def test_a_blank_page_is_said_to_be_blank():
     assert "note" not in lines[0] and "note" in lines[1]
 
 
+# With --json each of several files has a line, the one that fails, too, in its place.
+def test_a_failure_has_a_line():
+    seven("several/a.png")
+    seven("several/c.png")
+    with open("several/b.png", "w", encoding="utf-8") as file:
+        file.write("no picture")
+    done = fovea("predict", model(), "several/a.png", "several/b.png", "several/c.png", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == INPUT and [line["file"] for line in lines] == [f"several/{x}.png" for x in "abc"], done.out
+    assert ["error" in line for line in lines] == [False, True, False] and "b.png" in lines[1]["error"], lines
+    alone = fovea("predict", model(), "several/b.png", "--json")
+    assert alone.code == INPUT and alone.out == ""
+
+
 def test_fits():
     seven("one/seven.png")
     assert fovea("new", "mlp", "-o", "mlp.onnx").code == OK

@@ -127,16 +127,74 @@ def test_differences_are_named():
     del arrays["linear.bias"]
     arrays["extra"] = ones(3)
     arrays["conv1.weight"] = ones(16, 3, 5, 5)
-    done = fovea("inspect", write("a.pth", torch_file.whole(torch_file.state_dict(arrays))))
+    done = fovea("convert", write("a.pth", torch_file.whole(torch_file.state_dict(arrays))), "a.onnx")
     for word in ("the nearest network is resnet20", '1 parameter of the model is missing: "linear.bias"',
                  '1 tensor is not in the model: "extra"', "file [16, 3, 5, 5], model [16, 3, 3, 3]"):
         assert done.returncode == INPUT and word in done.stderr, done.stderr
+
+
+def pixels(file):
+    return json.loads(must("inspect", file, "--json"))["preprocessing"]
+
+
+# Weights under torchvision's names were published with a way to feed them, which is stored and said; with other classes
+# they are somebody's own, and safetensors of a model say how that one was fed.
+def test_published_preprocessing():
+    must("new", "squeezenet1_1", "-o", "own.safetensors")
+    state = torch_file.whole(torch_file.state_dict(read("own.safetensors")))
+    said = must("convert", write("published.pth", state), "published.onnx")
+    assert "shorter side to 256, then the middle 224 x 224" in said and "(x - 0.485) / 0.229" in said, said
+    assert pixels("published.onnx")["resize"] == pixels("published.pth")["resize"] == 256
+    must("convert", "published.pth", "named.onnx", "--model", "squeezenet1_1")
+    assert pixels("named.onnx")["resize"] == 256
+    must("convert", "published.pth", "asked.onnx", "--fit", "pad")
+    assert pixels("asked.onnx")["resize"] is None and pixels("asked.onnx")["fit"] == "pad"
+    said = must("convert", "own.safetensors", "own.onnx")
+    assert "squeezed to 224 x 224" in said and pixels("own.onnx")["resize"] is None
+    must("new", "squeezenet1_1", "--classes", "5", "-o", "five.safetensors")
+    five = torch_file.whole(torch_file.state_dict(read("five.safetensors")))
+    assert pixels(write("five.pth", five))["resize"] is None
+    must("convert", "own.onnx", "fed.onnx", "--preset", "caffe", "--resize", "300")
+    must("convert", "fed.onnx", "fed.safetensors")
+    assert pixels("fed.safetensors") == pixels("fed.onnx") and pixels("fed.onnx")["resize"] == 300
+
+
+# Names of another program's ONNX file are near no network by name: where they belong is said, and no list.
+def test_foreign_names():
+    names = {f"net{i}_conv_weight_{'x' * 40}": ones(3, i + 1) for i in range(30)}
+    done = fovea("convert", write("a.pth", torch_file.whole(torch_file.state_dict(names))), "a.onnx")
+    assert done.returncode == INPUT and "--model FILE.onnx" in done.stderr and "nearest" not in done.stderr, done.stderr
+    # a long list of differences names each tensor once
+    must("new", "resnet20", "-o", "r.safetensors")
+    write("a.pth", torch_file.whole(torch_file.state_dict(dict(read("r.safetensors"), **names))))
+    done = fovea("inspect", "a.pth")
+    assert done.returncode == INPUT and all(done.stderr.count(name) == 1 for name in names), done.stderr
+
+
+# Weights of no network by name, and a run's checkpoint, are listed.
+def test_lists():
+    write("a.pth", torch_file.whole(torch_file.state_dict({"one.weight": ones(3, 2), "two": ones(5)})))
+    done = fovea("inspect", "a.pth")
+    assert done.returncode == 0 and "one.weight" in done.stdout and "[3, 2]" in done.stdout and "11" in done.stdout
+    assert "no network by name" in done.stderr, done.stderr
+    about = json.loads(must("inspect", "a.pth", "--json"))
+    assert about["elements"] == 11 and about["tensors"][1] == {"name": "two", "type": "F32", "shape": [5], "elements": 5,
+                                                               "bytes": 20}, about
+    assert fovea("inspect", "a.pth", "--hash").returncode == INPUT
+    must("train", "--data", "digits:40", "--model", "mlp", "--epochs", "1", "--out", "run", "-q")
+    listed = must("inspect", "run/checkpoint.safetensors")
+    assert "model.hidden.weight" in listed and "option.batch: 64" in listed, listed
 
 
 def test_nothing_is_run():
     small = torch_file.state_dict({"a": ones(3)})
     expect(torch_file.whole(dict(small, b=Harm())), 'system" for "b", which tensors do not need: nothing was run')
     expect(torch_file.archive(b"cos\nsystem\n(X\n\x00\x00\x00touch harmtR.", {}), '"os system"')
+    write("script.pt", torch_file.archive(b"\x80\x02c__torch__\nModule\n.", {}))
+    with zipfile.ZipFile("script.pt", "a") as file:
+        file.writestr("archive/constants.pkl", b"\x80\x02).")
+    done = fovea("convert", "script.pt", "script.onnx")
+    assert done.returncode == UNSUPPORTED and "TorchScript" in done.stderr and "export it to ONNX" in done.stderr
     expect(torch_file.archive(b"\x80\x02c__builtin__\neval\n.", {}), "__builtin__ eval")
     expect(torch_file.archive(b"\x80\x04\x8c\x02os\x8c\x06system\x93.", {}), '"os system"')
     expect(torch_file.archive(b"\x80\x02}i.", {}), "instruction 0x69")

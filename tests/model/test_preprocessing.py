@@ -146,6 +146,35 @@ def test_wrong_metadata_is_named():
         assert code == 3 and "wrong: %s" % key in errors, errors
 
 
+def test_what_is_newer_is_said():
+    picture("p.png")
+    plain = '"mean":[0],"deviation":[1],"pad":0,"resize":"bilinear, antialiased"'
+    for entries, words in (
+            ({"fovea.preprocessing": "{%s}" % plain, "fovea.version": "0.1.0"}, ()),
+            ({"fovea.preprocessing": "{%s}" % plain, "fovea.version": "0.0.9"}, ()),
+            ({"fovea.preprocessing": '{%s,"gamma":2.2,"more":1}' % plain}, ("gamma", "does not know")),
+            ({"fovea.preprocessing": "{%s}" % plain, "fovea.version": "0.10.0"}, ("0.10.0", "fovea.version")),
+            ({"fovea.preprocessing": "{%s}" % plain, "fovea.version": "1.0.0"}, ("1.0.0", "fovea.version"))):
+        made = b"".join(field(14, field(1, key) + field(2, value)) for key, value in entries.items())
+        write("m.onnx", pixels_model((3, SIDE, SIDE)) + made)
+        code, _, errors = run("predict", "m.onnx", "p.png", "p.png", "--scores", "values")
+        assert code == 0 and all(word in errors for word in words), (entries, errors)
+        assert errors.count("metadata") == (1 if words else 0), errors
+
+
+def test_another_size_keeps_proportions():
+    assert run("new", "squeezenet1_1", "--input", "3x227x227", "-o", "s.onnx")[0] == 0
+    assert run("convert", "s.onnx", "p.onnx", "--preset", "imagenet", "-q")[0] == 0
+    stated = json.loads(run("inspect", "p.onnx", "--json")[1])["preprocessing"]
+    assert stated["resize"] == 259
+    code, _, errors = run("convert", "p.onnx", "q.onnx", "--size", "224")
+    assert code == 0 and "259" in errors and "256" in errors, errors
+    stated = json.loads(run("inspect", "q.onnx", "--json")[1])["preprocessing"]
+    assert stated["resize"] == 256 and stated["height"] == 224, stated
+    assert run("convert", "p.onnx", "q.onnx", "--size", "224", "--resize", "230")[0] == 0
+    assert json.loads(run("inspect", "q.onnx", "--json")[1])["preprocessing"]["resize"] == 230
+
+
 # ---- names -----------------------------------------------------------------------------------------------------------------------
 
 def test_names():

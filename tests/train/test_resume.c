@@ -2,6 +2,8 @@
 /* A run that was stopped, or killed with SIGKILL at any moment, and then resumed equals an uninterrupted run: the same
  * weights, the same files, the same history except for times. And resuming with other options or data is refused. */
 #include "base/random.h"
+#include "device/context.h"
+#include "io/safetensors.h"
 #include "train/helpers.h"
 #include <math.h>
 #include <signal.h>
@@ -498,6 +500,57 @@ static void other_runs_refused(void **state)
     test_folder_remove(folder);
 }
 
+/* Rewrites the checkpoint so that settings that are not given, empty or "none", have the value `as`; NULL: no entry. */
+static void rewrite_absent(const char *path, const char *as)
+{
+    fov_context *context = fov_context_create(NULL);
+    struct safetensors file;
+    struct safetensors_source tensors[64];
+    struct safetensors_text texts[256];
+    size_t count = 0, changed = 0;
+    assert_int_equal(safetensors_open(&file, path, context->memory, &context->error), FOV_OK);
+    assert_true(file.count < 64 && file.metadata_count < 256);
+    for (size_t i = 0; i < file.count; i++) {
+        const struct safetensors_tensor *t = &file.tensors[i];
+        tensors[i] = (struct safetensors_source){t->name, t->dtype, t->shape, t->data};
+    }
+    for (size_t i = 0; i < file.metadata_count; i++) {
+        struct safetensors_text text = file.metadata[i];
+        bool is_absent = strncmp(text.key, "option.", 7) == 0 && (*text.value == '\0' || strcmp(text.value, "none") == 0);
+        text.value = is_absent ? as : text.value;
+        changed += is_absent;
+        if (text.value != NULL && strcmp(text.key, "fovea.sha256") != 0) {
+            texts[count++] = text;
+        }
+    }
+    assert_true(changed > 2 || as == NULL);
+    assert_int_equal(safetensors_write(path, tensors, file.count, texts, count, true, NULL, context->memory,
+                                       &context->error), FOV_OK);
+    safetensors_close(&file);
+    fov_context_free(context);
+}
+
+/* Versions of fovea have written a setting that is not given as "none", as an empty text and not at all. */
+static void runs_of_other_versions(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"none", "", NULL};
+    char folder[256], path[512], hash[65];
+    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 5, .options = {.epochs = 1}};
+    test_folder(folder);
+    run.options.directory = folder;
+    assert_int_equal(test_train(&run, hash), FOV_OK);
+    run.options.resume = true;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        rewrite_absent(test_path(path, folder, "checkpoint.safetensors"), forms[i]);
+        run.options.epochs++;
+        assert_int_equal(test_train(&run, hash), FOV_OK);
+    }
+    run.options.multi_scale = "0.25";
+    refuse(run, "another multi_scale: it was none, now it is 0.25");
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,7 +559,7 @@ int main(void)
         cmocka_unit_test(other_runs_refused),   cmocka_unit_test(mixed_runs),
         cmocka_unit_test(runs_of_another_size), cmocka_unit_test(runs_of_several_sizes),
         cmocka_unit_test(one_size_is_as_if_alone), cmocka_unit_test(other_sizes_allocate_nothing),
-        cmocka_unit_test(sizes_refused),
+        cmocka_unit_test(sizes_refused),          cmocka_unit_test(runs_of_other_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
