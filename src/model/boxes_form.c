@@ -285,8 +285,11 @@ const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output,
     const struct model_output *chosen = chosen_output(model);
     which = which == 0 && chosen != NULL && output.id == model->output.id ? chosen->boxes_form : which;
     for (int i = 0; i < FORMS; i++) {
-        *rows = (struct boxes_rows){
-            .height = picture.height, .width = picture.width, .classes = model->class_count, .unit = {1, 1}};
+        bool is_unnamed_kept = boxes_forms[i].is_kept && model->class_count == 0;
+        *rows = (struct boxes_rows){.height = picture.height,
+                                    .width = picture.width,
+                                    .classes = is_unnamed_kept ? model_suppressed_classes(model) : model->class_count,
+                                    .unit = {1, 1}};
         bool is_asked = which == 0 ? !boxes_forms[i].has_parts : which == 1 + i; /* they fit any shape: no guess */
         bool (*fits)(const fov_shape *, struct boxes_rows *) =
             which > 0 && boxes_forms[i].fits_stated != NULL ? boxes_forms[i].fits_stated : boxes_forms[i].fits;

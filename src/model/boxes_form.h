@@ -45,6 +45,8 @@ int model_read_suppressed(fov_model *model);
 struct suppressed_options;
 /** The suppression at the chosen output (suppress.c); NULL: there is none. */
 const struct suppressed_options *model_suppression(const fov_model *model);
+/** The classes whose scores it reads; 0: there is none. */
+int model_suppressed_classes(const fov_model *model);
 /** Puts that suppression on the model's two outputs, which are what it would have read, so that the model is again the
  *  file that fovea wrote. */
 int model_suppress_again(fov_model *model, const struct suppressed_options *options);

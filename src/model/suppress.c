@@ -79,16 +79,28 @@ static fov_value keep(fov_graph *g, fov_value boxes, fov_value scores, const str
                          "detections");
 }
 
-const struct suppressed_options *model_suppression(const fov_model *model)
+static const struct node *find_suppression(const fov_model *model)
 {
     const fov_graph *g = model->graph;
     for (size_t i = g->node_count; i-- > 0;) {
         const struct node *node = &g->nodes[i];
         if (strcmp(node->op->name, "suppressed_boxes") == 0 && node->out[0] == model->output.id) {
-            return node->options;
+            return node;
         }
     }
     return NULL;
+}
+
+const struct suppressed_options *model_suppression(const fov_model *model)
+{
+    const struct node *node = find_suppression(model);
+    return node != NULL ? node->options : NULL;
+}
+
+int model_suppressed_classes(const fov_model *model)
+{
+    const struct node *node = find_suppression(model);
+    return node != NULL ? (int)graph_value(model->graph, node->in[1])->shape.dim[1] : 0;
 }
 
 int model_suppress_again(fov_model *model, const struct suppressed_options *options)

@@ -167,7 +167,7 @@ def test_foreign_names():
     # a long list of differences names each tensor once
     must("new", "resnet20", "-o", "r.safetensors")
     write("a.pth", torch_file.whole(torch_file.state_dict(dict(read("r.safetensors"), **names))))
-    done = fovea("inspect", "a.pth")
+    done = fovea("convert", "a.pth", "a.onnx")
     assert done.returncode == INPUT and all(done.stderr.count(name) == 1 for name in names), done.stderr
 
 
