@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
+enum { NAME_TEXT = 120, SHOWN_TEXT = 220, LOGGED_TEXT = 700 };
 
 /** Parses a file of any supported format, recognised by its content. `name` must outlive `file`. */
 static int parse_weights(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
@@ -138,10 +138,10 @@ static bool is_same(const struct difference *d)
     return d->missing_count + d->extra_count + d->unlike_count == 0;
 }
 
-/** The end of a list, or of its entries that begin within SHOWN_TEXT characters. */
-static const char *cut_list(const char *all)
+/** The end of a list, or of its entries that begin within `most` characters. */
+static const char *cut_list(const char *all, size_t most)
 {
-    size_t length = strlen(all), cut = length > SHOWN_TEXT ? SHOWN_TEXT : 0;
+    size_t length = strlen(all), cut = length > most ? most : 0;
     while (cut > 0 && strncmp(all + cut, ", \"", 3) != 0 && strncmp(all + cut, ", tensor \"", 10) != 0) {
         cut--;
     }
@@ -155,11 +155,13 @@ static size_t add_part(const fov_model *model, char *out, size_t size, size_t us
     if (count == 0) {
         return used;
     }
-    const char *all = text_string(list), *end = cut_list(all);
+    const char *all = text_string(list), *end = cut_list(all, SHOWN_TEXT);
     used = text_append(out, size, used, "%s%s%.*s%s", used > 0 ? "; " : "", what, (int)(end - all), all,
                        *end != '\0' ? ", ..." : "");
-    if (*end != '\0') {
-        context_log(model->context, FOV_LOG_WARNING, "%s..., %s", what, end + 2);
+    while (*end != '\0') { /* a message has its limit, too */
+        const char *rest = end + 2;
+        end = cut_list(rest, LOGGED_TEXT);
+        context_log(model->context, FOV_LOG_WARNING, "%s..., %.*s", what, (int)(end - rest), rest);
     }
     return used;
 }

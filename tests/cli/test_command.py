@@ -45,10 +45,10 @@ def test_help_of_every_verb():
 
 def test_version():
     plain = fovea("--version")
-    assert plain.code == OK and re.match(r"fovea \d+\.\d+\.\d+\n", plain.out)
+    assert plain.code == OK and re.match(r"fovea \d+\.\d+\.\d+ \(commit [\w.-]+\)\n", plain.out)
     assert "machine:" in plain.out and "build:" in plain.out
     about = fovea("--version", "--json").json()
-    assert set(about) >= {"version", "machine", "isa", "threads", "compiler", "build"}
+    assert set(about) >= {"version", "commit", "machine", "isa", "threads", "compiler", "build"}
 
 
 def test_examples_in_help_parse():

@@ -546,8 +546,8 @@ static void runs_of_other_versions(void **state)
         run.options.epochs++;
         assert_int_equal(test_train(&run, hash), FOV_OK);
     }
-    run.options.multi_scale = "0.25";
-    refuse(run, "another multi_scale: it was none, now it is 0.25");
+    run.options.augment = "flip";
+    refuse(run, "another augment: it was none, now it is flip");
     test_folder_remove(folder);
 }
 
