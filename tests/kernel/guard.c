@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See guard.h. Each buffer has its own mapping: [zone ... buffer][page without access]. */
 #include "guard.h"
+#include "support/near.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -138,11 +139,8 @@ void check_near(const char *what, const float *got, const float *want, const flo
 {
     add_to_hash(got, n * sizeof *got);
     for (size_t i = 0; i < n; i++) {
-        if (got[i] == want[i] || (isnan(got[i]) && isnan(want[i]))) {
-            continue;
-        }
         double allowed = (tolerance ? (double)tolerance[i] : 0.0) + (double)relative * fabs((double)want[i]);
-        if (!(fabs((double)got[i] - want[i]) <= allowed)) {
+        if (!is_near((double)got[i], (double)want[i], allowed)) {
             fail_msg("%s: element %zu of %zu is %.9g, should be %.9g within %.3g", what, i, n, (double)got[i],
                      (double)want[i], allowed);
         }

@@ -151,6 +151,19 @@ void harness_given(const struct harness *harness, const double **given)
             given[harness->in[i].id] = harness->data[i];
 }
 
+struct evaluation harness_evaluate(const struct harness *harness, const int *ids, int count)
+{
+    struct evaluation result;
+    const double    **given = calloc(harness->graph->value_count, sizeof *given);
+
+    harness_given(harness, given);
+    if (graph_evaluate(harness->graph, ids, count, 1, harness->test->training, 0, given, &result))
+        fail_msg("%s/%s (seed %" PRIu64 "): %s", harness->op->name, harness->test->name, harness->seed,
+                 fov_error(harness->context));
+    free(given);
+    return result;
+}
+
 void harness_fill(const struct harness *harness, fov_plan *plan)
 {
     for (int i = 0; i < harness->in_count; i++) {

@@ -54,6 +54,8 @@ void harness_close(struct harness *harness);
 
 /** Sets given[id] to each input's data, for graph_evaluate. `given` has an element for every value of the graph. */
 void harness_given(const struct harness *harness, const double **given);
+/** Computes values of the graph from the inputs by definition, in double. If that fails, so does the running test. */
+struct evaluation harness_evaluate(const struct harness *harness, const int *ids, int count);
 
 /** Writes the inputs into a plan, each in its own type. */
 void harness_fill(const struct harness *harness, fov_plan *plan);

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Gradients of floating types other than float32: an operator that accepts float64 or float16 has gradients of that
- * type, which can be planned. Their numbers are not compared. Uses the operators' own cases. */
+ * type, and a plan computes the numbers of their definition. Uses the operators' own cases. */
 #include "harness.h"
+#include "support/near.h"
+#include "tensor/convert.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { LEAST_OPERATORS = 80 /* that take the type and have a gradient: fewer, and the test has skipped too much */ };
+enum {
+    LEAST_OPERATORS = 80, /* that take the type and have a gradient: fewer, and the test has skipped too much */
+    MOST_ELEMENTS = 1500  /* of all inputs of a case whose numbers are compared */
+};
 
 static bool is_float(fov_dtype dtype)
 {
@@ -52,13 +59,55 @@ static void complain(int *failures, const struct op *op, const struct op_case *t
     ++*failures;
 }
 
-/* False: the case has no gradient of this type to check. */
+/* Runs the plan and compares it with the definition, which computes in double throughout. */
+static void compare(struct harness *harness, fov_plan *plan, const fov_value *gradients, int count, fov_dtype dtype,
+                    int *failures)
+{
+    double bound = dtype == FOV_F64 ? 1e-12 : dtype == FOV_F32 ? 1e-5 : 0x1p-8; /* float16: of several roundings */
+    int    ids[10];
+
+    for (int i = 0; i < count; i++)
+        ids[i] = gradients[i].id;
+    struct evaluation expected = harness_evaluate(harness, ids, count);
+    harness_fill(harness, plan);
+    harness_run(plan);
+    for (int i = 0; i < count; i++) {
+        const fov_shape *shape  = &expected.shapes[ids[i]];
+        size_t           size   = shape_span(shape, 0, shape->rank);
+        double          *got    = calloc(size + 1, sizeof *got);
+        const double    *wanted = expected.data[ids[i]];
+        char             what[160];
+
+        convert_to_double(fov_value_dtype(harness->graph, gradients[i]), fov_plan_data(plan, gradients[i]), got, size);
+        size_t at = first_not_near(got, wanted, size, (struct near_bound){.relative = bound, .share = bound});
+        if (at < size) {
+            snprintf(what, sizeof what, "gradient %d, element %zu of %zu is %.9g, should be %.9g", i, at, size, got[at],
+                     wanted[at]);
+            complain(failures, harness->op, harness->test, dtype, what);
+        }
+        free(got);
+    }
+    graph_evaluate_free(harness->graph, &expected);
+}
+
+/* Definitions, by which plans compute these types, too, take seconds on large cases. */
+static bool is_small(const struct harness *harness)
+{
+    size_t elements = 0;
+
+    for (int i = 0; i < harness->in_count; i++)
+        elements += harness->count[i];
+    return elements <= MOST_ELEMENTS;
+}
+
+/* Returns whether the case has a gradient of this type and was compared. */
 static bool check(const struct op *op, const struct op_case *test, fov_dtype dtype, int *failures)
 {
     struct op_case other = with_dtype(op, test, dtype);
     struct harness harness;
     fov_value      loss = {0}, targets[10], gradients[10];
     int            count = 0, made = 0;
+    bool           compared = false;
 
     if (harness_try(&harness, op, &other, NULL, 1)) {
         loss = sum_of(&harness, dtype);
@@ -77,13 +126,18 @@ static bool check(const struct op *op, const struct op_case *test, fov_dtype dty
             if (gradients[i].id)
                 gradients[made++] = gradients[i];
         }
-        fov_plan *plan = made > 0 ? fov_plan_create(harness.graph, gradients, made, NULL) : NULL;
+        fov_plan *plan = made > 0 ? fov_plan_create(harness.graph, gradients, made,
+                                                    &(fov_plan_options){.training = other.training})
+                                  : NULL;
         if (made > 0 && !plan)
             complain(failures, op, test, dtype, fov_error(harness.context));
+        compared = plan && is_small(&harness);
+        if (compared)
+            compare(&harness, plan, gradients, made, dtype, failures);
         fov_plan_free(plan);
     }
     harness_close(&harness);
-    return made > 0;
+    return compared;
 }
 
 static void gradients_have_the_type_of_their_inputs(void **state)

@@ -4,6 +4,7 @@
  * central differences in double, and the plan's gradient against the textbook's. Nothing is listed here: a new operator
  * is tested because it has a descriptor. */
 #include "harness.h"
+#include "support/near.h"
 
 #include "tensor/convert.h"
 
@@ -29,69 +30,41 @@ struct job {
 
 /* ---- fast against textbook --------------------------------------------------------------------------------------- */
 
-static struct evaluation evaluate(struct harness *h, const int *outputs, int count, const double *const *data)
-{
-    struct evaluation result;
-    const double    **given = calloc(h->graph->value_count, sizeof *given);
-
-    harness_given(h, given);
-    for (int i = 0; data && i < h->in_count; i++)
-        if (h->in[i].id)
-            given[h->in[i].id] = data[i];
-    if (graph_evaluate(h->graph, outputs, count, 1, h->test->training, 0, given, &result))
-        fail_msg("%s/%s: %s", h->op->name, h->test->name, fov_error(h->context));
-    free(given);
-    return result;
-}
-
 /* For sums of products, the definition of absolute values is sum |x w|: rounding errors are proportional to it. */
 static struct evaluation evaluate_magnitudes(struct harness *h, const int *outputs, int count)
 {
-    double           *data[10] = {0};
+    struct harness    positive = *h;
     struct evaluation result;
 
     for (int i = 0; i < h->in_count; i++) {
-        data[i] = calloc(h->count[i] + 1, sizeof(double));
-        for (size_t k = 0; k < h->count[i]; k++)
-            data[i][k] = h->known[i] ? h->data[i][k] : fabs(h->data[i][k]); /* axes and sizes keep their sign */
+        positive.data[i] = calloc(h->count[i] + 1, sizeof(double));
+        for (size_t k = 0; k < h->count[i]; k++) /* axes and sizes keep their sign */
+            positive.data[i][k] = h->known[i] ? h->data[i][k] : fabs(h->data[i][k]);
     }
-    result = evaluate(h, outputs, count, (const double *const *)data);
+    result = harness_evaluate(&positive, outputs, count);
     for (int i = 0; i < h->in_count; i++)
-        free(data[i]);
+        free(positive.data[i]);
     return result;
 }
 
 static void compare(const struct job *job, const char *what, int output, fov_dtype dtype, const void *fast,
                     const double *expected, const double *magnitude, size_t count, double relative)
 {
-    double *got = calloc(count + 1, sizeof *got), scale = 0.0;
+    double *got = calloc(count + 1, sizeof *got), scale = greatest_finite(expected, count);
 
     convert_to_double(dtype, fast, got, count);
-    for (size_t i = 0; i < count; i++)
-        scale = fmax(scale, fabs(expected[i]));
     for (size_t i = 0; i < count; i++) {
         double allowed = dtype != FOV_F32                ? 0.0
                          : job->values == HARNESS_INTEGERS ? 0.0
                          : magnitude                       ? 8.0 * 0x1p-24 * magnitude[i] + FLT_MIN
                                                            : relative * (fabs(expected[i]) + 0.05 * scale) + 1e-30;
-        bool   both_nan = isnan(got[i]) && isnan(expected[i]);
 
-        if (!both_nan && !(fabs(got[i] - expected[i]) <= allowed) && got[i] != expected[i])
+        if (!is_near(got[i], expected[i], allowed))
             fail_msg("%s/%s on %s, %s %d, element %zu of %zu: %.9g, expected %.9g (off by %.3g, allowed %.3g; seed %d)",
                      job->op->name, job->test->name, job->isa, what, output, i, count, got[i], expected[i],
                      fabs(got[i] - expected[i]), allowed, SEED);
     }
     free(got);
-}
-
-/* The greatest magnitude. Errors of transformed sums are proportional to it, since a tile's numbers are mixed. */
-static double greatest(const double *x, size_t count)
-{
-    double most = 0.0;
-
-    for (size_t i = 0; i < count; i++)
-        most = fmax(most, fabs(x[i]));
-    return most;
 }
 
 /* The plan's Winograd form; "" if no step transforms its sums. */
@@ -103,8 +76,8 @@ static void winograd_form(const fov_plan *plan, char *detail, size_t size)
             snprintf(detail, size, "%s", fov_plan_step_at(plan, i).detail);
 }
 
-/* Winograd's sums are within 32 u times the greatest sum |x w| of the tensor, and exact on small integers with small
- * tiles (F(2x2, 3x3)). */
+/* Winograd's sums are within 32 u times the greatest sum |x w| of the tensor, since a tile's numbers are mixed, and
+ * exact on small integers with small tiles (F(2x2, 3x3)). */
 static void winograd_near_textbook(void **state)
 {
     const struct job *job = *state;
@@ -126,13 +99,14 @@ static void winograd_near_textbook(void **state)
                  job->isa, form);
     if (form[0]) { /* else the test "fast" covers it */
         ids[0]    = h.out[0].id;
-        expected  = evaluate(&h, ids, 1, NULL);
+        expected  = harness_evaluate(&h, ids, 1);
         magnitude = evaluate_magnitudes(&h, ids, 1);
         for (int repeat = 0; repeat < 2; repeat++) {
             bool         exact = strstr(form, "F(2x2, 3x3)") && job->values == HARNESS_INTEGERS;
             size_t       count = shape_span(&expected.shapes[ids[0]], 0, expected.shapes[ids[0]].rank);
             float       *got;
-            double       most = greatest(magnitude.data[ids[0]], count), allowed = exact ? 0.0 : 32.0 * 0x1p-24 * most;
+            double       most = greatest_finite(magnitude.data[ids[0]], count);
+            double       allowed = exact ? 0.0 : 32.0 * 0x1p-24 * most;
 
             harness_fill(&h, plan);
             harness_run(plan);
@@ -172,7 +146,7 @@ static void fast_equals_textbook(void **state)
     harness_open(&h, job->op, job->test, job->isa, job->values, SEED);
     for (int i = 0; i < h.out_count; i++)
         ids[i] = h.out[i].id;
-    expected = evaluate(&h, ids, h.out_count, NULL);
+    expected = harness_evaluate(&h, ids, h.out_count);
     if (job->op->exact && job->values == HARNESS_REAL)
         magnitude = evaluate_magnitudes(&h, ids, h.out_count);
     plan = fov_plan_create(h.graph, h.out, h.out_count, &(fov_plan_options){.training = job->test->training});
@@ -206,7 +180,7 @@ static void output_alone(const struct job *job, int output)
         harness_close(&h);
         return;
     }
-    expected = evaluate(&h, &h.out[output].id, 1, NULL);
+    expected = harness_evaluate(&h, &h.out[output].id, 1);
     plan     = fov_plan_create(h.graph, &h.out[output], 1, &(fov_plan_options){.training = job->test->training});
     if (!plan)
         fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
@@ -250,21 +224,33 @@ static void alone_equals_textbook(void **state)
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
+/* An input that an output overwrites in memory: running statistics and optimisers' states, through which no gradient
+ * flows, whatever the result owes to them. */
+static bool is_state(const struct op *op, int input)
+{
+    bool is = false;
+
+    for (int i = 0; i < op_port_count(op->out); i++)
+        is = is || op->out[i].updates == 1 + input;
+    return is;
+}
+
 static bool is_differentiable(const struct harness *h, int input)
 {
-    return h->in[input].id && !h->known[input] && case_dtype(h->test, input) == FOV_F32;
+    return h->in[input].id && !h->known[input] && case_dtype(h->test, input) == FOV_F32 && !is_state(h->op, input);
 }
 
 static double loss_at(struct harness *h, fov_value loss)
 {
-    struct evaluation result = evaluate(h, &loss.id, 1, NULL);
+    struct evaluation result = harness_evaluate(h, &loss.id, 1);
     double            value  = result.data[loss.id][0];
 
     graph_evaluate_free(h->graph, &result);
     return value;
 }
 
-/* (f(x + e) - f(x - e)) / 2e for all elements up to 500, else 40 of them spread over the tensor. */
+/* (f(x + e) - f(x - e)) / 2e for all elements up to 500, else 40 of them spread over the tensor. gradient NULL: zeros,
+ * as where no node computes any. */
 static void check_by_differences(struct harness *h, fov_value loss, int input, const double *gradient)
 {
     const double step   = 1e-5;
@@ -272,7 +258,7 @@ static void check_by_differences(struct harness *h, fov_value loss, int input, c
     size_t       stride = count <= 500 ? 1 : count / 40;
 
     for (size_t k = 0; k < count; k += stride) {
-        double here = h->data[input][k], above, below, difference, error;
+        double here = h->data[input][k], found = gradient ? gradient[k] : 0.0, above, below, difference, error;
 
         h->data[input][k] = here + step;
         above             = loss_at(h, loss);
@@ -280,10 +266,10 @@ static void check_by_differences(struct harness *h, fov_value loss, int input, c
         below             = loss_at(h, loss);
         h->data[input][k] = here;
         difference        = (above - below) / (2.0 * step);
-        error             = fabs(difference - gradient[k]);
-        if (!(error <= 1e-7 * fmax(1.0, fabs(gradient[k]))))
+        error             = fabs(difference - found);
+        if (!(error <= 1e-7 * fmax(1.0, fabs(found))))
             fail_msg("%s/%s: d loss / d input %d [%zu] is %.12g by nodes, %.12g by differences (off by %.3g)",
-                     h->op->name, h->test->name, input, k, gradient[k], difference, error);
+                     h->op->name, h->test->name, input, k, found, difference, error);
     }
 }
 
@@ -310,6 +296,8 @@ static void gradient_equals_differences(void **state)
     if (fov_gradient(h.graph, loss, targets, count, gradients))
         fail_msg("%s/%s: %s", job->op->name, job->test->name, fov_error(h.context));
     for (int i = 0; i < count; i++) {
+        if (!gradients[i].id)
+            check_by_differences(&h, loss, inputs[i], NULL);
         inputs[found]    = inputs[i];
         gradients[found] = gradients[i];
         ids[found]       = gradients[i].id;
@@ -319,7 +307,7 @@ static void gradient_equals_differences(void **state)
         harness_close(&h);
         return;
     }
-    expected = evaluate(&h, ids, found, NULL);
+    expected = harness_evaluate(&h, ids, found);
     for (int i = 0; i < found; i++)
         check_by_differences(&h, loss, inputs[i], expected.data[ids[i]]);
     /* The same gradients, computed by a plan. */
@@ -389,7 +377,7 @@ int main(int argc, char **argv)
             }
             if (op->out[0].variadic || op_port_count(op->out) > 1)
                 add(&list, "alone", alone_equals_textbook, (struct job){op, test, levels[level_count - 1], 0, 0});
-            if (op->gradient && !test->no_gradient)
+            if ((op->gradient || op->zero_gradient) && !test->no_gradient)
                 add(&list, "gradient", gradient_equals_differences,
                     (struct job){op, test, levels[level_count - 1], HARNESS_REAL, 0});
         }
