@@ -12,6 +12,8 @@
  * right one. */
 #include "random.h"
 
+#include "support/near.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -75,8 +77,10 @@ static double usual_bound(const struct random_tensor *right)
 {
     double largest = 0, of_parameter = 0;
     for (size_t k = 0; k < right->count; k++) {
-        largest = fmax(largest, fabs(change_of(right, k)));
-        of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
+        if (isfinite(right->values[k])) {
+            largest = fmax(largest, fabs(change_of(right, k)));
+            of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
+        }
     }
     return LEAST + SHARE * largest + OF_PARAMETER * of_parameter;
 }
@@ -99,9 +103,8 @@ static size_t find_difference(const struct bounds *bounds, int t, const struct r
 {
     double usual = usual_bound(b);
     for (size_t k = 0; k < a->count; k++) {
-        double apart = fabs(a->values[k] - b->values[k]), moved = bounds->moved != NULL ? bounds->moved[t][k] : 0;
-        bool same = a->values[k] == b->values[k] || (isnan(a->values[k]) && isnan(b->values[k]));
-        if (!same && !isinf(moved) && !(apart <= usual + MOVED * moved)) {
+        double moved = bounds->moved != NULL ? bounds->moved[t][k] : 0;
+        if (!isinf(moved) && !is_near(a->values[k], b->values[k], usual + MOVED * moved)) {
             return k;
         }
     }
@@ -117,8 +120,8 @@ static void define(struct bounds *bounds)
     }
 }
 
-/** Notes how far each element has moved from its unshaken value: infinitely far if exactly one of the two is not a
- *  number, as happens sooner or later to values that grow without bound. */
+/** Notes how far each element has moved from its unshaken value: infinitely far if exactly one of the two is infinite or
+ *  not a number, as happens sooner or later to values that grow without bound. */
 static void note_moves(struct bounds *bounds, const struct random_result *still, const struct random_result *shaken)
 {
     if (bounds->moved == NULL) {
@@ -130,7 +133,8 @@ static void note_moves(struct bounds *bounds, const struct random_result *still,
     for (int t = 0; t < shaken->count && t < still->count; t++) {
         for (size_t k = 0; k < still->tensors[t].count; k++) {
             double from = change_of(&still->tensors[t], k), to = change_of(&shaken->tensors[t], k);
-            double moved = isnan(from) && isnan(to) ? 0 : isnan(to - from) ? INFINITY : fabs(to - from);
+            bool still_there = from == to || (isnan(from) && isnan(to));
+            double moved = still_there ? 0 : isfinite(to - from) ? fabs(to - from) : INFINITY;
             bounds->moved[t][k] = fmax(bounds->moved[t][k], moved);
         }
     }
@@ -242,8 +246,8 @@ static bool agrees(struct bounds *bounds, const struct random_result *a, const c
     return true;
 }
 
-/** Adds a fault to a result that was right, and compares again. A fault that goes unnoticed, as it may where the
- *  element moves as far when shaken, is counted. */
+/** Adds a fault to a finite element of a result that was right, and compares again. A fault that goes unnoticed, as it
+ *  may where the element moves as far when shaken, is counted. */
 static void plant(struct bounds *bounds, struct random_result *right, struct random_counts *counts)
 {
     struct random_key key = {bounds->drawn->seed, RANDOM_TEST, (uint64_t)bounds->stage + 1};
@@ -254,10 +258,15 @@ static void plant(struct bounds *bounds, struct random_result *right, struct ran
     if (tensor->count == 0) {
         return;
     }
+    double *faulty = &tensor->values[random_below(key, 1, tensor->count)];
     for (size_t k = 0; k < tensor->count; k++) {
-        largest = fmax(largest, fabs(change_of(tensor, k)));
+        double change = fabs(change_of(tensor, k));
+        largest = isfinite(change) ? fmax(largest, change) : largest;
     }
-    tensor->values[random_below(key, 1, tensor->count)] += largest / 2;
+    if (!isfinite(*faulty) || largest == 0) {
+        return;
+    }
+    *faulty += largest / 2;
     counts->planted++;
     counts->unnoticed += agrees(bounds, right, "a planted fault", bounds->plain, WITHOUT_FUSION, &found, NULL);
 }
@@ -282,18 +291,28 @@ static bool has_same_bits(enum random_stage stage, const struct random_result *a
     return true;
 }
 
-/** Whether the run has a result. If it failed, *failure says so; a run refused for lack of memory is no failure. */
+/** Whether the run has a result. If it has none, *failure says so. */
 static bool ran(const struct random_result *result, enum random_stage stage, const char *what,
-                struct random_failure *failure, struct random_counts *counts)
+                struct random_failure *failure)
 {
-    if (result->outcome == RANDOM_FAILED) {
+    if (result->outcome != RANDOM_RAN) {
         enum random_kind kind = strcmp(what, WITHOUT_FUSION) == 0 ? RANDOM_NOTHING : RANDOM_NO_PLAN;
         fail(failure, stage, kind, "%s failed: %s", what, result->error);
     }
-    if (result->outcome == RANDOM_REFUSED && counts != NULL) {
-        counts->refused++;
-    }
     return result->outcome == RANDOM_RAN;
+}
+
+/** The same for a run with less memory, which may be refused for lack of it: that is counted and no failure. */
+static bool ran_limited(const struct random_result *result, enum random_stage stage, const char *what,
+                        struct random_failure *failure, struct random_counts *counts)
+{
+    if (result->outcome == RANDOM_REFUSED) {
+        if (counts != NULL) {
+            counts->refused++;
+        }
+        return false;
+    }
+    return ran(result, stage, what, failure);
 }
 
 static void check_bits(const struct random_case *drawn, enum random_stage stage, const struct random_result *fused,
@@ -311,7 +330,7 @@ static void check_bits(const struct random_case *drawn, enum random_stage stage,
     if (threads.threads != drawn->settings.threads) {
         random_run(drawn, stage, &threads, &again);
         snprintf(text, sizeof text, "on %d threads than on %d", threads.threads, drawn->settings.threads);
-        bool same = ran(&again, stage, text, failure, counts) && has_same_bits(stage, fused, text, &again, failure);
+        bool same = ran(&again, stage, text, failure) && has_same_bits(stage, fused, text, &again, failure);
         random_result_free(&again);
         if (!same) {
             return;
@@ -320,7 +339,7 @@ static void check_bits(const struct random_case *drawn, enum random_stage stage,
     if (limited.memory_percent != 0 && stage != RANDOM_INFERENCE) {
         random_run(drawn, stage, &limited, &again);
         snprintf(text, sizeof text, "with %d %% of the memory", limited.memory_percent);
-        if (ran(&again, stage, text, failure, counts)) {
+        if (ran_limited(&again, stage, text, failure, counts)) {
             (void)has_same_bits(stage, fused, text, &again, failure);
             if (counts != NULL) {
                 counts->recomputed += again.recomputed > 0;
@@ -342,12 +361,11 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
     way.no_fusion = false;
     way.counts = counts;
     random_run(drawn, stage, &way, &fused);
-    bool good = ran(&plain, stage, WITHOUT_FUSION, failure, counts) &&
-                ran(&fused, stage, "the plan", failure, counts) &&
+    bool good = ran(&plain, stage, WITHOUT_FUSION, failure) && ran(&fused, stage, "the plan", failure) &&
                 agrees(&bounds, &fused, "the plan", &plain, WITHOUT_FUSION, failure, counts);
     if (good && plain.work < MOST_SECONDS) {
         define(&bounds);
-        good = ran(&bounds.defined, stage, "the definition", failure, counts) &&
+        good = ran(&bounds.defined, stage, "the definition", failure) &&
                agrees(&bounds, &fused, "the plan", &bounds.defined, "the definition", failure, counts);
         if (counts != NULL) {
             counts->defined++;

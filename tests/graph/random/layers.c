@@ -263,9 +263,8 @@ static fov_value concat(struct random_builder *b, fov_value x)
     }
     int axis = random_chance(b, 85) ? 1 : random_between(b, 1, rank - 1), count = 1, wanted = random_between(b, 2, 4);
     fov_value parts[4] = {x};
-    int64_t elements = elements_of(&(fov_shape){0});
     fov_shape shape = fov_value_shape(b->graph, x);
-    elements = elements_of(&shape);
+    int64_t elements = elements_of(&shape);
     for (int tries = 0; tries < 12 && count < wanted; tries++) {
         fov_value other = b->values[random_draw(b, b->count)];
         fov_shape more = fov_value_shape(b->graph, other);

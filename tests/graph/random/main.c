@@ -108,7 +108,7 @@ static bool print_counts(const struct task *task, const struct random_counts *co
                (unsigned long long)counts->refused,
                (unsigned long long)counts->planted, (unsigned long long)counts->unnoticed);
     }
-    if (task->forms && counts->unnoticed * 10 > counts->planted) {
+    if (task->forms && (counts->planted == 0 || counts->unnoticed * 10 > counts->planted)) {
         printf("%llu of %llu planted faults were not noticed\n", (unsigned long long)counts->unnoticed,
                (unsigned long long)counts->planted);
         all = false;

@@ -82,10 +82,10 @@ static void add_update(struct program *p, fov_value parameter, fov_value gradien
                        : kind == RANDOM_DECAY    ? "sgd:momentum=0.9:weight_decay=0.01"
                                                  : "sgd:momentum=0.9";
     struct optimizer optimizer;
-    struct error error = {0};
+    struct error *error = &p->context->error; /* no optimiser: the program does not open */
     const struct optimizer_update update = {
         .graph = p->graph, .parameter = parameter, .gradient = gradient, .learning_rate = p->rate, .step = p->number};
-    if (optimizer_find(&optimizer, text, &error) == FOV_OK && optimizer_set_all(&optimizer, text, &error) == FOV_OK) {
+    if (optimizer_find(&optimizer, text, error) == FOV_OK && optimizer_set_all(&optimizer, text, error) == FOV_OK) {
         optimizer_add(&optimizer, &update);
     }
 }

@@ -155,6 +155,15 @@ static bool try_nodes(struct random_case *drawn, struct random_failure *failure)
     return any;
 }
 
+static size_t size_of(enum op_attribute_kind kind)
+{
+    return kind == OP_INTEGER  ? sizeof(int64_t)
+           : kind == OP_NUMBER ? sizeof(double)
+           : kind == OP_FLAG   ? sizeof(bool)
+           : kind == OP_CHOICE ? sizeof(int)
+                               : sizeof(struct op_list);
+}
+
 static bool try_options(struct random_case *drawn, struct random_failure *failure)
 {
     bool any = false;
@@ -168,9 +177,8 @@ static bool try_options(struct random_case *drawn, struct random_failure *failur
             const struct node *node = &drawn->graph->nodes[n];
             struct random_change change = random_no_change;
             op_options_default(node->op, &standard);
-            size_t size = attributes[a].kind == OP_LIST ? sizeof(int) : 1;
-            if (memcmp(standard.bytes + attributes[a].offset, (char *)node->options + attributes[a].offset, size) ==
-                0) {
+            const char *set = (const char *)node->options + attributes[a].offset;
+            if (memcmp(standard.bytes + attributes[a].offset, set, size_of(attributes[a].kind)) == 0) {
                 continue;
             }
             change.reset = n;
