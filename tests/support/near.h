@@ -15,7 +15,7 @@ static inline bool is_near(double got, double wanted, double allowed)
     if (isnan(wanted)) {
         return isnan(got);
     }
-    return isinf(wanted) ? got == wanted : isfinite(got) && fabs(got - wanted) <= allowed;
+    return got == wanted || (isfinite(got) && isfinite(wanted) && fabs(got - wanted) <= allowed);
 }
 
 /** The greatest magnitude among the finite numbers; 0 if there are none. */
