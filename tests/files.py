@@ -41,6 +41,14 @@ def paeth(left, above, corner):
     return (left, above, corner)[distances.index(min(distances))]
 
 
+def png_size(path):
+    """(height, width) of a PNG, from its header."""
+    with open(path, "rb") as file:
+        head = file.read(24)
+    assert head[:8] == SIGNATURE and head[12:16] == b"IHDR", f"{path} is no PNG"
+    return struct.unpack(">II", head[16:24])[::-1]
+
+
 def read_png(path):
     """(height, width, channels, pixels) of a PNG of 8 bits a channel that is not interlaced."""
     with open(path, "rb") as file:

@@ -98,7 +98,7 @@ def test_patience_ends_a_run():
 
 def test_minutes_end_a_run():
     history = train("timed", *SMALL, "--minutes", 0.005)["history"]
-    assert 1 <= len(history) and sum(row["seconds"] for row in history) < 20
+    assert 1 <= len(history) and sum(row["seconds"] for row in history[:-1]) < 0.3  # the last epoch may be slow
     assert history[-1]["lr"] < 0.002, "the schedule does not follow the clock"
     more = fovea("train", "--resume", "timed")
     assert "Nothing left to do" in more.stdout, more.stdout

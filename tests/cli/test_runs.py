@@ -139,14 +139,14 @@ def start(out, *more, env=None):
 
 def test_kill_and_resume_give_the_same_bits():
     whole = start("unkilled")
-    assert whole.wait(timeout=100) == OK
-    whole.communicate()
+    whole.communicate(timeout=300)
+    assert whole.returncode == OK
     expected = digest("unkilled/last.onnx")
     killed = 0
     for i, pause in enumerate((0.1, 0.3, 0.5)):
         run = f"killed{i}"
         child = start(run, "--checkpoint-steps", "3")
-        end = time.time() + 20
+        end = time.time() + 200
         while not os.path.exists(f"{run}/checkpoint.safetensors") and time.time() < end:
             time.sleep(0.005)
         time.sleep(pause)
@@ -167,12 +167,12 @@ def test_stop_leaves_a_clean_checkpoint():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         out = f"stopped{int(number)}"
         child = subprocess.Popen(start_plain(out, 500), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-        end = time.time() + 20
+        end = time.time() + 200
         while not os.path.exists(f"{out}/checkpoint.safetensors") and time.time() < end:
             time.sleep(0.005)
         time.sleep(0.3)
         child.send_signal(number)
-        _, err = child.communicate(timeout=30)
+        _, err = child.communicate(timeout=200)
         assert child.returncode == INTERRUPTED, f"{number}: exit {child.returncode}"
         assert f"fovea train --resume {out}" in err.decode(), err
         with open(f"{out}/history.csv", encoding="utf-8") as file:
