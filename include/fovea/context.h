@@ -15,7 +15,7 @@ typedef struct fov_context fov_context;
 
 typedef enum fov_log_level { FOV_LOG_WARNING = 0, FOV_LOG_INFO, FOV_LOG_DEBUG } fov_log_level;
 
-/** The allocator that the context takes all its memory from. `allocate` returns 16-byte aligned bytes, or NULL. */
+/** Where the context takes all its memory, from several threads at once. `allocate`: 16-byte aligned bytes, or NULL. */
 typedef struct fov_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *block);

@@ -24,9 +24,9 @@ typedef struct fov_session fov_session;
 
 /** `task`: as in fov_train_options; NULL: the one that the model was trained for (fov_model_task), else the one that
  *  follows from the meaning of its output: a map is segmentation, values are a regression. A model that does not read
- *  pictures has a session for fov_session_run alone. NULL and a sentence on the context: E_USAGE, E_SHAPE,
- *  E_UNSUPPORTED, E_MEMORY. Free the session before the context; a model that is freed first lives until its last
- *  session is freed. */
+ *  pictures has a session for fov_session_run alone. NULL and a sentence on the context, of whichever thread failed
+ *  last: E_USAGE, E_SHAPE, E_UNSUPPORTED, E_MEMORY. Free the session before the context; a model that is freed first
+ *  lives until its last session is freed. Threads that must tell their reasons apart take turns, or a context each. */
 FOV_API fov_session *fov_session_create(fov_model *model, const char *task);
 FOV_API void         fov_session_free(fov_session *session); /**< accepts NULL */
 FOV_API const char  *fov_session_task(const fov_session *session); /**< "" for one without a task */
