@@ -130,7 +130,9 @@ def test_predict_what_is_no_picture():
     expect_failure(fovea("predict", f"{trained()}/best.onnx", "bad.png", "--json"), INPUT, "bad.png")
     mixed = fovea("predict", f"{trained()}/best.onnx", "bad.png", "good.png", "--json")
     assert mixed.code == INPUT
-    assert [json.loads(line)["file"] for line in mixed.out.splitlines()] == ["good.png"]
+    bad, good = [json.loads(line) for line in mixed.out.splitlines()]
+    assert bad == {"file": "bad.png", "error": bad["error"]} and "bad.png" in bad["error"]
+    assert good["file"] == "good.png" and "error" not in good
 
 
 def test_predict_samples():
