@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "device/context.h"
 #include "io/onnx_file.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <setjmp.h>
@@ -63,7 +64,7 @@ static void test_published_cases(void **state)
 static void test_published_cases_rewritten(void **state)
 {
     const char     *shared = getenv("FOVEA_SHARED");
-    char            path[4096], file[] = "/tmp/fovea-rewrite-XXXXXX";
+    char            path[4096], file[TEMPORARY_PATH];
     struct seen     seen = {0};
     fov_conformance total;
     (void)state;
@@ -72,9 +73,7 @@ static void test_published_cases_rewritten(void **state)
         print_message("skipped: %s is not there\n", path);
         skip();
     }
-    int descriptor = mkstemp(file);
-    assert_true(descriptor >= 0);
-    close(descriptor);
+    temporary_file(file, ".onnx");
     fov_context *context = fov_context_create(NULL);
     int status = fov_conformance_run(
         context, path, &(fov_conformance_options){.rewrite = file, .seen = note_case, .user = &seen}, &total);
@@ -109,7 +108,7 @@ static void keep_reason(void *user, const fov_case *result)
 static void test_mended_cases(void **state)
 {
     const char     *shared = getenv("FOVEA_SHARED");
-    char            path[4096], file[] = "/tmp/fovea-rewrite-XXXXXX", reason[1200];
+    char            path[4096], file[TEMPORARY_PATH], reason[1200];
     fov_conformance total;
     (void)state;
     snprintf(path, sizeof path, "%s/faults", shared != NULL ? shared : "../shared");
@@ -117,9 +116,7 @@ static void test_mended_cases(void **state)
         print_message("skipped: %s is not there\n", path);
         skip();
     }
-    int descriptor = mkstemp(file);
-    assert_true(descriptor >= 0);
-    close(descriptor);
+    temporary_file(file, ".onnx");
     fov_context *context = fov_context_create(NULL);
     for (size_t i = 0; i < 2 * sizeof mended / sizeof *mended; i++) {
         fov_conformance_options options = {.rewrite = i % 2 ? file : NULL, .seen = keep_reason, .user = reason};

@@ -3,6 +3,7 @@
  * UTF-8 does no harm; and the distance of an axis' marks. */
 #include "base/error.h"
 #include "report/plot.h"
+#include "support/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +27,9 @@ static void draw_text(struct plot *plot, const void *what)
 /* Draws a text as PNG and returns its number of bytes; skips the test in a build that cannot draw. */
 static size_t draw(const char *text, unsigned char *png, size_t size)
 {
-    char path[] = "/tmp/fovea-test-plot-XXXXXX";
-    int file = mkstemp(path);
+    char path[TEMPORARY_PATH];
     struct error error = {0};
-    assert_true(file >= 0);
-    close(file);
+    temporary_file(path, ".png");
     int status = plot_files(120, 40, draw_text, text, NULL, path, &error);
     FILE *in = fopen(path, "rb");
     size_t got = in != NULL ? fread(png, 1, size, in) : 0;

@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "zoo/zoo.h"
+#include "support/temporary.h"
 #include <cmocka.h>
 #include <fovea/fovea.h>
 #include <math.h>
@@ -344,10 +345,8 @@ static void auxiliary_heads_learn(void **state)
         assert_int_equal(fov_parameter_get(g, weight, after, sizeof after), FOV_OK);
         assert_true((memcmp(before, after, sizeof before) != 0) == (helps == 1));
 
-        char path[] = "/tmp/fovea-auxiliary-XXXXXX.onnx";
-        int  file = mkstemps(path, 5);
-        assert_true(file >= 0);
-        close(file);
+        char path[TEMPORARY_PATH];
+        temporary_file(path, ".onnx");
         assert_int_equal(fov_model_save(model, path), FOV_OK);
         fov_model *loaded = fov_model_load(context, path);
         assert_non_null(loaded);
