@@ -151,7 +151,9 @@ static void change_option(struct draw *draw, const struct op_attribute *at, void
         memcpy(member, &(bool){one_in(draw, 2)}, sizeof(bool));
         break;
     case OP_LIST:
-        memcpy(&list, one_in(draw, 2) ? member : (char *)&list, sizeof list);
+        if (one_in(draw, 2)) {
+            memcpy(&list, member, sizeof list);
+        }
         for (int i = 0; i < list.count; i++) {
             list.at[i] = one_in(draw, 2) ? any_integer(draw, at) : list.at[i];
         }
@@ -416,6 +418,10 @@ static void search(void **state)
             }
         }
         fov_context_free(context);
+        if (overrun) {
+            fail_msg("%s on %s: bytes behind a block that lives as long as the context were written", op->name,
+                     levels[half * (level_count - 1)]);
+        }
     }
     if (request.verbose) {
         fprintf(stderr, "%s: %d of %d accepted\n", op->name, accepted, request.rounds);
