@@ -55,7 +55,7 @@ static const char frame[] =
     "}\n";
 
 /* What follows the learner's text: the lesson's declarations, and the function that calls the learner's. */
-static const char call[] = "#line 1 \"frame of the check\"\n"
+static const char call[] = "#line 1 \"check.c\"\n"
                            "%s\n"
                            "__attribute__((visibility(\"default\"))) void lesson_call(const double *in, double *out)\n"
                            "{\n"
