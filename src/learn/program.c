@@ -54,7 +54,8 @@ static const char frame[] =
     "    return 0;\n"
     "}\n";
 
-/* What follows the learner's text: the lesson's declarations, and the function that calls the learner's. */
+/* What follows the learner's text: the lesson's declarations, and the function that calls the learner's. It has what
+ * the learner's text includes and nothing else, so that it uses no function of a library. */
 static const char call[] = "#line 1 \"check.c\"\n"
                            "%s\n"
                            "__attribute__((visibility(\"default\"))) void lesson_call(const double *in, double *out)\n"

@@ -276,10 +276,9 @@ const struct lesson lesson_hopfield = {
                 "        if (input > 1e-9) state[i] = 1;\n"
                 "        else if (input < -1e-9) state[i] = -1;\n"
                 "    }\n}\n",
-    .call = "    double state[12];\n    memcpy(state, in + 24, sizeof state);\n    store(in, 2, 12, out);\n"
-            "    out[144] = energy(out, state, 12);\n    sweep(out, state, 12);\n    memcpy(out + 145, state, sizeof "
-            "state);\n"
-            "    out[157] = energy(out, state, 12);",
+    .call = "    double state[12];\n    for (int i = 0; i < 12; i++) state[i] = in[24 + i];\n    store(in, 2, 12, out);\n"
+            "    out[144] = energy(out, state, 12);\n    sweep(out, state, 12);\n"
+            "    for (int i = 0; i < 12; i++) out[145 + i] = state[i];\n    out[157] = energy(out, state, 12);",
     .hints = {{"store is Hebb's rule of lesson 3 for every pair, with eta = 1/n.",
                "store 就是第 3 课的赫布规则用于每一对，eta = 1/n。"},
               {"energy is a double loop over all i and j, halved and with a minus.",
