@@ -191,8 +191,8 @@ int main(int argc, char **argv)
         loss = add_loss(g, logits, &answer);
         add_updates(g, loss, rate);
         plan = fov_plan_create(g, &loss, 1,
-                               &(fov_plan_options){
-                                   .batch = batch, .training = true, .updates = true, .channels_last_inputs = true});
+                               &(fov_plan_options){.batch = batch, .training = true, .updates = true,
+                                                   .channels_last = &x, .channels_last_count = 1});
     }
     if (plan) {
         for (size_t i = 0; i < fov_plan_bytes(plan, x) / 4; i++)

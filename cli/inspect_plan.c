@@ -79,9 +79,10 @@ static json_t *plan_to_json(const fov_plan *plan, const struct inspect_plan *wan
 
 int inspect_plan(struct cli *cli, fov_model *model, const struct inspect_plan *wanted, json_t *object)
 {
-    fov_value result = fov_model_output(model);
-    bool is_nhwc = fov_model_layout(model, fov_model_input(model)) == FOV_LAYOUT_NHWC;
-    fov_plan_options options = {.batch = wanted->batch, .channels_last_inputs = !is_nhwc};
+    fov_value result = fov_model_output(model), input = fov_model_input(model);
+    bool is_nhwc = fov_model_layout(model, input) == FOV_LAYOUT_NHWC;
+    fov_plan_options options = {
+        .batch = wanted->batch, .channels_last = &input, .channels_last_count = is_nhwc ? 0 : 1};
     fov_train_options step = {.batch = (int)wanted->batch, .optimizer = "sgd", .momentum = 0.9f};
     fov_training *training = wanted->training ? fov_training_create(model, &step) : NULL;
     fov_plan *plan = training != NULL     ? fov_training_plan(training)

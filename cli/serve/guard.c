@@ -64,8 +64,9 @@ bool guard_set_public(struct guard *guard, const char *url)
     while (end > guard->public_prefix && end[-1] == '/') {
         *--end = '\0';
     }
-    bool is_api = strncmp(guard->public_prefix, "/api", 4) == 0 && strchr("/", guard->public_prefix[4]) != NULL;
-    return !is_api && strcmp(guard->public_prefix, "/metrics") != 0; /* a path of the server's own */
+    const char *prefix = guard->public_prefix;
+    bool is_api = strcmp(prefix, "/api") == 0 || strncmp(prefix, "/api/", 5) == 0;
+    return !is_api && strcmp(prefix, "/metrics") != 0; /* a path of the server's own */
 }
 
 const char *guard_path(const struct guard *guard, const char *path)

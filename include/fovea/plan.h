@@ -20,7 +20,10 @@ typedef struct fov_plan_options {
     const fov_value *update; /**< [update_count] parameters that alone are assigned (one of two networks); NULL: all */
     int     update_count;
     bool    no_fusion;   /**< false: nodes are fused; true: every node is its own step, for comparison */
-    bool    channels_last_inputs; /**< false: the caller fills inputs in plain N, C, H, W order; true: N, H, W, C */
+    /** [channels_last_count] inputs of rank 4 that the caller fills in N, H, W, C order; all others are plain: N, C, H,
+     *  W. */
+    const fov_value *channels_last;
+    int     channels_last_count;
 } fov_plan_options;
 
 /** Compiles the nodes that `outputs` (and, with .updates, the assignments) need. The graph must outlive the plan; nodes
@@ -32,7 +35,7 @@ FOV_API fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, in
                                   const fov_plan_options *options);
 FOV_API void      fov_plan_free(fov_plan *plan); /**< accepts NULL */
 
-/** Memory of an input, which the caller fills (plain order unless .channels_last_inputs), or of an output, valid after
+/** Memory of an input, which the caller fills (plain order unless it is in .channels_last), or of an output, valid after
  *  a run (always plain order). The pointer is valid until the plan is freed and 64-byte aligned. NULL: `value` is
  *  neither an input nor an output of the plan. */
 FOV_API void *fov_plan_data(fov_plan *plan, fov_value value);

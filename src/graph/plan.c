@@ -277,7 +277,8 @@ static fov_plan *lay_out(fov_graph *graph, const fov_value *outputs, int count, 
         fov_plan_free(plan);
         return NULL;
     }
-    plan->options.update = NULL; /* the caller's array need not live on */
+    plan->options.update = plan->options.channels_last = NULL; /* the caller's arrays need not live on */
+    plan->options.channels_last_count = 0;
     return plan;
 }
 

@@ -47,14 +47,23 @@ static int own_known(fov_plan *plan, int id, int tensor)
     return FOV_OK;
 }
 
+/* Whether the caller fills an input in channels-last order. */
+static bool comes_channels_last(const fov_plan *plan, int id)
+{
+    for (int i = 0; i < plan->options.channels_last_count; i++)
+        if (plan->options.channels_last[i].id == id)
+            return true;
+    return false;
+}
+
 /* Inputs get storage in the arena; parameters and constants stay in the graph's memory. */
 int lower_source(struct lowering *l, int id)
 {
     fov_plan           *plan  = l->plan;
     const struct value *value = graph_value(l->graph, id);
     enum op_layout      layout =
-        value->kind == VALUE_INPUT && plan->options.channels_last_inputs && l->shapes[id].rank == 4 ? OP_CHANNELS_LAST
-                                                                                                    : OP_PLAIN;
+        value->kind == VALUE_INPUT && l->shapes[id].rank == 4 && comes_channels_last(plan, id) ? OP_CHANNELS_LAST
+                                                                                              : OP_PLAIN;
     int tensor = plan->tensor_of[id];
 
     if (tensor >= 0)

@@ -25,7 +25,8 @@ static int open_tally(struct evaluator *evaluator, const struct evaluated *what,
 static int open_plan(struct evaluator *evaluator, const struct evaluated *what, struct error *error)
 {
     bool is_nhwc = fov_model_layout(what->model, what->model->input) == FOV_LAYOUT_NHWC;
-    fov_plan_options plan = {.batch = evaluator->batch, .channels_last_inputs = !is_nhwc};
+    fov_plan_options plan = {.batch = evaluator->batch, 
+                             .channels_last = &what->input, .channels_last_count = is_nhwc ? 0 : 1};
     fov_value logits = evaluator->tally.scores.logits;
     evaluator->plan = fov_plan_create(what->graph, &logits, 1, &plan);
     if (evaluator->plan == NULL) {

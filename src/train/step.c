@@ -49,7 +49,8 @@ static int compile_turn(const struct training_step *step, struct step_plan *plan
                                 .updates = true,
                                 .update = renewed.renewed,
                                 .update_count = renewed.count,
-                                .channels_last_inputs = !is_nhwc};
+                                .channels_last = &step->input,
+                                .channels_last_count = is_nhwc ? 0 : 1};
     plan->batch = batch;
     plan->plan = step->arena != NULL ? plan_create_within(step->arena, step->graph, outputs, is_first ? 2 : 1, &options)
                                      : fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);

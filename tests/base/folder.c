@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* A temporary folder for one test, below $TMPDIR or /tmp. */
 #include "folder.h"
+#include "support/temporary.h"
 #include "tests.h"
-#include <ftw.h>
-#include <unistd.h>
 
 int folder_make(void **state)
 {
-    const char *top = getenv("TMPDIR");
-    char       *path = malloc(512);
+    char *path = malloc(TEMPORARY_PATH);
     if (path == NULL) {
         return 1;
     }
-    snprintf(path, 512, "%s/fovea-test-XXXXXX", top != NULL ? top : "/tmp");
     *state = path;
-    return mkdtemp(path) == NULL;
-}
-
-static int folder_remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
+    temporary_folder(path);
+    return 0;
 }
 
 int folder_remove(void **state)
 {
-    int result = nftw(*state, folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    temporary_remove(*state);
     free(*state);
-    return result;
+    return 0;
 }
 
 const char *folder_path(void **state, const char *name)

@@ -227,7 +227,8 @@ static void pool_by_axes(fov_context *context, const struct large *form, const f
                                   .pads = {form->pad[0], form->pad[1], form->pad[0], form->pad[1]});
     fov_value  turned = fov_transpose(g, y, (const int[]){0, 2, 3, 1}, 4);
     bool       by_axes = false;
-    fov_plan  *plan = fov_plan_create(g, &turned, 1, &(fov_plan_options){.batch = 2, .channels_last_inputs = true});
+    fov_plan  *plan = fov_plan_create(
+        g, &turned, 1, &(fov_plan_options){.batch = 2, .channels_last = &x, .channels_last_count = 1});
 
     if (!plan)
         fail_msg("%s", fov_error(context));

@@ -143,7 +143,7 @@ static void test_mended_cases(void **state)
 
 struct fixture {
     fov_context *context;
-    char         folder[64];
+    char         folder[TEMPORARY_PATH];
     fov_case     last; /* the last result; its texts are copied into the next two members */
     char         reason[1200], operators[200];
 };
@@ -152,12 +152,9 @@ static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->context = fov_context_create(NULL);
-    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/fovea-case-XXXXXX");
     *state = fixture;
-    char path[128];
-    if (mkdtemp(fixture->folder) == NULL) {
-        return -1;
-    }
+    char path[TEMPORARY_PATH + 20];
+    temporary_folder(fixture->folder);
     snprintf(path, sizeof path, "%s/test_data_set_0", fixture->folder);
     return mkdir(path, 0777);
 }
@@ -165,17 +162,15 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    char            command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", fixture->folder);
-    int status = system(command);
+    temporary_remove(fixture->folder);
     fov_context_free(fixture->context);
     free(fixture);
-    return status;
+    return 0;
 }
 
 static void write_file(const struct fixture *fixture, const char *name, struct text *text)
 {
-    char         path[256];
+    char         path[TEMPORARY_PATH + 256];
     struct error error = {FOV_OK, ""};
     snprintf(path, sizeof path, "%s/%s", fixture->folder, name);
     assert_int_equal(file_write(path, text_string(text), text->length, NULL, &error), FOV_OK);
@@ -348,7 +343,7 @@ static void test_folders(void **state)
 {
     struct fixture *fixture = *state;
     fov_conformance total;
-    char            path[128];
+    char            path[TEMPORARY_PATH + 20];
     snprintf(path, sizeof path, "%s/nowhere", fixture->folder);
     assert_int_equal(fov_conformance_run(fixture->context, path, NULL, &total), FOV_E_IO);
     fov_error_clear(fixture->context);
@@ -357,7 +352,7 @@ static void test_folders(void **state)
     write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
     snprintf(path, sizeof path, "%s/inner", fixture->folder); /* a case in a subfolder, without test data */
     assert_int_equal(mkdir(path, 0777), 0);
-    char command[256];
+    char command[2 * TEMPORARY_PATH + 40];
     snprintf(command, sizeof command, "cp '%s/model.onnx' '%s/inner/'", fixture->folder, fixture->folder);
     assert_int_equal(system(command), 0);
     assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, NULL, &total), FOV_OK);

@@ -46,7 +46,7 @@ static void fill(const struct harness *h, fov_plan *plan)
             continue;
         }
         fov_shape shape = case_shape(h->test, i);
-        if (shape.rank == 4) { /* others stay plain: channels_last_inputs concerns images only */
+        if (shape.rank == 4) { /* others stay plain: only images can come channels-last */
             double *moved = to_channels_last(&shape, h->data[i]);
             convert_from_double(case_dtype(h->test, i), moved, data, h->count[i]);
             free(moved);
@@ -70,7 +70,7 @@ static void channels_last_equals_textbook(void **state)
     struct evaluation expected = harness_evaluate(&h, ids, h.out_count);
     fov_plan *plan = fov_plan_create(
         h.graph, h.out, h.out_count,
-        &(fov_plan_options){.training = job->test->training, .channels_last_inputs = true});
+        &(fov_plan_options){.training = job->test->training, .channels_last = h.in, .channels_last_count = h.in_count});
     if (plan == NULL) {
         fail_msg("%s/%s: %s", job->op->name, job->test->name, fov_error(h.context));
     }

@@ -235,12 +235,60 @@ static void last_epochs_are_plain(void **state)
     }
 }
 
+/* ---- pictures of several channels -------------------------------------------------------------------------------- */
+
+static int keep_loss(const fov_progress *progress, void *user)
+{
+    *(double *)user = progress->loss;
+    return FOV_OK;
+}
+
+/* A network passes pictures of several channels on as they are, and these are its targets: the loss of the first step is
+ * 0, in whichever order the plan stores pictures and targets, and so is that of an evaluation. */
+static void pictures_meet_their_targets(void **state)
+{
+    enum { COUNT = 4, HIGH = 3, WIDE = 5, CHANNELS = 3 };
+    static const char *const tasks[] = {"image:loss=mse", "image:loss=mae", "image:loss=huber"};
+    static const float identity[CHANNELS * CHANNELS] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    uint8_t pixels[COUNT * HIGH * WIDE * CHANNELS];
+    (void)state;
+    for (size_t k = 0; k < sizeof pixels; k++) {
+        pixels[k] = (uint8_t)(k * 101 % 256);
+    }
+    for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+        fov_context *context = test_context(1, 1);
+        fov_dataset *data = fov_dataset_create(
+            context, &(fov_dataset_program){.count = COUNT, .target = FOV_TARGET_PICTURE, .height = HIGH, .width = WIDE,
+                                            .channels = CHANNELS, .pixels = pixels, .others = pixels});
+        fov_model *model = fov_model_create(context);
+        fov_graph *graph = fov_model_graph(model);
+        fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, CHANNELS, HIGH, WIDE));
+        fov_value y = fov_conv2d(graph, x, .filters = CHANNELS, .kernel = 1, .no_bias = true);
+        fov_value weight = fov_parameter_at(graph, 0);
+        assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
+        assert_fine(context, fov_parameter_set(graph, weight, identity, sizeof identity) == FOV_OK);
+        double loss = 1;
+        fov_report report;
+        fov_evaluate_options how = {.task = tasks[i]};
+        fov_train_options options = {.task = tasks[i], .epochs = 1, .batch = COUNT, .optimizer = "sgd", .lr = 0.01F,
+                                     .on_step = keep_loss, .user = &loss};
+        assert_fine(context, fov_train_opt(model, data, &options) == FOV_OK);
+        assert_true(loss >= 0 && loss < 1e-12);
+        assert_fine(context, fov_evaluate_opt(model, data, &how, &report) == FOV_OK);
+        assert_true(report.loss >= 0 && report.loss < 1e-12);
+        fov_report_free(&report);
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reaches_its_figure), cmocka_unit_test(same_bits),      cmocka_unit_test(figures_are_metrics),
         cmocka_unit_test(slips_are_named),    cmocka_unit_test(memory_runs_out),
-        cmocka_unit_test(last_epochs_are_plain),
+        cmocka_unit_test(last_epochs_are_plain), cmocka_unit_test(pictures_meet_their_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
