@@ -11,13 +11,13 @@ int rank_group_open(struct rank_group *group, const fov_ranks *ranks, const stru
                     struct error *error)
 {
     const struct updates *u = &step->updates;
-    struct rank_share share = ranks_deal(ranks, batches);
+    int64_t most = (batches + ranks->count - 1) / ranks->count; /* a smaller group may be more for this rank */
     *group = (struct rank_group){.ranks = ranks, .memory = step->context->memory};
     for (int k = 0; k < u->sum_count; k++) {
         group->elements += graph_value(step->graph, u->sums[k].id)->bytes / sizeof(float);
     }
     size_t own = 0;
-    if (ranks->rank > 0 && !size_multiply((size_t)(share.end - share.first), group->elements, &own)) {
+    if (ranks->rank > 0 && !size_multiply((size_t)most, group->elements, &own)) {
         return error_set(error, FOV_E_MEMORY, "the gradients of %" PRId64 " batches do not fit memory", batches);
     }
     group->total = memory_allocate_raw(group->memory, group->elements, sizeof(float), "sums over ranks", error);
@@ -117,6 +117,7 @@ int rank_group_add(struct rank_group *group, const struct training_step *step, s
     int status = ranks_add(group->ranks, group->total, group->elements * sizeof(float), add_own, group, error);
     if (status == FOV_OK) {
         give_sums(step, group->total);
+        step->graph->version++; /* the update's plan holds what it computed once from the last group's sums */
     }
     group->collected = 0;
     return status;
