@@ -18,6 +18,7 @@ struct description {
     struct cli *cli;
     const char *source;
     fov_dataset *data[SPLITS];
+    bool states_no_splits; /* training holds samples back, verbs that only look take all of them */
     int64_t *count[SPLITS]; /* [classes] samples of each */
     fov_check check;
     bool decoded;
@@ -67,6 +68,11 @@ static bool open_splits(struct description *d)
     if (source_is_same_split(d->data[1], d->data[2])) {
         fov_dataset_free(d->data[2]); /* one split for both */
         d->data[2] = NULL;
+    }
+    if (strcmp(fov_dataset_describe(d->data[1]).part, "held back") == 0) {
+        fov_dataset *whole = source_samples(d->cli, d->source, NULL);
+        d->states_no_splits = whole != NULL && strcmp(fov_dataset_describe(whole).part, "all") == 0;
+        fov_dataset_free(whole);
     }
     return true;
 }
@@ -212,6 +218,10 @@ static void print_description(const struct description *d)
     }
     fprintf(cli->out, "%s to %s with\n", show_count(count[1], test.count),
             d->data[2] != NULL ? "test" : "validate and to test");
+    if (d->states_no_splits) {
+        fprintf(cli->out, "  splits   none stated: training holds %s back; eval and predict take all %s\n",
+                show_count(count[1], test.count), show_count(count[2], train.count + test.count));
+    }
     if (train.same_size) {
         fprintf(cli->out, "  pictures %d x %d pixels", train.height, train.width);
     } else {
@@ -246,6 +256,7 @@ static void description_to_json(json_t *object, const struct description *d)
     json_set_text(object, "source", train.source);
     json_set_integer(object, "train", train.count);
     json_set_integer(object, "test", test.count);
+    json_set_flag(object, "states_no_splits", d->states_no_splits);
     if (d->data[2] != NULL) {
         json_set_integer(object, "validation", fov_dataset_describe(d->data[2]).count);
     }

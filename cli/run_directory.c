@@ -236,6 +236,31 @@ json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, 
     return object;
 }
 
+fov_dataset_options run_directory_held(const json_t *words)
+{
+    return (fov_dataset_options){.val_split = json_number_value(json_object_get(words, "val_split")),
+                                 .val_last = (int64_t)json_number_value(json_object_get(words, "val_last")),
+                                 .val_list = json_string_value(json_object_get(words, "val_list"))};
+}
+
+bool run_directory_learned_from(const struct run_directory *folder, const char *source, fov_dataset_options *held,
+                                json_t **words)
+{
+    char path[RUN_PATH], problem[RUN_PATH + 512];
+    int code;
+    *words = run_directory_has(folder, "args.json")
+                 ? json_read(run_directory_file(path, folder, "args.json"), JSON_DECODE_INT_AS_REAL, NULL, &code, problem,
+                             sizeof problem)
+                 : NULL;
+    const char *data = json_string_value(json_object_get(*words, "data"));
+    json_t *here = json_object();
+    set_word(here, "data", source, true);
+    bool same = data != NULL && strcmp(data, json_string_value(json_object_get(here, "data"))) == 0;
+    *held = same ? run_directory_held(*words) : (fov_dataset_options){.val_split = 0};
+    json_decref(here);
+    return same;
+}
+
 int run_directory_read_config(struct cli *cli, const struct run_directory *folder, json_t **config, uint64_t *seed)
 {
     char *text = NULL, digits[32];

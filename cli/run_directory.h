@@ -44,6 +44,12 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
  *  (or NULL) receives the file's bytes, which the caller frees. */
 json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, char **text,
                            int *code);
+/** Whether `folder` is that of a run which learned from the data that `source` means here. *held then says how it held
+ *  samples back; held->val_list belongs to *words, which the caller releases in any case (json_decref). */
+bool run_directory_learned_from(const struct run_directory *folder, const char *source, fov_dataset_options *held,
+                                json_t **words);
+/** The options of args.json for samples held back; val_list points into `words`. */
+fov_dataset_options run_directory_held(const json_t *words);
 /** Reads config.json, and its seed with all 64 bits (*seed is unchanged where the file has none). EXIT_OK, or an exit
  *  code after a sentence. The caller frees *config in either case. */
 int run_directory_read_config(struct cli *cli, const struct run_directory *folder, json_t **config, uint64_t *seed);

@@ -3,6 +3,7 @@
 #include "source.h"
 #include "options.h"
 #include "output.h"
+#include "run_directory.h"
 #include <fovea/boxes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -205,6 +206,55 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
     fov_context *context = cli_context(cli);
     fov_dataset_options held = source_held_back(cli);
     return context != NULL ? fov_dataset_open_opt(context, source, split, &held) : NULL;
+}
+
+/* The folder that a model's file lies in; false: the word names no file. */
+static bool folder_of_model(const char *model, struct run_directory *folder)
+{
+    char path[PATH_MAX];
+    if (!source_is_file(model)) {
+        return false;
+    }
+    model = source_run_model(model, path, sizeof path);
+    const char *slash = strrchr(model, '/');
+    size_t length = slash == NULL ? 1 : slash == model ? 1 : (size_t)(slash - model);
+    int written = snprintf(folder->path, sizeof folder->path, "%.*s", (int)length, slash == NULL ? "." : model);
+    return written > 0 && (size_t)written < sizeof folder->path;
+}
+
+fov_dataset *source_samples(struct cli *cli, const char *source, const char *model)
+{
+    fov_context *context = cli_context(cli);
+    fov_dataset_options held = source_held_back(cli);
+    struct run_directory folder;
+    json_t *words = NULL;
+    bool is_asked = option_given(cli, "split") || held.val_split > 0 || held.val_last > 0 || held.val_list != NULL;
+    if (!is_asked && !(model != NULL && folder_of_model(model, &folder) &&
+                       run_directory_learned_from(&folder, source, &held, &words))) {
+        held = (fov_dataset_options){.whole = true};
+    }
+    fov_dataset *data = context != NULL ? fov_dataset_open_opt(context, source, source_split(cli), &held) : NULL;
+    json_decref(words);
+    return data;
+}
+
+const char *source_part(const fov_dataset *data)
+{
+    static const char *const texts[][2] = {
+        {"train", "of its split \"train\""},
+        {"val", "of its split \"val\""},
+        {"test", "of its split \"test\""},
+        {"held back", "that training holds back"},
+        {"left", "that training learns from"},
+        {"all", "(all: it states no splits)"},
+    };
+    const char *part = fov_dataset_describe(data).part;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(texts[i][0], part) == 0) {
+            return texts[i][1];
+        }
+    }
+    return part;
 }
 
 bool source_is_same_split(const fov_dataset *a, const fov_dataset *b)

@@ -51,6 +51,13 @@ fov_dataset_options source_held_back(const struct cli *cli);
 /** fov_dataset_open_opt in cli's context, with these options. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
+/** Opens the samples that a verb looks at: those of --split and of the options for holding samples back, where any of
+ *  them is typed. Otherwise those of the test split; of data that states no splits all samples, unless `model` (a file
+ *  or a folder; NULL: none) lies in the folder of a run that learned from this data: then those that it held back. */
+fov_dataset *source_samples(struct cli *cli, const char *source, const char *model);
+/** Which samples a dataset has, to stand behind their number: "of its split \"test\"", "that training holds back". */
+const char *source_part(const fov_dataset *data);
+
 /** Whether two splits of one source are the same samples: data with only one held-out split uses it for validation and
  *  test. */
 bool source_is_same_split(const fov_dataset *a, const fov_dataset *b);

@@ -189,7 +189,7 @@ static const struct cli_option options[] = {
     {.name = "dir", .kind = OPTION_TEXT, .argument = "DIR", .otherwise = "$FOVEA_DATA, else ~/.local/share/fovea",
      .doc = "get: where to put it"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
-     .doc = "show, export: which samples"},
+     .doc = "show, export: which samples; of data that states no splits all"},
     {.name = "count", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "show: 12, export: all", .minimum = 1,
      .maximum = 1e9, .doc = "show, export: how many"},
     {.name = "augment", .kind = OPTION_TEXT, .argument = "LIST",

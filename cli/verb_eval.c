@@ -53,14 +53,15 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
         json_set_text(object, "model", file);
         json_set_text(object, "data", info.name);
         json_set_text(object, "split", split);
+        json_set_text(object, "part", info.part);
         report_to_json(object, &report, model);
         json_print(cli, object);
     } else {
         char clean[SHOWN_SIZE], name[SHOWN_SIZE], count[NUMBER_SIZE];
         if (!cli->quiet) {
-            fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file),
-                    show_clean(name, sizeof name, info.name), show_count(count, info.count),
-                    strcmp(split, "train") == 0 ? "trained with" : "not trained with");
+            fprintf(cli->out, "%s on %s, %s sample%s %s\n", show_clean(clean, sizeof clean, file),
+                    show_clean(name, sizeof name, info.name), show_count(count, info.count), info.count == 1 ? "" : "s",
+                    source_part(data));
         }
         print_report(cli, &report, model);
     }
@@ -82,7 +83,6 @@ static int run(struct cli *cli)
     if (cli->argument_count == 0) {
         return fail(cli, EXIT_USAGE, "usage: fovea eval FILE, or fovea eval --answers FILE; see fovea eval --help");
     }
-    fov_split split = source_split(cli);
     fov_model *model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
     if (model == NULL) {
         return fail_library(cli);
@@ -94,7 +94,7 @@ static int run(struct cli *cli)
         fov_model_free(model);
         return code;
     }
-    fov_dataset *data = source_data(cli, option_text(cli, "data"), split);
+    fov_dataset *data = source_samples(cli, option_text(cli, "data"), cli->arguments[0]);
     code = data != NULL ? evaluate(cli, model, data) : fail_library(cli);
     fov_dataset_free(data);
     fov_model_free(model);
@@ -105,7 +105,9 @@ static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
      .doc = "mnist, cifar10, digits, each with [:COUNT], or a folder; see fovea data"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
-     .doc = "which samples; test and val are the same where the data has one of them"},
+     .doc = "which samples; test and val are the same where the data has one of them. Data that states no splits is "
+            "measured whole, unless this or --val-split is typed or FILE is of a run that learned from it, which held "
+            "some back"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "what the model is measured at: classify, multilabel, regress, segment, detect, image:from=noise"},
     {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",

@@ -108,7 +108,7 @@ static int add_files(struct features *f)
 
 static int add_data(struct features *f, const char *source)
 {
-    fov_dataset *data = source_data(f->cli, source, source_split(f->cli));
+    fov_dataset *data = source_samples(f->cli, source, f->cli->arguments[0]);
     int64_t count = data != NULL ? fov_dataset_describe(data).count : 0;
     int code = data != NULL ? EXIT_OK : fail_library(f->cli);
     for (int64_t i = 0; i < count && code == EXIT_OK; i++) {
@@ -194,7 +194,7 @@ static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .otherwise = "the pictures that are named",
      .doc = "all samples of a dataset, in its order"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
-     .doc = "which samples of it"},
+     .doc = "which samples of it; of data that states no splits all, as in fovea eval"},
     SOURCE_MODEL_OPTION,
     {.name = NULL},
 };

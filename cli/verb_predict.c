@@ -241,8 +241,7 @@ static int run_samples(struct prediction *p)
     const char *list = option_text(cli, "index");
     int64_t *index = take_memory(MAX_INDICES, sizeof *index);
     int count = options_numbers(list, ',', 0, INT64_MAX, index, MAX_INDICES), code = EXIT_OK;
-    fov_split split = source_split(cli);
-    fov_dataset *data = count > 0 ? source_data(cli, option_text(cli, "data"), split) : NULL;
+    fov_dataset *data = count > 0 ? source_samples(cli, option_text(cli, "data"), cli->arguments[0]) : NULL;
     if (count < 1) {
         code = fail(cli, EXIT_USAGE, "--index is \"%.60s\"; it is numbers of samples such as 0,5,17", list);
     } else if (data == NULL) {
@@ -256,8 +255,8 @@ static int run_samples(struct prediction *p)
         code = alone ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->view.match);
         for (int i = 0; i < count && code == EXIT_OK; i++) {
             if (index[i] >= info.count) {
-                code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld", (long long)index[i], info.name,
-                            (long long)info.count - 1);
+                code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld %s", (long long)index[i], info.name,
+                            (long long)info.count - 1, source_part(data));
             }
         }
         code = code == EXIT_OK ? predict_samples(p, data, index, count) : code;
@@ -401,7 +400,7 @@ static const struct cli_option options[] = {
     {.name = "index", .kind = OPTION_TEXT, .argument = "I,J,K", .standard = "0,1,2,3,4",
      .doc = "which samples of --data, from 0"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
-     .doc = "which part of --data"},
+     .doc = "which part of --data; of data that states no splits all, as in fovea eval"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
     {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",

@@ -152,9 +152,7 @@ static fov_dataset_options held_back(const struct train_job *job)
 {
     fov_dataset_options held = source_held_back(job->cli);
     if (job->words != NULL && held.val_split == 0 && held.val_last == 0 && held.val_list == NULL) {
-        held.val_split = json_number_value(json_object_get(job->words, "val_split"));
-        held.val_last = (int64_t)json_number_value(json_object_get(job->words, "val_last"));
-        held.val_list = json_string_value(json_object_get(job->words, "val_list"));
+        held = run_directory_held(job->words);
     }
     return held;
 }

@@ -96,6 +96,9 @@ typedef struct fov_dataset_info {
      *  and FOV_INVERT_AUTO; other data FOV_FIT_UNSAID and FOV_INVERT_UNSAID. */
     fov_fit     fit;
     fov_invert  invert;
+    /** Which samples of the source these are: "train", "val", "test" (those of a split that the data states), "held
+     *  back" or "left" (of samples to train with, those held back and the others), "all" (the data states no splits). */
+    const char *part;
 } fov_dataset_info;
 
 /** NULL and a sentence on the context: not found (says where it looked and how to get it), damaged (file, offset, what
@@ -110,6 +113,9 @@ typedef struct fov_dataset_options {
     double      val_split; /**< a fraction, of each class where there are classes; 0: 0.1 of data without any split */
     int64_t     val_last;  /**< a number of samples, the last in order of name, digits in names compared as numbers */
     const char *val_list;  /**< a file with a name per line: paths, or ends of paths, with or without suffix */
+    /** Data that states no splits is not divided: every split is all of its samples. Other data is split as it states.
+     *  E_USAGE beside one of the members above. */
+    bool        whole;
 } fov_dataset_options;
 /** fov_dataset_open with options; NULL: all defaults. */
 FOV_API fov_dataset *fov_dataset_open_opt(fov_context *context, const char *source, fov_split split,

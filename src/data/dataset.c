@@ -313,6 +313,9 @@ static bool options_make_sense(const fov_dataset_options *options, struct error 
         error_set(error, FOV_E_USAGE,
                   "a share of samples to hold back is from 0 to below 1, their number not below 0; here %g and %lld",
                   options->val_split, (long long)options->val_last);
+    } else if (options->whole && ways > 0) {
+        error_set(error, FOV_E_USAGE, "samples are to be held back and data is to be whole: give one of val_split, "
+                                      "val_last, val_list and whole");
     } else if (ways > 1) {
         error_set(
             error, FOV_E_USAGE,
@@ -404,9 +407,9 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
         }
     }
     if (status == FOV_OK && kept == 0) {
-        status = error_set(error, FOV_E_INPUT, "%s: %zu samples are too few to hold one back", dataset->name,
-                           dataset->count);
+        status = list_too_few(dataset->name, dataset->count, error);
     }
+    dataset->part = want_held ? "held back" : "left";
     dataset->count = kept;
     memory_free(memory, held);
     if (status == FOV_OK && want_held) { // not to be taken for the test split of the same files
@@ -426,6 +429,7 @@ static int open_named(struct fov_dataset *dataset, const struct dataset_found *f
     bool cut = options && (options->val_split > 0 || options->val_last > 0 || options->val_list);
     fov_split wanted = split == FOV_VALIDATION ? (cut ? FOV_TRAIN : FOV_TEST) : split; // these have no validation split
     int status = dataset->source->open(dataset, found->argument, wanted, error);
+    dataset->part = wanted == FOV_TRAIN ? "train" : "test";
     if (status == FOV_OK && found->most > 0 && wanted == FOV_TRAIN) {
         if (found->most > dataset->count) {
             return error_set(error, FOV_E_USAGE, "%s: there are %zu samples to learn from, not %zu", dataset->name,
@@ -532,7 +536,7 @@ void fov_dataset_free(fov_dataset *dataset)
 fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
 {
     if (dataset == NULL) {
-        return (fov_dataset_info){.name = "", .source = ""};
+        return (fov_dataset_info){.name = "", .source = "", .part = ""};
     }
     return (fov_dataset_info){.name = dataset->name,
                               .source = dataset->where,
@@ -548,7 +552,8 @@ fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
                               .most = {dataset->most[0], dataset->most[1]},
                               .unreadable = (int64_t)dataset->unreadable,
                               .fit = dataset->fit,
-                              .invert = dataset->invert};
+                              .invert = dataset->invert,
+                              .part = dataset->part};
 }
 
 const char *fov_dataset_class(const fov_dataset *dataset, int index)

@@ -23,6 +23,7 @@ struct fov_dataset {
     void *state;      /**< private data of the source */
     const char *name; /**< "mnist" */
     char *where;      /**< directory, or "drawn by fovea" */
+    const char *part; /**< which samples of the source it has (fov_dataset_info.part) */
     size_t count;
     fov_target target; /**< FOV_TARGET_CLASS unless the source sets another */
     int classes;

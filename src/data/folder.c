@@ -48,6 +48,7 @@ static int scan_classes(struct list *list, struct error *error)
     list->needs_test_split = true;
     int status = folder_scan(&scan, list->store, &list->findings, error);
     list->splits = scan.splits;
+    list->lone_classes = scan.lone_classes;
     list->target = scan.unlabelled ? FOV_TARGET_NONE : list->target;
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
         status = add_part(list, &scan, role, error);

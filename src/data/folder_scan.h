@@ -30,6 +30,7 @@ struct folder_scan {
     /** a tenth of each class of the training part is to be held back, because there are no splits at all, or because
      *  the pictures to validate or test with are unlabelled */
     bool cut;
+    size_t lone_classes; /**< how many of the findings are errors because one picture is all of a class and is cut */
     char **classes; /**< [class_count] the dataset's classes: those of the training part, else of the test or
                          validation part */
     size_t class_count;

@@ -109,6 +109,7 @@ static int check_cut(struct folder_scan *scan, struct error *error)
     for (size_t i = 0; scan->cut && i < part->count && status == FOV_OK; i++) {
         bool alone = (i == 0 || part->labels[i - 1] != part->labels[i]) &&
                      (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
+        scan->lone_classes += alone;
         if (alone) {
             status =
                 findings_add(scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],

@@ -431,6 +431,7 @@ static void forget_lone_split(struct list *list)
         list->samples[i].role = LIST_WITHOUT_SPLIT;
     }
     list->splits = false;
+    list->is_for_training = list->count > 0;
 }
 
 /* Where a split lies: its folder; the store (or index file) if there are no splits; else that and the split's name. */
@@ -503,16 +504,20 @@ int list_open(struct fov_dataset *dataset, struct store *store, const char *inde
     }
     dataset->state = state;
     struct list *list = &state->list;
-    int role = FOLDER_TRAIN;
+    struct list_choice choice = {.role = FOLDER_TRAIN};
     int status = list_scan(list, dataset->context, dataset->source, store, index, error);
-    status = status ? status : list_check(list, error);
-    if (status == FOV_OK) {
-        state->chosen = memory_allocate(memory, list->count, sizeof *state->chosen, "a split", error);
-        status = state->chosen ? list_choose(list, split, options, state->chosen, &state->count, &role, error)
-                               : FOV_E_MEMORY;
+    bool is_whole = options && options->whole && list_states_no_splits(list); // then nothing is held back
+    if (status == FOV_OK && !(is_whole && list->count > 0 && list->findings.errors == list->lone_classes)) {
+        status = list_check(list, error);
     }
     if (status == FOV_OK) {
-        dataset->where = place_of(list, role, error);
+        choice.index = state->chosen = memory_allocate(memory, list->count, sizeof *state->chosen, "a split", error);
+        status = state->chosen ? list_choose(list, split, options, &choice, error) : FOV_E_MEMORY;
+        state->count = choice.count;
+    }
+    if (status == FOV_OK) {
+        dataset->part = choice.part;
+        dataset->where = place_of(list, choice.role, error);
         status = dataset->where ? take_targets(dataset, error) : FOV_E_MEMORY;
     }
     status = status ? status : take_survey(dataset, error);

@@ -38,6 +38,8 @@ struct list {
     size_t count, capacity;
     bool needs_test_split;         /**< a lone training split is an error; else part of it is held back */
     bool splits;                   /**< it has folders or lists for splits */
+    bool is_for_training;          /**< all samples are stated to be training ones (roles: LIST_WITHOUT_SPLIT) */
+    size_t lone_classes;           /**< errors among the findings that matter only where samples are held back */
     char *where[FOLDER_ROLES];     /**< folder of each split; NULL: see place_of in list.c */
     char **classes, **value_names; /**< [class_count], [value_count] */
     size_t class_count, class_capacity, value_count, value_capacity;
@@ -81,10 +83,20 @@ void list_close(struct fov_dataset *dataset);
 int list_look(struct fov_context *context, const struct data_source *kind, struct store *store, const char *index,
               bool decoded, struct findings *findings, struct error *error);
 
-/** Chooses the samples of a split: chosen[*chosen_count] indices into the list, in its order. *role: the split of the
- *  list that they come from. */
-int list_choose(const struct list *list, fov_split split, const fov_dataset_options *options, uint32_t *chosen,
-                size_t *chosen_count, int *role, struct error *error);
+/** The samples of a split, as list_choose finds them. */
+struct list_choice {
+    uint32_t *index; /**< [count] indices into the list, in its order; room for all of it */
+    size_t count;
+    int role;         /**< the split of the list that they come from */
+    const char *part; /**< fov_dataset_info.part */
+};
+/** Chooses the samples of a split; choice->index is the caller's. */
+int list_choose(const struct list *list, fov_split split, const fov_dataset_options *options,
+                struct list_choice *choice, struct error *error);
+/** Whether the list states no splits, so that fov_dataset_options.whole makes all its samples one part. */
+bool list_states_no_splits(const struct list *list);
+/** Fails because of `count` samples none can be held back so that some are left. */
+int list_too_few(const char *name, size_t count, struct error *error);
 
 /** Marks in `held` which of `count` samples are held back: a share of each class (labels NULL: of all), always the
  *  same; the last ones; or those that a list names. names(user, i) is the path of sample i. */

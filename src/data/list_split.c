@@ -202,7 +202,7 @@ static bool is_for_training(const struct listed *sample)
 
 /* Chooses from the training samples those that are held back (want_held), or the others. */
 static int choose_around_held(const struct list *list, const fov_dataset_options *options, bool want_held,
-                              uint32_t *chosen, size_t *chosen_count, struct error *error)
+                              struct list_choice *choice, struct error *error)
 {
     struct memory *memory = list->memory;
     uint32_t *index = memory_allocate_raw(memory, list->count + 1, sizeof *index, "a split", error);
@@ -223,7 +223,7 @@ static int choose_around_held(const struct list *list, const fov_dataset_options
     }
     for (size_t i = 0; i < count && status == FOV_OK; i++) {
         if (held[i] == want_held) {
-            chosen[(*chosen_count)++] = index[i];
+            choice->index[choice->count++] = index[i];
         }
     }
     memory_free(memory, held);
@@ -232,53 +232,92 @@ static int choose_around_held(const struct list *list, const fov_dataset_options
     return status;
 }
 
-static void choose_role(const struct list *list, int role, uint32_t *chosen, size_t *chosen_count)
+static void choose_role(const struct list *list, int role, struct list_choice *choice)
 {
+    static const char *const parts[FOLDER_ROLES + 1] = {"train", "val", "test", "all"};
+    choice->role = role < FOLDER_ROLES ? role : FOLDER_TRAIN;
+    choice->part = parts[role];
     for (size_t i = 0; i < list->count; i++) {
         if (list->samples[i].role == role) {
-            chosen[(*chosen_count)++] = (uint32_t)i;
+            choice->index[choice->count++] = (uint32_t)i;
         }
     }
 }
 
-int list_choose(const struct list *list, fov_split split, const fov_dataset_options *options, uint32_t *chosen,
-                size_t *chosen_count, int *role, struct error *error)
+bool list_states_no_splits(const struct list *list)
+{
+    bool stated = list->splits || list->is_for_training;
+    for (size_t i = 0; i < list->count && !stated; i++) {
+        stated = list->samples[i].role != LIST_WITHOUT_SPLIT;
+    }
+    return !stated;
+}
+
+int list_too_few(const char *name, size_t count, struct error *error)
+{
+    char number[32];
+    return error_set(error, FOV_E_INPUT, "%s: %s sample%s too few to hold one back", name,
+                     text_thousands(number, sizeof number, (long long)count), count == 1 ? " is" : "s are");
+}
+
+/* The error for a split that is not there and that nothing can be held back for: which splits there are. */
+static int no_such_split(const struct list *list, const size_t has[FOLDER_ROLES + 1], fov_split split,
+                         struct error *error)
+{
+    static const char *const names[FOLDER_ROLES] = {"train", "val", "test"};
+    char there[160] = "", number[32];
+    size_t used = 0;
+    const char *root = list->index ? list->index : store_path(list->store);
+    for (int role = 0; role < FOLDER_ROLES; role++) {
+        if (has[role] > 0) {
+            used = text_append(there, sizeof there, used, "%s\"%s\" (%s sample%s)", used > 0 ? " and " : "", names[role],
+                               text_thousands(number, sizeof number, (long long)has[role]), has[role] == 1 ? "" : "s");
+        }
+    }
+    return split == FOV_TRAIN || has[FOLDER_TRAIN] == 0
+               ? error_set(error, FOV_E_INPUT,
+                           "%s has no split \"train\" to learn from or to hold samples back from, only %s; name a "
+                           "source that has it, or a folder or archive around both",
+                           root, there)
+               : error_set(error, FOV_E_INPUT,
+                           "%s has no split \"test\" or \"val\", only %s: --val-split 0.1 holds a tenth of these back",
+                           root, there);
+}
+
+int list_choose(const struct list *list, fov_split split, const fov_dataset_options *options,
+                struct list_choice *choice, struct error *error)
 {
     size_t has[FOLDER_ROLES + 1] = {0};
-    const char *root = store_path(list->store);
     bool asked = options && (options->val_split > 0 || options->val_last > 0 || options->val_list);
     for (size_t i = 0; i < list->count; i++) {
         has[list->samples[i].role]++;
     }
     bool tested = has[FOLDER_TEST] > 0, validated = has[FOLDER_VALIDATION] > 0;
     bool cut = has[LIST_WITHOUT_SPLIT] > 0 || asked; // samples are held back for a split that does not exist
-    *chosen_count = 0;
+    choice->count = 0;
     if (asked && validated) {
         return error_set(error, FOV_E_USAGE, "%s has a validation split of its own: nothing is to be held back for one",
-                         root);
+                         store_path(list->store));
     }
     int status = FOV_OK;
     bool own =
         split != FOV_TRAIN && (split == FOV_TEST ? tested || (validated && !cut) : validated || (tested && !cut));
-    if (own) {
-        *role = split == FOV_TEST ? (tested ? FOLDER_TEST : FOLDER_VALIDATION)
-                                  : (validated ? FOLDER_VALIDATION : FOLDER_TEST);
-        choose_role(list, *role, chosen, chosen_count);
+    if (options && options->whole && list_states_no_splits(list)) {
+        choose_role(list, LIST_WITHOUT_SPLIT, choice);
+    } else if (own) {
+        choose_role(list,
+                    split == FOV_TEST ? (tested ? FOLDER_TEST : FOLDER_VALIDATION)
+                                      : (validated ? FOLDER_VALIDATION : FOLDER_TEST),
+                    choice);
     } else if (split == FOV_TRAIN && !cut) {
-        *role = FOLDER_TRAIN;
-        choose_role(list, FOLDER_TRAIN, chosen, chosen_count);
-    } else if (cut) {
-        *role = FOLDER_TRAIN;
-        status = choose_around_held(list, options, split != FOV_TRAIN, chosen, chosen_count, error);
+        choose_role(list, FOLDER_TRAIN, choice);
+    } else if (has[FOLDER_TRAIN] + has[LIST_WITHOUT_SPLIT] > 0 && cut) {
+        choice->role = FOLDER_TRAIN;
+        choice->part = split == FOV_TRAIN ? "left" : "held back";
+        status = choose_around_held(list, options, split != FOV_TRAIN, choice, error);
+        if (status == FOV_OK && choice->count == 0) {
+            status = list_too_few(store_path(list->store), list->count, error);
+        }
     }
-    if (status == FOV_OK && *chosen_count == 0) {
-        const char *other = list->where[FOLDER_TRAIN]        ? list->where[FOLDER_TRAIN]
-                            : list->where[FOLDER_TEST]       ? list->where[FOLDER_TEST]
-                            : list->where[FOLDER_VALIDATION] ? list->where[FOLDER_VALIDATION]
-                                                             : "others";
-        status = cut ? error_set(error, FOV_E_INPUT, "%s: %zu samples are too few to hold one back", root, list->count)
-                     : error_set(error, FOV_E_INPUT, "%s has no folder %s beside %s", root,
-                                 split == FOV_TRAIN ? "\"train\"" : "\"test\" or \"val\"", other);
-    }
-    return status;
+    return status == FOV_OK && choice->count == 0 ? no_such_split(list, has, split, error) : status;
 }

@@ -401,6 +401,7 @@ static int fill(struct fov_dataset *dataset, const fov_dataset_program *program,
     dataset->count = (size_t)program->count;
     dataset->target = target_of(program);
     dataset->pixels = program->pixels;
+    dataset->part = "all";
     dataset->where = memory_copy_text(memory, program->name ? program->name : "a program", error);
     dataset->name = program->name ? dataset->where : "program";
     int status = dataset->where ? take_names(dataset, program, error) : FOV_E_MEMORY;

@@ -227,6 +227,47 @@ def test_validation_and_test():
     assert fovea("eval", "both-run/best.onnx", "--data", "both", "--json").json()["count"] == 6
 
 
+def test_without_splits():
+    """Data that states no splits is looked at whole, but for a model of a run that learned from it."""
+    make_colours("sorted", {c: c for c in COLOURS}, ((".", 8),))
+    with open("table.csv", "w", encoding="utf-8") as file:
+        file.write("path,class\n" + "".join(f"sorted/{c}/{i}.png,{c}\n" for c in COLOURS for i in range(8)))
+    for source in ("sorted", "table.csv"):
+        done = fovea("eval", model(), "--data", source)
+        assert "24 samples (all: it states no splits)" in done.out, done.out
+        about = fovea("eval", model(), "--data", source, "--json").json()
+        assert (about["count"], about["part"]) == (24, "all")
+        for words in (["--split", "test"], ["--split", "val"], ["--val-split", "0.1"]):
+            about = fovea("eval", model(), "--data", source, *words, "--json").json()
+            assert (about["count"], about["part"]) == (3, "held back"), words
+        expect_failure(fovea("predict", model(), "--data", source, "--index", "24"), USAGE, "samples 0 to 23 (all")
+        assert fovea("predict", model(), "--data", source, "--index", "23", "--json").code == OK
+        done = fovea("features", model(), "--data", source, "-o", "f.npy", "--json")
+        assert done.json()["shape"][0] == 24, done.out
+        shutil.rmtree("exported", ignore_errors=True)
+        assert fovea("data", "export", source, "exported", "--json").json()["count"] == 24
+        about = fovea("data", "info", source, "--json").json()
+        assert (about["train"], about["test"], about["states_no_splits"]) == (21, 3, True)
+        assert "training holds 3 back; eval and predict take all 24" in fovea("data", "info", source).out
+        assert fovea("train", "--model", "mlp", "--data", source, "--epochs", 1, "--val-split", "0.25", "--out", "own",
+                     "--overwrite").code == OK
+        for name in ("own", "own/best.onnx"):  # nor do runs measure themselves by what they learned
+            about = fovea("eval", name, "--data", os.path.abspath(source), "--json").json()
+            assert (about["count"], about["part"]) == (6, "held back")
+        assert "6 samples that training holds back" in fovea("eval", "own", "--data", source).out
+    assert fovea("data", "info", "three", "--json").json()["states_no_splits"] is False
+    about = fovea("eval", "own", "--data", "three", "--json").json()
+    assert (about["count"], about["part"]) == (6, "test")
+
+
+def test_only_a_test_split():
+    make_colours("tested", {c: c for c in COLOURS}, (("test", 4),))
+    for words in ([], ["--val-split", "0.1"]):
+        expect_failure(fovea("train", "--model", "mlp", "--data", "tested", *words), INPUT, 'no split "train"',
+                       'only "test" (12 samples)')
+    assert fovea("eval", model(), "--data", "tested", "--json").json()["count"] == 12
+
+
 def test_small_pictures_and_a_large_network():
     """Pictures that are too small for a network are made larger, not refused."""
     make_colours("tiny", {c: c for c in COLOURS})

@@ -301,11 +301,43 @@ static void test_descriptions(void **state)
 
 /* ---- held back --------------------------------------------------------------------------------------------------- */
 
+/* Of data that states only a test split, or only a training one, nothing is held back in silence: the error says which
+   splits there are. */
+static void test_split_missing(void **state)
+{
+    char name[80];
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "tested/test/%s/%d.png", i % 2 ? "cat" : "dog", i);
+        put_picture(state, name, 4, 5, (uint8_t)i);
+        snprintf(name, sizeof name, "trained/train/%s/%d.png", i % 2 ? "cat" : "dog", i);
+        put_picture(state, name, 4, 5, (uint8_t)i);
+    }
+    static const fov_dataset_options tenth = {.val_split = 0.1};
+    const fov_split splits[] = {FOV_TRAIN, FOV_VALIDATION};
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
+        refuse_options(path_in(state, "tested"), splits[i], &tenth,
+                       "has no split \"train\" to learn from or to hold samples back from, only \"test\" (6 samples)");
+    }
+    refuse_options(path_in(state, "tested"), FOV_TRAIN, NULL, "has no split \"train\"");
+    refuse_options(path_in(state, "trained"), FOV_TEST, NULL,
+                   "has no split \"test\" or \"val\", only \"train\" (6 samples): --val-split 0.1 holds a tenth");
+    fov_context *context = make_context(1);
+    fov_dataset *data = open_data(context, path_in(state, "tested"), FOV_TEST, &tenth);
+    assert_int_equal(fov_dataset_describe(data).count, 6);
+    assert_string_equal(fov_dataset_describe(data).part, "test");
+    fov_dataset_free(data);
+    data = open_data(context, path_in(state, "trained"), FOV_TEST, &tenth);
+    assert_int_equal(fov_dataset_describe(data).count, 2);
+    assert_string_equal(fov_dataset_describe(data).part, "held back");
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
 /* Neither part of a split is ever empty. */
 static void test_few_held_back(void **state)
 {
     refuse_options("digits:1", FOV_VALIDATION, &(fov_dataset_options){.val_split = 0.1},
-                   "1 samples are too few to hold one back");
+                   "1 sample is too few to hold one back");
     fov_context *context = make_context(1);
     fov_dataset *data =
         open_data(context, "digits:1", FOV_TRAIN, &(fov_dataset_options){.val_split = 0.9999999999});
@@ -358,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_entries, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_descriptions, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_few_held_back, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_split_missing, folder_make, folder_remove),
         cmocka_unit_test(test_half_a_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

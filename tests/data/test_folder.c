@@ -101,7 +101,7 @@ static void test_held_back(void **state)
 static void test_refused(void **state)
 {
     put_picture(state, "train/dog/a.png", 10);
-    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no folder \"test\" or \"val\"");
+    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no split \"test\" or \"val\"");
     put_picture(state, "test/cat/a.png", 10);
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "class \"cat\" is in");
     put_picture(state, "train/cat/a.png", 10);
@@ -168,7 +168,7 @@ static void test_one_of_two(void **state)
     assert_int_equal(count_of(*state, FOV_TRAIN), 18); /* a tenth of each class is held back */
     assert_int_equal(count_of(*state, FOV_TEST), 2);
     assert_int_equal(unlink(path_in(state, "test/1.png")), 0);
-    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no folder \"test\" or \"val\""); /* an empty folder is no split */
+    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no split \"test\" or \"val\""); /* an empty folder is no split */
     put_picture(state, "test/1.png", 1);
     put_picture(state, "val/cat/1.png", 1);
     put_picture(state, "val/dog/1.png", 1);

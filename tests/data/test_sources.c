@@ -495,6 +495,45 @@ static void read_values(const char *path, fov_split split, const fov_dataset_opt
     fov_context_free(context);
 }
 
+/* A table or folder that states no splits can be one part: every picture, whichever split is asked for, also where a
+   class has one picture, of which none could be held back. What states splits stays divided. */
+static void test_whole(void **state)
+{
+    static const fov_dataset_options whole = {.whole = true};
+    static const fov_split splits[] = {FOV_TRAIN, FOV_TEST, FOV_VALIDATION};
+    for (int i = 0; i < 30; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "f/%s/%d.png", i == 7 ? "seven" : i % 2 ? "odd" : "even", i);
+        put_picture(state, name, 4, 5, (uint8_t)i);
+        snprintf(name, sizeof name, "s/%s/%s/%d.png", i < 20 ? "train" : "test", i % 2 ? "odd" : "even", i);
+        put_picture(state, name, 4, 5, (uint8_t)i);
+    }
+    fov_context *context = make_context(1);
+    for (int k = 0; k < 3; k++) {
+        bool has[30];
+        int count = 0;
+        read_values(path_in(state, "f"), splits[k], &whole, has);
+        for (int i = 0; i < 30; i++) {
+            assert_true(has[i]);
+        }
+        read_values(path_in(state, "s"), splits[k], &whole, has);
+        for (int i = 0; i < 30; i++) {
+            count += has[i];
+            assert_true(has[i] == (splits[k] == FOV_TRAIN ? i < 20 : i >= 20));
+        }
+        assert_int_equal(count, splits[k] == FOV_TRAIN ? 20 : 10);
+        fov_dataset *data = fov_dataset_open_opt(context, path_in(state, "f"), splits[k], &whole);
+        assert_string_equal(fov_dataset_describe(data).part, "all");
+        fov_dataset_free(data);
+    }
+    assert_null(fov_dataset_open(context, path_in(state, "f"), FOV_TEST));
+    assert_non_null(strstr(fov_error(context), "class \"seven\" has one picture"));
+    const fov_dataset_options both = {.whole = true, .val_split = 0.5};
+    assert_null(fov_dataset_open_opt(context, path_in(state, "f"), FOV_TEST, &both));
+    assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+    fov_context_free(context);
+}
+
 static void test_held_back(void **state)
 {
     for (int i = 0; i < 30; i++) {
@@ -715,6 +754,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shards, folder_make, folder_remove),
 #endif
         cmocka_unit_test_setup_teardown(test_held_back, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_whole, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_no_memory, folder_make, folder_remove),
         cmocka_unit_test(test_membrane),
         cmocka_unit_test(test_turns),
