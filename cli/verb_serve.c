@@ -274,6 +274,8 @@ static int serve(struct cli *cli)
     server->backbone = option_text(cli, "backbone");
     server->keep = option_text(cli, "keep");
     server->upload = (size_t)option_integer(cli, "max-upload");
+    server->unpacked = (size_t)option_integer(cli, "max-unpacked");
+    server->request_seconds = (int)option_integer(cli, "request-timeout");
     server->is_taught = !option_flag(cli, "no-teach");
     server->teach = teach_create(server);
     open_workers(server);
@@ -339,6 +341,20 @@ static const struct cli_option options[] = {
      .minimum = 1024,
      .maximum = 1 << 30,
      .doc = "bytes of a request's body, at most"},
+    {.name = "max-unpacked",
+     .kind = OPTION_SIZE,
+     .argument = "SIZE",
+     .standard = "64MiB",
+     .minimum = 1024,
+     .maximum = (double)(1LL << 32),
+     .doc = "bytes of the files of an archive, unpacked, at most"},
+    {.name = "request-timeout",
+     .kind = OPTION_INTEGER,
+     .argument = "SECONDS",
+     .standard = "60",
+     .minimum = 1,
+     .maximum = 86400,
+     .doc = "in which a request must have arrived, from the first byte of its head to the last of its body"},
     {.name = "no-teach", .kind = OPTION_FLAG, .doc = "offers no Teach: nothing can be taught or kept"},
     {.name = "open", .kind = OPTION_FLAG, .doc = "opens the page in the browser"},
     {.name = "batch",

@@ -76,6 +76,8 @@ int watch_begin(struct cli *cli, const char *directory, struct watch **out)
     watched_begin(&watch->watched);
     server->cli = cli;
     server->upload = SERVE_BODY;
+    server->unpacked = SERVE_UNPACKED;
+    server->request_seconds = SERVE_SECONDS;
     server->teach = teach_create(server);
     server->guard.port = (int)option_integer(cli, "port");
     snprintf(server->guard.address, sizeof server->guard.address, "127.0.0.1");

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CROWDED = SERVE_CONNECTIONS * 3 / 4, CROWDED_SECONDS = 2 };
+enum { CROWDED = SERVE_CONNECTIONS * 3 / 4, CROWDED_SECONDS = 2, HEAD = 300 /* bytes of an answer's head */ };
 
 void connection_problem(const struct loop *loop, int code, struct job *job)
 {
@@ -17,6 +17,9 @@ void connection_problem(const struct loop *loop, int code, struct job *job)
         job_fail(job, code, "the request is too large: at most %s are taken (--max-upload)",
                  show_bytes(most, (double)loop->server->upload));
         break;
+    case 408:
+        job_fail(job, code, "the request did not arrive within %d s (--request-timeout)", loop->server->request_seconds);
+        break;
     case 417:
         job_fail(job, code, "the header Expect asks for something that is not known here");
         break;
@@ -25,6 +28,15 @@ void connection_problem(const struct loop *loop, int code, struct job *job)
                  "this is no HTTP request that can be read: its first line, a header or its length is wrong, or its "
                  "head is longer than 16 KiB");
     }
+}
+
+/* The head of an answer that evhttp does not write; its body is the job's reply. */
+static int write_head(char *text, size_t size, const struct job *job)
+{
+    return snprintf(text, size,
+                    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                    "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+                    job->reply.code, reply_phrase(job->reply.code), job->reply.size);
 }
 
 /* Replaces evhttp's HTML in the output buffer. libevent 2.1 offers no other place: evhttp_set_errorcb came with 2.2.
@@ -48,10 +60,9 @@ static void on_written(struct evbuffer *out, const struct evbuffer_cb_info *info
     connection->busy = true; /* keeps this callback away from the text written below */
     connection_problem(connection->loop, code >= 400 && code <= 599 ? code : 400, &job);
     evbuffer_drain(out, size);
-    evbuffer_add_printf(out,
-                        "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-                        job.reply.code, reply_phrase(job.reply.code), job.reply.size);
+    char answer[HEAD];
+    int length = write_head(answer, sizeof answer, &job);
+    evbuffer_add(out, answer, (size_t)length);
     evbuffer_add(out, job.reply.body, job.reply.size);
     log_request(connection->loop, NULL, job.reply.code, job.reply.size, job.reply.body);
     free(job.reply.body);
@@ -65,6 +76,9 @@ static void on_heard(struct evbuffer *in, const struct evbuffer_cb_info *info, v
     (void)in;
     if (info->n_added > 0) {
         connection->heard = server_now();
+        if (!connection->busy && connection->begun <= connection->since) {
+            connection->begun = connection->heard;
+        }
     }
 }
 
@@ -111,6 +125,21 @@ static void drop(struct connection *connection)
     free(connection);
 }
 
+/* Tells a client that its request has not arrived in time, past evhttp, which is still reading: nothing else is being
+ * written on the connection. A client that does not read is not waited for. */
+static void refuse_late(struct connection *connection)
+{
+    struct job job = {.next = NULL};
+    char answer[HEAD + SERVE_PROBLEM];
+    connection_problem(connection->loop, 408, &job);
+    size_t length = (size_t)write_head(answer, sizeof answer, &job);
+    length = append_text(answer, sizeof answer, length, "%s", job.reply.body);
+    (void)!send(bufferevent_getfd(connection->events), answer, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    log_request(connection->loop, NULL, 408, job.reply.size, job.reply.body);
+    reply_note(connection->loop, 408);
+    free(job.reply.body);
+}
+
 void connections_sweep(struct loop *loop)
 {
     double now = server_now();
@@ -123,9 +152,19 @@ void connections_sweep(struct loop *loop)
         if (read == NULL && event == NULL) {
             drop(at);
             loop->connections[i] = loop->connections[--loop->connection_count];
-        } else if (!at->busy && (now - at->since > SERVE_SECONDS ||
-                                 (is_crowded && now - at->since > CROWDED_SECONDS && now - at->heard > CROWDED_SECONDS))) {
-            shutdown(bufferevent_getfd(at->events), SHUT_RDWR);
+            continue;
+        }
+        bool is_arriving = at->begun > at->since; /* part of a request is here */
+        bool is_late = now - (is_arriving ? at->begun : at->since) > loop->server->request_seconds;
+        bool is_silent = is_crowded && now - at->since > CROWDED_SECONDS && now - at->heard > CROWDED_SECONDS;
+        if (!at->busy && (is_late || is_silent)) {
+            bool is_told = is_late && is_arriving && !at->is_told;
+            if (is_told) {
+                refuse_late(at);
+                at->is_told = true;
+            }
+            /* Unread bytes would make the system drop the answer with the connection: its other half goes a second later. */
+            shutdown(bufferevent_getfd(at->events), is_told ? SHUT_WR : SHUT_RDWR);
         }
     }
     if (loop->connection_count < SERVE_CONNECTIONS) {

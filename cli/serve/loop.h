@@ -12,7 +12,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
-enum { LOOP_REFUSALS = 7 };
+enum { LOOP_REFUSALS = 8 };
 extern const int loop_refusals[LOOP_REFUSALS]; /**< statuses that say that a request was not even tried; in reply.c */
 
 enum { STREAMS = 32, HEAD_BYTES = 16384 /* of a request, before its body */, SIGNALS = 3 };
@@ -25,8 +25,10 @@ struct connection {
     struct evbuffer_cb_entry *listener; /**< callback on its input buffer */
     double since;                       /**< time of the last answer, or of the connection's beginning */
     double heard;                       /**< time of the last bytes from the client, or of the connection's beginning */
+    double begun;                       /**< time of the first bytes of the request that arrives; before `since`: none */
     double asked;                       /**< time of the last request's arrival */
     bool busy;                          /**< one of its requests is being answered */
+    bool is_told;                       /**< the client has been told that its request came too late */
 };
 
 /** A client that watches a run. */

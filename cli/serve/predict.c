@@ -16,8 +16,7 @@ enum {
     FORM_SESSION,
     ARCHIVE_GROUP = 32,         /* pictures at most per group; this and the next equal those of fovea predict */
     GROUP_BYTES = 64 << 20,     /* a group of decoded pictures is run at this size */
-    ARCHIVE_PICTURES = 256,     /* at most, per request */
-    ARCHIVE_BYTES = 64 << 20    /* unpacked, at most */
+    ARCHIVE_PICTURES = 256      /* at most, per request */
 };
 
 int predict_open(struct worker *worker, int index)
@@ -264,7 +263,7 @@ struct archive_answers {
     json_t *list;
     int pictures;
     size_t bytes;
-    const char *refusal; /* why the whole request is refused; NULL: it is not */
+    char refusal[160]; /* why the whole request is refused; "": it is not */
     int answered;
     fov_status broken; /* status of a picture that failed by the model's fault; FOV_OK: none did */
     char problem[600]; /* its sentence */
@@ -304,9 +303,16 @@ static int take_file(void *user, const fov_archived *file)
     }
     a->pictures++;
     a->bytes += file->size;
-    if (a->pictures > ARCHIVE_PICTURES || a->bytes > ARCHIVE_BYTES) {
-        a->refusal = a->pictures > ARCHIVE_PICTURES ? "an archive may hold 256 pictures, this one has more"
-                                                    : "an archive may hold 64 MiB when unpacked, this one has more";
+    size_t most = g->worker->server->unpacked;
+    if (a->pictures > ARCHIVE_PICTURES || a->bytes > most) {
+        char size[NUMBER_SIZE];
+        if (a->pictures > ARCHIVE_PICTURES) {
+            snprintf(a->refusal, sizeof a->refusal, "an archive may hold 256 pictures, this one has more");
+        } else {
+            snprintf(a->refusal, sizeof a->refusal,
+                     "an archive may hold %s when unpacked, this one has more (--max-unpacked)",
+                     show_bytes(size, (double)most));
+        }
         return 1;
     }
     double begun = server_now();
@@ -337,14 +343,14 @@ static void answer_archive(struct group *g, struct job *job)
     g->user = &a;
     bool masks = job_number(job, "mask", 0) != 0;
     int status = masks ? FOV_OK : fov_archive_each(context, job->body, job->size, g->worker->server->upload, take_file, &a);
-    if (status == FOV_OK && a.refusal == NULL) {
+    if (status == FOV_OK && a.refusal[0] == '\0') {
         flush(g);
     }
     if (masks) {
         job_fail(job, 400, "?mask=1 is for one picture, not for an archive of them");
     } else if (status != FOV_OK) {
         job_fail_library(job);
-    } else if (a.refusal != NULL) {
+    } else if (a.refusal[0] != '\0') {
         job_fail(job, 413, "%s", a.refusal);
     } else if (a.pictures == 0) {
         job_fail(job, 422, "there is no picture in this archive");

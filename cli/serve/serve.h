@@ -22,10 +22,11 @@ enum {
     SERVE_QUEUE = 64, /**< jobs that may wait for a worker; further ones are refused with 429 */
     SERVE_CONNECTIONS = 512,
     SERVE_PIXELS = 40000000, /**< pixels of a picture, at most */
-    SERVE_SECONDS = 60,      /**< a connection's time from one answer to the end of its next request */
+    SERVE_SECONDS = 60,      /**< from a request's first byte to its last, without --request-timeout */
     SERVE_EPOCHS = 200,      /**< at most, in one request to Teach */
     SERVE_BATCH = 64,        /**< the largest --batch: pictures that go through the network together */
     SERVE_BODY = 16 << 20,   /**< bytes of a request's body, at most, without --max-upload */
+    SERVE_UNPACKED = 64 << 20, /**< bytes of an archive's pictures, at most, without --max-unpacked */
     SERVE_LATENCIES = 14     /**< limits of the histogram of predictions' latency */
 };
 
@@ -120,6 +121,8 @@ struct server {
     const char *backbone; /**< file of the model that Teach starts from; NULL: none */
     char *about;          /**< body of /api/models, made when the server starts */
     size_t upload;        /**< bytes of a request's body, at most */
+    size_t unpacked;      /**< bytes of an archive's pictures, at most */
+    int request_seconds;  /**< from a request's first byte to its last, at most */
     bool is_taught;       /**< Teach is offered */
     char problems[SERVE_MODELS][SERVE_PROBLEM]; /**< why a model cannot answer, found at the start; "": it can */
     struct guard guard;

@@ -87,6 +87,8 @@ static struct fuzzed *start(void)
     f->cli = (struct cli){.verb = &verb_serve, .quiet = true};
     *server = (struct server){.cli = &f->cli, .words = {"lenet5"}, .names = {"lenet5"}, .model_count = 1, .batch = 8};
     server->upload = SERVE_BODY;
+    server->unpacked = SERVE_UNPACKED;
+    server->request_seconds = SERVE_SECONDS;
     server->is_taught = true;
     server->runs = f->runs;
     server->about = strdup("{\"models\": []}");

@@ -8,14 +8,18 @@ Run one case:  FOVEA_BINARY=build/release/fovea tests/serve/test_deploy.py proxy
 """
 import http.client
 import http.server
+import io
 import json
 import re
+import select
 import signal
 import socket
 import struct
 import subprocess
 import threading
+import time
 import urllib.request
+import zipfile
 
 from serving import FOVEA, Server, main, png, response, wait_until
 
@@ -328,6 +332,55 @@ def test_no_teach():
                              ("GET", "/api/teach/model"), ("POST", "/api/teach/stop")):
             assert "--no-teach" in s.json(method, path, b"x" if method == "POST" else None, code=404)["error"], path
     run("serve", "lenet5", "--no-teach", "--keep", "kept", "--port", "0", code=2)
+
+
+def trickle(port, head, more):
+    """Sends `head`, then `more` again and again, byte by byte, until the server answers: (head of the answer, body)."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plug:
+        plug.sendall(head)
+        for _ in range(3000):
+            if select.select([plug], [], [], 0.02)[0]:
+                break
+            plug.sendall(more)
+        answer = b"".join(iter(lambda: plug.recv(9999), b""))
+    return answer.partition(b"\r\n\r\n")[::2]
+
+
+def test_requests_that_trickle():
+    """Neither a head nor a body may take longer than --request-timeout, however often a byte of it comes."""
+    with started("lenet5", "--request-timeout", "1") as s:
+        host = b"Host: 127.0.0.1:%d\r\n" % s.port
+        for head, more in ((b"GET /api/health HTTP/1.1\r\n" + host + b"X: ", b"x"),
+                           (b"POST /api/predict HTTP/1.1\r\n" + host + b"Content-Length: 100000\r\n\r\n", b"x")):
+            head, body = trickle(s.port, head, more)
+            assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), head
+            assert "within 1 s (--request-timeout)" in json.loads(body)["error"], body
+        assert metrics(s)[1]['fovea_refused_total{code="408"}'] == 2
+        assert s.json("GET", "/api/health") == {"status": "ok"}
+    with started("lenet5") as s, socket.create_connection(("127.0.0.1", s.port), timeout=60) as plug:
+        body = png(28, 28, 9)
+        plug.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n" % s.port)
+        for part in (b"Content-Length: %d\r\n\r\n" % len(body), body[:20], body[20:]):
+            time.sleep(0.2)
+            plug.sendall(part)
+        assert b"".join(iter(lambda: plug.recv(9999), b"")).startswith(b"HTTP/1.1 200 ")
+    for seconds in ("0", "-1", "1.5", "x"):
+        assert "--request-timeout" in run("serve", "lenet5", "--request-timeout", seconds, "--port", "0", code=2).stderr
+
+
+def test_archives_unpacked():
+    """--max-unpacked limits all files of an archive together, whatever its own size."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(4):
+            archive.writestr(f"{i}.bin", b"\0" * 30000)
+    assert len(made.getvalue()) < 2000
+    with started("lenet5", "--max-unpacked", "100000") as s:
+        said = s.json("POST", "/api/predict", made.getvalue(), code=413)["error"]
+        assert "97.7 KiB when unpacked" in said and "--max-unpacked" in said, said
+    with started("lenet5", "--max-unpacked", "120000") as s:
+        answers = s.json("POST", "/api/predict", made.getvalue())["pictures"]
+        assert [a["file"] for a in answers] == [f"{i}.bin" for i in range(4)] and all("error" in a for a in answers)
 
 
 def test_silent_connections():
