@@ -20,7 +20,7 @@ int main(int count, char **arguments)
 {
     enum { SIDE = 224 };
     static uint8_t pixels[SIDE * SIDE * 3];
-    const fov_image picture = {SIDE, SIDE, 3, pixels, NULL};
+    const fov_image picture = {SIDE, SIDE, 3, pixels, NULL, NULL};
     double at[6] = {now()};
     fov_context *context = fov_context_create(
         &(fov_context_options){.threads = count > 2 ? atoi(arguments[2]) : 0});

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of pictures. Folders are walked in order of names, so that a folder gives the same list on every system. */
 #include "picture_list.h"
+#include "options.h"
 #include "output.h"
 #include "source.h"
 #include <dirent.h>
@@ -9,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +32,43 @@ static void add(struct picture_list *list, const char *path)
     char *copy = take_memory(size, 1);
     memcpy(copy, path, size);
     list->path[list->count++] = copy;
+}
+
+/* Adds a file, or, of an array of several pictures, each as "FILE.npy[3]". What cannot be read has one entry, whose
+ * error comes when it is opened. */
+static void add_file(struct cli *cli, struct picture_list *list, const char *path)
+{
+    bool is_array = source_has_suffix(path, ".npy") && cli_context(cli) != NULL;
+    int64_t count = is_array ? fov_image_count(cli->context, path) : 1;
+    char *one = take_memory(strlen(path) + 32, 1);
+    for (int64_t i = 0; i < count && count > 1; i++) {
+        snprintf(one, strlen(path) + 32, "%s[%lld]", path, (long long)i);
+        add(list, one);
+    }
+    if (count < 1) {
+        fov_error_clear(cli->context);
+    }
+    if (count <= 1) {
+        add(list, path);
+    }
+    free(one);
+}
+
+/* Takes the number off "FILE.npy[3]", unless a file has that very name; -1 where there is none. */
+static int64_t split_number(char *path)
+{
+    static const char end[] = ".npy[";
+    const char *open = strrchr(path, '[');
+    size_t length = strlen(path);
+    int64_t number = -1;
+    if (open == NULL || path[length - 1] != ']' || open - path < (long)(sizeof end - 2) ||
+        strncasecmp(open - (sizeof end - 2), end, sizeof end - 1) != 0 || access(path, F_OK) == 0) {
+        return -1;
+    }
+    path[length - 1] = '\0';
+    bool is_number = options_numbers(open + 1, ',', 0, INT64_MAX, &number, 1) == 1;
+    path[is_number ? (size_t)(open - path) : length - 1] = is_number ? '\0' : ']';
+    return is_number ? number : -1;
 }
 
 void picture_list_free(struct picture_list *list)
@@ -59,6 +98,7 @@ static int by_file(const void *a, const void *b)
 bool picture_list_has(struct picture_list *list, const char *path)
 {
     struct stat about;
+    char file[PATH_MAX];
     if (stat(path, &about) != 0) {
         return false;
     }
@@ -67,7 +107,9 @@ bool picture_list_has(struct picture_list *list, const char *path)
         list->files = take_memory((size_t)list->count, sizeof *list->files);
         for (int i = 0; i < list->count; i++) {
             bool is_input = strcmp(list->path[i], "-") == 0;
-            if ((is_input ? fstat(STDIN_FILENO, &about) : stat(list->path[i], &about)) == 0) {
+            snprintf(file, sizeof file, "%s", list->path[i]);
+            split_number(file);
+            if ((is_input ? fstat(STDIN_FILENO, &about) : stat(file, &about)) == 0) {
                 list->files[list->file_count++] = (struct picture_file){about.st_dev, about.st_ino};
             }
         }
@@ -147,7 +189,7 @@ static int add_lines(struct cli *cli, struct picture_list *list, const char *nam
         const char *path = line + (is_first && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
         is_first = false;
         if (*path != '\0' && *path != '#') {
-            add(list, path);
+            add_file(cli, list, path);
         }
     }
     if (code == EXIT_OK && ferror(file)) {
@@ -170,7 +212,7 @@ int picture_list_add(struct cli *cli, struct picture_list *list, const char *wor
                                         : fail(cli, EXIT_INPUT, "%s: no pictures in this folder",
                                                show_clean(clean, sizeof clean, word));
         } else {
-            add(list, word);
+            add_file(cli, list, word);
         }
         return code;
     }
@@ -180,11 +222,17 @@ int picture_list_add(struct cli *cli, struct picture_list *list, const char *wor
                    ? code
                    : fail(cli, EXIT_INPUT, "%s: no paths in this list", show_clean(clean, sizeof clean, word + 1));
     }
+    char file[PATH_MAX];
+    snprintf(file, sizeof file, "%s", word);
+    if (split_number(file) >= 0 && access(file, F_OK) == 0) {
+        add(list, word);
+        return code;
+    }
     if (strpbrk(word, "*?[") != NULL) {
         glob_t found = {.gl_pathc = 0};
         if (glob(word, 0, NULL, &found) == 0) {
             for (size_t i = 0; i < found.gl_pathc; i++) {
-                add(list, found.gl_pathv[i]);
+                add_file(cli, list, found.gl_pathv[i]);
             }
         }
         globfree(&found);
@@ -214,9 +262,12 @@ static int load_input(struct cli *cli, fov_image *image)
         code = fail(cli, EXIT_IO, "standard input: %s", strerror(errno));
     } else if (all == 0) {
         code = fail(cli, EXIT_INPUT, "standard input is empty; \"-\" is a picture that is piped in");
+    } else if (snprintf(path, sizeof path, "/dev/fd/%d", fileno(file)) > 0 &&
+               fov_image_count(cli->context, path) > 1) {
+        code = fail(cli, EXIT_USAGE, "standard input holds %lld pictures, where one is read",
+                    (long long)fov_image_count(cli->context, path));
     } else {
-        snprintf(path, sizeof path, "/dev/fd/%d", fileno(file));
-        int status = fov_image_load(cli->context, path, 0, image);
+        int status = fov_image_load_input(cli->context, path, 0, image);
         const char *sentence = fov_error(cli->context); /* begins with the temporary path, which is removed */
         size_t known = strncmp(sentence, path, strlen(path)) == 0 ? strlen(path) : 0;
         code = status == FOV_OK ? EXIT_OK
@@ -234,5 +285,15 @@ int picture_list_load(struct cli *cli, const char *path, fov_image *image)
     if (strcmp(path, "-") == 0) {
         return load_input(cli, image);
     }
-    return fov_image_load(cli->context, path, 0, image) == FOV_OK ? EXIT_OK : fail_library(cli);
+    char file[PATH_MAX];
+    if (snprintf(file, sizeof file, "%s", path) >= (int)sizeof file) {
+        return fail_path(cli, path, ENAMETOOLONG);
+    }
+    int64_t number = split_number(file);
+    int64_t count = number < 0 && source_has_suffix(file, ".npy") ? fov_image_count(cli->context, file) : 1;
+    if (count > 1) {
+        return fail(cli, EXIT_USAGE, "%s holds %lld pictures: name one, %s[0]", file, (long long)count, file);
+    }
+    int status = count == 1 ? fov_image_load_input(cli->context, file, number < 0 ? 0 : number, image) : FOV_E_INPUT;
+    return status == FOV_OK ? EXIT_OK : fail_library(cli);
 }

@@ -15,8 +15,9 @@ struct picture_list {
 };
 
 /** Adds the pictures that `word` names: for a folder its pictures and those of its subfolders, in order of names; for
- *  "@FILE" the lines of that list; for a pattern its matches ("*.png", quoted); else the word itself. 0, or an exit
- *  code after a sentence where a folder, list or pattern has no pictures. */
+ *  "@FILE" the lines of that list; for a pattern its matches ("*.png", quoted); for an array of several pictures (.npy)
+ *  each as "FILE.npy[3]"; else the word itself. 0, or an exit code after a sentence where a folder, list or pattern has
+ *  no pictures. */
 int picture_list_add(struct cli *cli, struct picture_list *list, const char *word);
 void picture_list_free(struct picture_list *list);
 
@@ -24,7 +25,8 @@ void picture_list_free(struct picture_list *list);
  *  the list is complete. */
 bool picture_list_has(struct picture_list *list, const char *path);
 
-/** Decodes a picture; "-": from standard input. 0 or an exit code after a sentence. */
+/** Reads a picture, or an array of numbers for a network's input; "-": from standard input. 0 or an exit code after a
+ *  sentence. */
 int picture_list_load(struct cli *cli, const char *path, fov_image *image);
 
 #endif

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "picture_list.h"
 #include "preprocessing.h"
 #include "source.h"
 #include <math.h>
@@ -270,10 +271,8 @@ static int open_all(struct explaining *x)
     if (x->explainer != NULL && option_text(cli, "visualise") != NULL) {
         return EXIT_OK; /* it needs no picture */
     }
-    if (x->explainer == NULL || fov_image_load(cli->context, cli->arguments[1], 0, &image) != FOV_OK) {
-        return fail_library(cli);
-    }
-    code = look(x, &image, class);
+    code = x->explainer != NULL ? picture_list_load(cli, cli->arguments[1], &image) : fail_library(cli);
+    code = code == EXIT_OK ? look(x, &image, class) : code;
     fov_image_free(&image);
     if (code != EXIT_OK) {
         return code;

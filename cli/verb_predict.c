@@ -117,9 +117,10 @@ static int predict_one(struct prediction *p, struct waiting *at)
     if (status != FOV_OK) {
         tell_failure(p, at->file, why);
     }
-    if (status == FOV_E_NUMERIC) { /* a failure of this picture; other failures are the model's */
+    bool is_own = status == FOV_E_NUMERIC || (status == FOV_E_SHAPE && at->image.values != NULL);
+    if (is_own) { /* a failure of this picture; other failures are the model's */
         char clean[SHOWN_SIZE];
-        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file), why);
+        return fail(p->cli, exit_code((fov_status)status), "%s: %s", show_clean(clean, sizeof clean, at->file), why);
     }
     return status == FOV_OK ? show(p, at, p->scores) : fail(p->cli, exit_code((fov_status)status), "%s", why);
 }
@@ -444,7 +445,9 @@ const struct verb verb_predict = {
         "MNIST has them), runs the model and shows the most probable classes, or its values where they are no scores of "
         "classes (fovea inspect says which), beside what the network saw. FILE is a model, or the folder of a run, whose "
         "best.onnx is taken. PICTURE is a file, a folder, a pattern, @FILE with a path to a line, or - for one from "
-        "standard input. With --json a line per picture: file, note where there is something to say of it (nothing is "
+        "standard input. It may be a NumPy array (.npy): uint8 [H, W], [H, W, C] or [C, H, W] is a picture; float16, "
+        "float32 and float64 [C, H, W], [H, W, C] or [H, W] are the network's input, prepared, of its very size; with N "
+        "in front it is N of them, each FILE.npy[I]. With --json a line per picture: file, note where there is something to say of it (nothing is "
         "drawn on it), and top, a list of class, name and probability; scores, all numbers as they are, where classes "
         "are independent, for one score and for values. A model for another task answers in its form: several classes "
         "with a yes for each, values by name, the share of "
@@ -454,6 +457,7 @@ const struct verb verb_predict = {
     .examples = "fovea predict runs/train digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
                 "fovea predict best.onnx photos/ --csv > answers.csv\n"
+                "fovea predict best.onnx input.npy --json\n"
                 "fovea predict best.onnx --data mnist --index 0,8,61\n"
                 "fovea predict cells.onnx cell.png --draw masks\n"
                 "fovea predict cars.onnx street.jpg --draw boxes --task detect:least=0.5\n"

@@ -253,11 +253,23 @@ typedef struct fov_image {
     int      height, width, channels;
     uint8_t *pixels;
     void    *owner; /**< internal */
+    /** [channels, height, width] for the input of a network, which takes them without any preprocessing; .pixels is then
+     *  only a picture of them. Their size must be the input's. NULL: .pixels are preprocessed for the input. */
+    float   *values;
 } fov_image;
 /** Decodes PNG, JPEG, WebP, GIF (the first frame) or BMP, recognised by content, not by name, and turns the picture
- *  upright by its EXIF orientation. `channels` 0: as in the file; 1: grey, 3: RGB. E_INPUT: no image, damaged, or
- *  beyond the limits (16,384 pixels a side, 64 million in all). E_UNSUPPORTED: this build lacks the format. */
+ *  upright by its EXIF orientation. `channels` 0: as in the file; 1: grey, 3: RGB. Also reads a NumPy array (.npy) of
+ *  uint8, [H, W], [H, W, C] or [C, H, W] with 1, 3 or 4 channels. E_INPUT: no image, damaged, or beyond the limits
+ *  (16,384 pixels a side, 64 million in all). E_UNSUPPORTED: this build lacks the format. */
 FOV_API FOV_MUST_CHECK int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image);
+/** The same, channels as in the file, for a network's input: arrays of float16, float32 and float64 are read too, and
+ *  become .values. Of an array [N, C, H, W] or [N, H, W, C] `index` says which picture, from 0; else it is 0. E_USAGE: no
+ *  such picture. */
+FOV_API FOV_MUST_CHECK int fov_image_load_input(fov_context *context, const char *path, int64_t index,
+                                                fov_image *image);
+/** How many pictures a file holds for fov_image_load_input: N of such an array, else 1, also for files that cannot be
+ *  read. 0 and a sentence: a damaged array. Not for pipes, which can be read once. */
+FOV_API int64_t fov_image_count(fov_context *context, const char *path);
 /** Writes pixels [height, width, channels], channels 1, 3 or 4, as PNG. E_USAGE: other channels, no pixels, a size
  *  beyond the limits above; E_IO. */
 FOV_API FOV_MUST_CHECK int fov_image_save_png(fov_context *context, const char *path, int height, int width,

@@ -348,12 +348,35 @@ size_t loader_values(const struct loader *loader, int form)
     return loader->forms[form].preparation.values;
 }
 
+/* Copies numbers that need no preprocessing to the network's input. */
+static int take_values(const fov_image *image, const struct prepare_options *options, float *out, struct error *error)
+{
+    const struct picture_size *size = &options->size;
+    if (image->channels != size->channels || image->height != size->height || image->width != size->width) {
+        return error_set(error, FOV_E_SHAPE,
+                         "numbers [%d, %d, %d] do not fit the input [%d, %d, %d] ([channels, height, width]): floats "
+                         "are taken as they are, pictures of uint8 are resized",
+                         image->channels, image->height, image->width, size->channels, size->height, size->width);
+    }
+    size_t channels = (size_t)size->channels, area = (size_t)size->height * (size_t)size->width;
+    for (size_t i = 0; i < channels * area; i++) {
+        out[i] = image->values[options->plain ? i : i % channels * area + i / channels];
+    }
+    return FOV_OK;
+}
+
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,
                       float *out, const char **note, struct error *error)
 {
     struct preparation preparation;
     struct preparer preparer = {.resized = NULL};
     struct prepared prepared;
+    if (note != NULL) {
+        *note = NULL;
+    }
+    if (image->values != NULL) {
+        return take_values(image, options, out, error);
+    }
     int status = preparation_open(&preparation, context, options, error);
     status = status == FOV_OK ? pictures_check(image, error) : status;
     const struct sample sample = {.picture = {.height = image->height,

@@ -120,7 +120,7 @@ static int allocate_buffers(fov_explainer *e, struct error *error)
     size_t bytes = (size_t)p->height * (size_t)p->width * (p->channels == 1 ? 1 : 3);
     e->input = memory_allocate(memory, e->pixels, 3 * sizeof(float), "an explanation", error);
     e->seeds = memory_allocate(memory, e->score_count, 2 * sizeof(float), "an explanation", error);
-    e->seen = (fov_image){p->height, p->width, p->channels == 1 ? 1 : 3, NULL, memory};
+    e->seen = (fov_image){p->height, p->width, p->channels == 1 ? 1 : 3, NULL, memory, NULL};
     e->seen.pixels = memory_allocate(memory, bytes, 1, "an explanation", error);
     e->region = memory_allocate(memory, e->score_count, 1, "an explanation", error);
     if (e->input == NULL || e->seeds == NULL || e->seen.pixels == NULL || e->region == NULL) {
@@ -142,7 +142,7 @@ static int preprocess(const fov_explainer *e, const fov_image *picture, float *o
 static int look_at_black(fov_explainer *e, struct error *error)
 {
     uint8_t pixels[8 * 8] = {0};
-    const fov_image black = {8, 8, 1, pixels, NULL};
+    const fov_image black = {8, 8, 1, pixels, NULL, NULL};
     return preprocess(e, &black, e->black, error);
 }
 

@@ -242,6 +242,6 @@ int fov_explanation_draw(const fov_explainer *e, const fov_explanation *map, flo
     }
     draw(e, map, fmin(fmax((double)share, 0.0), 1.0), full_size(map, area, sizes), pixels);
     memory_free(memory, sizes);
-    *drawn = (fov_image){map->height, map->width, 3, pixels, memory};
+    *drawn = (fov_image){map->height, map->width, 3, pixels, memory, NULL};
     return FOV_OK;
 }

@@ -39,7 +39,7 @@ static int make_sheet(const fov_explainer *e, const struct grid *g, int channels
         return FOV_E_MEMORY;
     }
     memset(pixels, PAPER, bytes);
-    *sheet = (fov_image){height, width, channels, pixels, memory};
+    *sheet = (fov_image){height, width, channels, pixels, memory, NULL};
     return FOV_OK;
 }
 
@@ -222,7 +222,7 @@ int sheet_of_answer(const fov_explainer *e, fov_image *sheet)
     for (size_t i = 0; i < area * 3; i++) {
         pixels[i] = e->seen.pixels[channels == 3 ? i : i / 3];
     }
-    *sheet = (fov_image){e->seen.height, e->seen.width, 3, pixels, memory};
+    *sheet = (fov_image){e->seen.height, e->seen.width, 3, pixels, memory, NULL};
     for (int box = e->rows.id != 0 ? e->box_count - 1 : -1; box >= 0; box--) {
         uint8_t rgb[3];
         fov_class_colour(e->found[box].label + 1, rgb); /* the palette's first is a background's */

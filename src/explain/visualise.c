@@ -288,7 +288,7 @@ static int make_picture(const struct ascent *a, const float *shares, fov_image *
     size_t area = (size_t)p->height * (size_t)p->width;
     int channels = p->channels == 1 ? 1 : 3;
     bool turned = a->e->model->preprocessing.bgr && channels == 3;
-    *picture = (fov_image){p->height, p->width, channels, NULL, memory};
+    *picture = (fov_image){p->height, p->width, channels, NULL, memory, NULL};
     picture->pixels = memory_allocate_raw(memory, area, (size_t)channels, "a picture", error);
     for (size_t i = 0; picture->pixels != NULL && i < area; i++) {
         for (int c = 0; c < channels; c++) {

@@ -127,7 +127,7 @@ static int take(const struct generator *generator, const float *numbers, bool is
                 struct memory *memory, struct error *error)
 {
     size_t channels = (size_t)generator->channels, pixels = (size_t)generator->height * (size_t)generator->width;
-    *image = (fov_image){generator->height, generator->width, generator->channels, NULL, memory};
+    *image = (fov_image){generator->height, generator->width, generator->channels, NULL, memory, NULL};
     image->pixels = memory_allocate_raw(memory, pixels, channels, "a picture", error);
     for (size_t i = 0; image->pixels != NULL && i < pixels * channels; i++) {
         double value = (double)numbers[i % channels * pixels + i / channels];

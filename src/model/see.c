@@ -53,7 +53,7 @@ static void to_levels(const struct prepare_options *options, const float *in, ui
         size_t step = options->plain ? 1 : channels;
         for (size_t i = 0; i < area; i++) {
             double level = ((double)from[i * step] * deviation + mean) / unit + 0.5;
-            to[i * channels] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+            to[i * channels] = (uint8_t)(level >= 0 ? (level > 255 ? 255 : level) : 0); /* NaN is black */
         }
     }
 }
@@ -68,7 +68,7 @@ int model_show_input(const fov_model *model, const struct prepare_options *optio
         return FOV_E_MEMORY;
     }
     to_levels(options, in, pixels);
-    *seen = (fov_image){size->height, size->width, size->channels, pixels, memory};
+    *seen = (fov_image){size->height, size->width, size->channels, pixels, memory, NULL};
     return FOV_OK;
 }
 

@@ -164,7 +164,7 @@ static int draw_boxes(struct fov_context *context, const fov_answer *answer, con
     if (drawn->pixels == NULL) {
         return FOV_E_MEMORY;
     }
-    *drawn = (fov_image){picture->height, picture->width, 3, drawn->pixels, context->memory};
+    *drawn = (fov_image){picture->height, picture->width, 3, drawn->pixels, context->memory, NULL};
     image_convert(picture->pixels, picture->channels, drawn->pixels, 3, pixels);
     const struct canvas_rgb on = {drawn->pixels, picture->height, picture->width};
     int side = picture->height > picture->width ? picture->height : picture->width;
@@ -202,7 +202,7 @@ static int draw(struct fov_context *context, const fov_answer *answer, const fov
     if (drawn->pixels == NULL) {
         return FOV_E_MEMORY;
     }
-    *drawn = (fov_image){from->height, from->width, 3, drawn->pixels, context->memory};
+    *drawn = (fov_image){from->height, from->width, 3, drawn->pixels, context->memory, NULL};
     if (from == &answer->mask) {
         draw_mask(answer, picture, drawn->pixels);
     } else {

@@ -326,7 +326,7 @@ static int prepare(struct style_search *s, const fov_image *content, const fov_i
     if (status != FOV_OK) {
         return status;
     }
-    s->shown = (fov_image){s->height, s->width, CHANNELS, NULL, s->context->memory};
+    s->shown = (fov_image){s->height, s->width, CHANNELS, NULL, s->context->memory, NULL};
     s->shown.pixels =
         memory_allocate_raw(s->context->memory, (size_t)s->height * (size_t)s->width, CHANNELS, "a picture", s->error);
     status = s->shown.pixels != NULL ? build(s, &maps) : FOV_E_MEMORY;

@@ -157,7 +157,7 @@ static void refuse_pictures(fov_context *context, fov_model *model)
         fov_answer_draw(context, &(fov_answer){.boxes = odd, .box_count = 2}, &good, &drawn), FOV_OK);
     fov_image_free(&drawn);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const fov_image bad = {sizes[i].height, sizes[i].width, sizes[i].channels, i == 0 ? NULL : pixels, NULL};
+        const fov_image bad = {sizes[i].height, sizes[i].width, sizes[i].channels, i == 0 ? NULL : pixels, NULL, NULL};
         fov_image made;
         float result[10];
         assert_int_equal(fov_pictures_save_png(context, &bad, 1, 0, "/nowhere/sheet.png"), FOV_E_USAGE);

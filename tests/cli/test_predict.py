@@ -209,5 +209,52 @@ def test_run_folders_are_models():
     assert whole["accuracy"] == fovea("eval", f"{model()}/best.onnx", "--data", "digits:6000", "--json").json()["accuracy"]
 
 
+def npy(path, shape, kind, numbers):
+    """A NumPy array as numpy.save writes it; kind: "B" uint8, "f" float32, "d" float64, "q" int64."""
+    name = {"B": "|u1", "f": "<f4", "d": "<f8", "q": "<i8"}[kind]
+    head = f"{{'descr': '{name}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    head += " " * (-(11 + len(head)) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
+        file.write(struct.pack(f"<{len(numbers)}{kind}", *numbers))
+
+
+def test_arrays():
+    """uint8 arrays are pictures, floats the network's input as it is; several in one file are answered one by one."""
+    pixels = [(7 * i + i // 28) % 256 for i in range(28 * 28)]
+    write_png("same.png", 28, 28, 1, bytes(pixels))
+    npy("same.npy", (28, 28), "B", pixels)
+    picture, array = (fovea("predict", model(), name, "--json").json() for name in ("same.png", "same.npy"))
+    assert picture["top"] == array["top"]
+    side = 32  # lenet5 pads 28 x 28 by itself: its input is the padded picture
+    one, two = ([((i * k) % 11) / 5 - 1 for i in range(side * side)] for k in (3, 5))
+    npy("one.npy", (1, side, side), "f", one)
+    npy("two.npy", (1, side, side, 1), "d", two)
+    npy("both.npy", (2, 1, side, side), "f", one + two)
+    answers = [fovea("predict", model(), name, "--json").json()["top"] for name in ("one.npy", "two.npy")]
+    assert answers[0] != answers[1]
+    lines = [json.loads(line) for line in fovea("predict", model(), "both.npy", "--json").out.splitlines()]
+    assert [line["file"] for line in lines] == ["both.npy[0]", "both.npy[1]"]
+    for line, answer in zip(lines, answers):  # together sums may be rounded differently
+        for a, b in zip(line["top"], answer):
+            assert a["class"] == b["class"] and abs(a["probability"] - b["probability"]) < 1e-5, (a, b)
+    assert fovea("predict", model(), "both.npy[1]", "--json").json()["top"] == answers[1]
+    with open("one.npy", "rb") as file:
+        done = subprocess.run([FOVEA, "predict", model(), "-", "--json"], stdin=file, capture_output=True, text=True,
+                              env=environment(), check=False)
+    assert json.loads(done.stdout)["top"] == answers[0], done.stderr
+    assert fovea("features", model(), "both.npy", "-o", "f.npy", "--json").json()["shape"][0] == 2
+    assert fovea("explain", model(), "both.npy[1]", "--json").json()
+    expect_failure(fovea("predict", model(), "both.npy[2]"), USAGE, "both.npy", "no picture 2", "it holds 2")
+    expect_failure(fovea("explain", model(), "both.npy", "--json"), USAGE, "holds 2 pictures", "both.npy[0]")
+    npy("small.npy", (28, 28), "f", one[:28 * 28])
+    expect_failure(fovea("predict", model(), "small.npy"), INPUT, "small.npy", "[1, 28, 28]", "[1, 32, 32]")
+    npy("whole.npy", (28, 28), "q", pixels)
+    expect_failure(fovea("predict", model(), "whole.npy"), INPUT, "whole.npy", "an array of i64")
+    expect_failure(fovea("filter", "--kernel", "0 1 0; 1 -4 1; 0 1 0", "one.npy", "-o", "x.png"), INPUT, "one.npy",
+                   "uint8 is read")
+    assert fovea("filter", "--kernel", "0 1 0; 1 -4 1; 0 1 0", "same.npy", "-o", "x.png").code == OK
+
+
 if __name__ == "__main__":
     sys.exit(command.main(globals()))

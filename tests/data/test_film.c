@@ -27,7 +27,7 @@ static void open_bed(struct bed *bed, int channels)
     *bed = (struct bed){.context = fov_context_create(NULL), .path = ""};
     temporary_file(bed->path, ".gif");
     for (int f = 0; f < FRAMES; f++) {
-        bed->frames[f] = (fov_image){HEIGHT, WIDTH, channels, bed->pixels[f], NULL};
+        bed->frames[f] = (fov_image){HEIGHT, WIDTH, channels, bed->pixels[f], NULL, NULL};
         for (int i = 0; i < channels * AREA; i++) {
             bed->pixels[f][i] = (uint8_t)(i * 7 + f * 31);
         }

@@ -458,7 +458,7 @@ static void test_prepared(void **state)
     uint8_t *bytes = load("phone.jpg", &size);
     assert_int_equal(image_decode(&picture, bytes, size, IMAGE_AS_STORED, &error), FOV_OK);
     const fov_image image = {picture.height, picture.width, picture.channels, (uint8_t *)(uintptr_t)picture.pixels,
-                             NULL};
+                             NULL, NULL};
     assert_int_equal(loader_preprocess(context, &image, &options, made, NULL, &error), FOV_OK);
     for (int i = 0; i < PREPARED * PREPARED * 3; i++) {
         double mean = (double)options.preprocessing.mean[i % 3],

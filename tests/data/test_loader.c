@@ -97,7 +97,7 @@ static void test_against_plain(void **state)
 
                 // a single picture, as prediction prepares it, has the same bits
                 fov_image image = {picture.height, picture.width, picture.channels,
-                                   (uint8_t *)(uintptr_t)picture.pixels, NULL};
+                                   (uint8_t *)(uintptr_t)picture.pixels, NULL, NULL};
                 float *alone = malloc(values * sizeof(float));
                 assert_int_equal(loader_preprocess(context, &image, o, alone, NULL, &error), FOV_OK);
                 assert_memory_equal(alone, pixels[t] + i * values, values * sizeof(float));

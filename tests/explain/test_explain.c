@@ -59,7 +59,7 @@ static void open_bed(struct bed *bed, const fov_context_options *options)
     const fov_preprocessing pixels = {.mean = {0.4F, 0.4F, 0.4F}, .deviation = {0.25F, 0.25F, 0.25F}};
     fov_model_set_preprocessing(bed->model, &pixels);
     memcpy(bed->pixels, safetensors_find(&bed->file, "picture")->data, AREA * CHANNELS);
-    bed->picture = (fov_image){HEIGHT, WIDTH, CHANNELS, bed->pixels, NULL};
+    bed->picture = (fov_image){HEIGHT, WIDTH, CHANNELS, bed->pixels, NULL, NULL};
 }
 
 static void look(struct bed *bed, int answer)
@@ -249,7 +249,7 @@ static void build_detector(struct bed *bed, enum ending ending)
     }
     finish(bed, input, x);
     memcpy(bed->pixels, safetensors_find(&bed->file, "box.picture")->data, sizeof bed->pixels);
-    bed->picture = (fov_image){SIDE, SIDE, CHANNELS, bed->pixels, NULL};
+    bed->picture = (fov_image){SIDE, SIDE, CHANNELS, bed->pixels, NULL, NULL};
 }
 
 static int find_frame(struct bed *bed, const char *name)
@@ -666,7 +666,7 @@ static void test_page_of_a_large_input(void **state)
         pixels[i] = (uint8_t)(i * 37 % 251);
     }
     fov_explainer *explainer = fov_explainer_create(model, NULL);
-    const fov_image picture = {LOW, WIDE, 1, pixels, NULL};
+    const fov_image picture = {LOW, WIDE, 1, pixels, NULL, NULL};
     if (explainer == NULL || fov_explainer_look(explainer, &picture, -1) != FOV_OK ||
         fov_explain_page(explainer, path, &(fov_explain_page_options){.how = {.window = 300, .samples = 2}}) !=
             FOV_OK) {

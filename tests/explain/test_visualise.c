@@ -191,7 +191,7 @@ static void test_graph_does_not_grow(void **state)
     (void)state;
     open_bed(&bed, NULL);
     uint8_t pixels[PIXELS] = {9, 200, 30};
-    const fov_image picture = {HEIGHT, WIDTH, 3, pixels, NULL};
+    const fov_image picture = {HEIGHT, WIDTH, 3, pixels, NULL, NULL};
     for (int round = 0; round < 3; round++) {
         static const char *const layers[] = {"a", "b", "fc"};
         for (int i = 0; i < 3; i++) {

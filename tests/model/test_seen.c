@@ -31,8 +31,9 @@ static fov_model *make(fov_context *context, int channels, bool channels_last)
 static void expect_same(int channels, bool channels_last, const fov_preprocessing *pixels)
 {
     static uint8_t     bytes[PICTURES][MOST * MOST * 3];
-    const fov_image    pictures[PICTURES] = {{MOST, 13, 3, bytes[0], NULL}, {SIDE, SIDE + 1, 1, bytes[1], NULL},
-                                             {5, MOST, 3, bytes[2], NULL}};
+    const fov_image    pictures[PICTURES] = {{MOST, 13, 3, bytes[0], NULL, NULL},
+                                             {SIDE, SIDE + 1, 1, bytes[1], NULL, NULL},
+                                             {5, MOST, 3, bytes[2], NULL, NULL}};
     float              scores[PICTURES * CLASSES], plain[PICTURES * CLASSES];
     fov_image          seen[PICTURES], other;
     fov_context       *context = fov_context_create(&(fov_context_options){.threads = 1, .seed = 5});
@@ -76,7 +77,7 @@ static void levels_are_those_of_the_picture(void **state)
 {
     (void)state;
     uint8_t            bytes[SIDE * (SIDE + 1) * 3];
-    const fov_image    picture = {SIDE, SIDE + 1, 3, bytes, NULL};
+    const fov_image    picture = {SIDE, SIDE + 1, 3, bytes, NULL, NULL};
     fov_preprocessing  pixels = {.bgr = true, .mean = {0.485F, 0.456F, 0.406F}, .deviation = {0.229F, 0.224F, 0.225F}};
     float              scores[CLASSES];
     fov_image          seen;
@@ -106,7 +107,7 @@ static void a_blank_page_is_noted(void **state)
 {
     (void)state;
     static uint8_t bytes[MOST * MOST];
-    const fov_image page = {MOST, MOST, 1, bytes, NULL};
+    const fov_image page = {MOST, MOST, 1, bytes, NULL, NULL};
     const fov_preprocessing ink = {.fit = FOV_FIT_INK, .invert = FOV_INVERT_AUTO};
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 5});
     fov_model *model = make(context, 1, false);
@@ -117,7 +118,7 @@ static void a_blank_page_is_noted(void **state)
     assert_string_equal(fov_model_note(model, &page), "nothing is drawn on it: no ink was found");
     assert_null(fov_model_note(model, NULL));
     static uint8_t drawn[MOST * MOST];
-    const fov_image pictures[2] = {page, {MOST, MOST, 1, drawn, NULL}};
+    const fov_image pictures[2] = {page, {MOST, MOST, 1, drawn, NULL, NULL}};
     memset(drawn, 255, sizeof drawn);
     memset(drawn + 5 * MOST, 0, 3 * MOST / 2);
     assert_null(fov_model_note(model, &pictures[1]));
@@ -146,7 +147,7 @@ static void what_is_assumed_is_logged_once(void **state)
     (void)state;
     static const uint8_t bytes[4 * MOST * MOST];
     static const int32_t labels[] = {0, 1, 2, 3};
-    const fov_image picture = {MOST, MOST, 1, (uint8_t *)(uintptr_t)bytes, NULL};
+    const fov_image picture = {MOST, MOST, 1, (uint8_t *)(uintptr_t)bytes, NULL, NULL};
     int told = 0, wanted = 0;
     fov_context *context =
         fov_context_create(&(fov_context_options){.threads = 1, .log = count_assumptions, .log_user = &told});

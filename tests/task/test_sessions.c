@@ -35,7 +35,7 @@ static void make_pictures(fov_image *pictures)
         for (int p = 0; p < SIDE * SIDE; p++) {
             pixels[i][p] = (uint8_t)((p * (i + 3) + i * 31 + p / SIDE * 7) % 251);
         }
-        pictures[i] = (fov_image){SIDE, SIDE, 1, pixels[i], NULL};
+        pictures[i] = (fov_image){SIDE, SIDE, 1, pixels[i], NULL, NULL};
     }
 }
 
@@ -422,7 +422,7 @@ static void a_model_without_pictures_has_a_session(void **state)
     assert_true(out.shape.dim[0] == 2 && ((const float *)out.data)[5] == 132.0F);
     assert_int_equal(fov_session_run(session, in, 1, &out, 1), FOV_E_USAGE);
     fov_answer answer;
-    fov_image  picture = {1, 1, 1, pixels[0], NULL};
+    fov_image  picture = {1, 1, 1, pixels[0], NULL, NULL};
     assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_E_SHAPE);
     assert_non_null(strstr(fov_session_error(session), "no picture"));
     fov_session_free(session);
@@ -508,7 +508,7 @@ static void a_map_of_one_channel_needs_scores(void **state)
             assert_non_null(strstr(fov_error(context), "a map of one channel"));
             fov_error_clear(context);
         } else {
-            fov_image picture = {SMALL, SMALL, 1, pixels[0], NULL};
+            fov_image picture = {SMALL, SMALL, 1, pixels[0], NULL, NULL};
             fov_answer answer;
             assert_fine(context, session != NULL);
             assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
@@ -601,10 +601,10 @@ static void sessions_may_outlive_their_model(void **state)
     static const struct {
         fov_image picture;
         const char *says;
-    } wrong[] = {{{SIDE, SIDE, 1, NULL, NULL}, "no pixels (NULL)"},
-                 {{SIDE, SIDE, 2, pixels[0], NULL}, "with 2 channels"},
-                 {{-5, SIDE, 1, pixels[0], NULL}, "height -5 and width 28"},
-                 {{SIDE, 0, 1, pixels[0], NULL}, "height 28 and width 0"}};
+    } wrong[] = {{{SIDE, SIDE, 1, NULL, NULL, NULL}, "no pixels (NULL)"},
+                 {{SIDE, SIDE, 2, pixels[0], NULL, NULL}, "with 2 channels"},
+                 {{-5, SIDE, 1, pixels[0], NULL, NULL}, "height -5 and width 28"},
+                 {{SIDE, 0, 1, pixels[0], NULL, NULL}, "height 28 and width 0"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(fov_session_answer(second, &wrong[i].picture, &after), FOV_E_USAGE);
         assert_non_null(strstr(fov_session_error(second), wrong[i].says));

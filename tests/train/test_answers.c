@@ -16,7 +16,7 @@ static fov_image picture(void)
     for (int p = 0; p < HEIGHT * WIDTH; p++) {
         pixels[p] = p % WIDTH < WIDTH / 2 ? 210 : 20;
     }
-    return (fov_image){HEIGHT, WIDTH, 1, pixels, NULL};
+    return (fov_image){HEIGHT, WIDTH, 1, pixels, NULL, NULL};
 }
 
 static void answers_agree_with_predictions(void **state)

@@ -102,7 +102,7 @@ static void it_learns_and_comes_back(void **state)
     assert_fine(context, session != NULL);
     assert_string_equal(fov_session_task(session), "lit");
     fov_answer answer;
-    fov_image picture = {SIDE, SIDE, 1, pixels[SAMPLES / 2], NULL};
+    fov_image picture = {SIDE, SIDE, 1, pixels[SAMPLES / 2], NULL, NULL};
     assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
     assert_true(answer.count == 1 && fabs(answer.items[0].value - 0.5) < 0.15);
     fov_answer_free(&answer);

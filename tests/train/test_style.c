@@ -28,7 +28,7 @@ static fov_model *looker(fov_context *context)
 
 static void draw(fov_image *image, int slant)
 {
-    *image = (fov_image){SIDE, SIDE, CHANNELS, malloc((size_t)SIDE * SIDE * CHANNELS), NULL};
+    *image = (fov_image){SIDE, SIDE, CHANNELS, malloc((size_t)SIDE * SIDE * CHANNELS), NULL, NULL};
     for (int i = 0; i < SIDE * SIDE * CHANNELS; i++) {
         int x = i / CHANNELS % SIDE, y = i / CHANNELS / SIDE, c = i % CHANNELS;
         image->pixels[i] = (uint8_t)(127 + 120 * sin(0.3 * (x * (c + 1) + slant * y)));

@@ -168,7 +168,7 @@ static void train(int threads, const char *folder, char hash[65], double *figure
     static uint8_t bright[16 * 16];
     memset(bright, 190, sizeof bright);
     fov_answer said;
-    assert_fine(context, fov_session_answer(session, &(fov_image){16, 16, 1, bright, NULL}, &said) == FOV_OK);
+    assert_fine(context, fov_session_answer(session, &(fov_image){16, 16, 1, bright, NULL, NULL}, &said) == FOV_OK);
     assert_string_equal(said.task, "lit");
     assert_true(said.count == 1 && said.items[0].value > 0.6);
     fov_answer_free(&said);
