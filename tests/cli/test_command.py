@@ -85,7 +85,7 @@ def test_what_would_be_ignored():
         expect_failure(fovea(*line.split()), USAGE)
     os.makedirs("evil\033[31m/one", exist_ok=True)
     png("evil\033[31m/one/1.png", 28, 28, 9)
-    done = fovea("eval", f"{trained()}/best.onnx", "--data", "evil\033[31m", "--classes-by-position")
+    done = fovea("train", "--model", "mlp", "--data", "evil\033[31m")
     expect_failure(done, INPUT, "evil\\x1b[31m/one/1.png")
     assert "\033" not in done.err, done.err
 
