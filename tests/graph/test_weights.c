@@ -4,6 +4,7 @@
  * do no harm. */
 #include "graph/graph.h"
 #include "graph/plan.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,7 +20,7 @@ enum { FEATURES = 1100, UNITS = 2603, CLASSES = 40, WEIGHTS = FEATURES * UNITS }
 
 struct fixture {
     fov_context *context;
-    char         path[128];
+    char         path[TEMPORARY_PATH];
     float        input[3 * FEATURES], expected[3 * CLASSES];
 };
 
@@ -56,7 +57,7 @@ static int set_up(void **state)
     fov_value       x, y;
 
     fixture->context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 11});
-    snprintf(fixture->path, sizeof fixture->path, "/tmp/fovea-test-weights-%ld.onnx", (long)getpid());
+    temporary_file(fixture->path, ".onnx");
     for (int i = 0; i < 3 * FEATURES; i++)
         fixture->input[i] = (float)(i % 37 - 18) / 16.0F;
     model = fov_model_create(fixture->context);

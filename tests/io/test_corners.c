@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "device/context.h"
 #include "io/onnx_file.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <setjmp.h>
@@ -374,18 +375,17 @@ static void keep_reason(void *user, const fov_case *result)
 static void test_corner(void **state)
 {
     const struct corner *corner = *state;
-    char folder[] = "/tmp/fovea-corner-XXXXXX", path[256], reason[1200], command[256];
+    char folder[TEMPORARY_PATH], path[TEMPORARY_PATH + 32], reason[1200];
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
     fov_conformance total;
-    assert_non_null(mkdtemp(folder));
+    temporary_folder(folder);
     snprintf(path, sizeof path, "%s/test_data_set_0", folder);
     assert_int_equal(mkdir(path, 0777), 0);
     write_corner(context->memory, folder, corner);
     assert_int_equal(
         fov_conformance_run(context, folder, &(fov_conformance_options){.seen = keep_reason, .user = reason}, &total),
         FOV_OK);
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    assert_int_equal(system(command), 0);
+    temporary_remove(folder);
     fov_context_free(context);
     if (total.passed != 1) {
         fail_msg("%s, %s: %s", corner->type, corner->name, reason);

@@ -7,6 +7,7 @@
 #include "io/safetensors.h"
 #include "model/metadata.h"
 #include "model/model.h"
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <errno.h>
 #include <math.h>
@@ -21,16 +22,18 @@
 struct fixture {
     fov_context *context;
     size_t       held; /**< bytes of memory that the context itself holds */
-    char         onnx[128], again[128], weights[128];
+    char         folder[TEMPORARY_PATH]; /**< holds the files below */
+    char         onnx[TEMPORARY_PATH + 32], again[TEMPORARY_PATH + 32], weights[TEMPORARY_PATH + 32];
 };
 
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->context = fov_context_create(&(fov_context_options){.threads = 1, .seed = 7});
-    snprintf(fixture->onnx, sizeof fixture->onnx, "/tmp/fovea-test-%ld.onnx", (long)getpid());
-    snprintf(fixture->again, sizeof fixture->again, "/tmp/fovea-test-%ld-again.onnx", (long)getpid());
-    snprintf(fixture->weights, sizeof fixture->weights, "/tmp/fovea-test-%ld.safetensors", (long)getpid());
+    temporary_folder(fixture->folder);
+    snprintf(fixture->onnx, sizeof fixture->onnx, "%s/first.onnx", fixture->folder);
+    snprintf(fixture->again, sizeof fixture->again, "%s/again.onnx", fixture->folder);
+    snprintf(fixture->weights, sizeof fixture->weights, "%s/weights.safetensors", fixture->folder);
     *state = fixture;
     if (fixture->context == NULL) {
         return 1;
@@ -44,9 +47,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     size_t          leaked = fov_context_memory(fixture->context).bytes - fixture->held;
     fov_context_free(fixture->context);
-    unlink(fixture->onnx);
-    unlink(fixture->again);
-    unlink(fixture->weights);
+    temporary_remove(fixture->folder);
     free(fixture);
     return leaked == 0 ? 0 : -1;
 }

@@ -4,6 +4,7 @@
  * header. */
 #include "io/npy.h"
 #include "base/memory.h"
+#include "support/temporary.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -251,14 +252,12 @@ static void test_prefixes_and_flips(void **state)
 static void test_write(void **state)
 {
     (void)state;
-    char           path[] = "/tmp/fovea-test-npy-XXXXXX";
+    char           path[TEMPORARY_PATH];
     const float    values[6] = {1, -2, 3.5F, 0, 5, 1e30F};
     fov_shape      shapes[] = {{2, {2, 3}}, {1, {6}}, {0, {0}}, {3, {0, 4, 1}}};
     struct error   error = {.status = FOV_OK};
     struct memory *memory = memory_create(NULL, 0);
-    int            descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    close(descriptor);
+    temporary_file(path, ".npy");
     for (size_t i = 0; i < 4; i++) {
         struct npy npy;
         uint8_t   *bytes;

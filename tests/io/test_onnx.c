@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/onnx_file.h"
+#include "support/temporary.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -404,8 +405,8 @@ static void test_attribute_refusals(void **state)
 static void test_external(void **state)
 {
     struct fixture *fixture = *state;
-    char            directory[64] = "/tmp/fovea-test-XXXXXX", path[128];
-    assert_non_null(mkdtemp(directory));
+    char            directory[TEMPORARY_PATH], path[TEMPORARY_PATH + 32];
+    temporary_folder(directory);
     snprintf(path, sizeof path, "%s/w.bin", directory);
     const float four[4] = {5, 6, 7, 8};
     FILE       *file = fopen(path, "wb");
@@ -473,12 +474,7 @@ static void test_external(void **state)
         }
         fov_graph_free(graph);
     }
-    static const char *const made[] = {"away.bin", "link.bin", "w.bin"};
-    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, made[i]);
-        unlink(path);
-    }
-    rmdir(directory);
+    temporary_remove(directory);
 }
 
 /** Large external weights of a model file are not read at import, but when they are asked for: at most one copy is in
@@ -488,9 +484,9 @@ static void test_external_stays(void **state)
     enum { COUNT = 1 << 19, HALF = COUNT / 2 };
     struct fixture *fixture = *state;
     struct memory  *memory = fixture->context->memory;
-    char            directory[64] = "/tmp/fovea-test-XXXXXX", path[128];
+    char            directory[TEMPORARY_PATH], path[TEMPORARY_PATH + 32];
     float          *numbers = calloc(COUNT, sizeof *numbers);
-    assert_non_null(mkdtemp(directory));
+    temporary_folder(directory);
     snprintf(path, sizeof path, "%s/w.bin", directory);
     for (size_t i = 0; i < COUNT; i++) {
         numbers[i] = (float)i;
@@ -547,8 +543,7 @@ static void test_external_stays(void **state)
     onnx_imported_free(&imported);
     fov_graph_free(graph);
     free(numbers);
-    unlink(path);
-    rmdir(directory);
+    temporary_remove(directory);
 }
 
 /* ---- damaged files, failing allocations -------------------------------------------------------------------------- */

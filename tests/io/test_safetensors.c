@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "io/safetensors.h"
+#include "support/temporary.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,15 +17,15 @@
 struct fixture {
     struct memory *memory;
     struct error   error;
-    char           path[256];
+    char           folder[TEMPORARY_PATH], path[TEMPORARY_PATH + 32];
 };
 
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->memory = memory_create(NULL, 0);
-    snprintf(fixture->path, sizeof fixture->path, "%s/fovea-test-%ld.safetensors",
-             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp", (long)getpid());
+    temporary_folder(fixture->folder);
+    snprintf(fixture->path, sizeof fixture->path, "%s/file.safetensors", fixture->folder);
     *state = fixture;
     return fixture->memory == NULL;
 }
@@ -34,7 +35,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     size_t          held = memory_in_use(fixture->memory);
     memory_destroy(fixture->memory);
-    unlink(fixture->path);
+    temporary_remove(fixture->folder);
     free(fixture);
     return held == 0 ? 0 : -1; /* a leak is a failure */
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include "support/temporary.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,8 +82,8 @@ static void backbones_blocks_and_necks(void **state)
 static void files_are_stood_on(void **state)
 {
     static const char *const names[] = {"resnet18", "mobilenet_v2", "squeezenet1_1", "mobilenet_v3_large", "convnext_tiny"};
-    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
-    assert_non_null(mkdtemp(folder));
+    char folder[TEMPORARY_PATH], path[TEMPORARY_PATH + 32], word[TEMPORARY_PATH + 128];
+    temporary_folder(folder);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fov_summary summary, of_file;
         snprintf(path, sizeof path, "%s/%s.onnx", folder, names[i]);
@@ -105,9 +106,8 @@ static void files_are_stood_on(void **state)
         fov_model_free(made);
         fov_model_free(named);
         fov_model_free(file);
-        assert_int_equal(unlink(path), 0);
     }
-    assert_int_equal(rmdir(folder), 0);
+    temporary_remove(folder);
 }
 
 /* A detector resized to another input size equals one built for that size: no layer keeps the old size. */
@@ -137,9 +137,9 @@ static void detectors_take_other_sizes(void **state)
 static void weights_of_files_are_kept(void **state)
 {
     static const char weight[] = "features.3.squeeze.weight";
-    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
+    char folder[TEMPORARY_PATH], path[TEMPORARY_PATH + 32], word[TEMPORARY_PATH + 128];
     float ours[16 * 64], theirs[16 * 64];
-    assert_non_null(mkdtemp(folder));
+    temporary_folder(folder);
     snprintf(path, sizeof path, "%s/net.onnx", folder);
     fov_model *file = fov_model_network(*state, "squeezenet1_1", NULL);
     assert_true(file != NULL && fov_model_save(file, path) == FOV_OK);
@@ -156,14 +156,13 @@ static void weights_of_files_are_kept(void **state)
         assert_memory_equal(ours, theirs, sizeof ours);
         fov_model_free(made);
     }
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(folder), 0);
+    temporary_remove(folder);
 }
 
 static void files_without_stages_are_refused(void **state)
 {
-    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
-    assert_non_null(mkdtemp(folder));
+    char folder[TEMPORARY_PATH], path[TEMPORARY_PATH + 32], word[TEMPORARY_PATH + 128];
+    temporary_folder(folder);
     snprintf(path, sizeof path, "%s/net.onnx", folder);
     snprintf(word, sizeof word, "yolox-nano:backbone=%s", path);
     assert_null(fov_model_network(*state, word, NULL));
@@ -181,8 +180,7 @@ static void files_without_stages_are_refused(void **state)
     assert_null(fov_model_network(*state, word, &(fov_network_options){.channels = 1}));
     assert_non_null(strstr(fov_error(*state), "3 channels, not 1"));
     fov_error_clear(*state);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(folder), 0);
+    temporary_remove(folder);
 }
 
 static void ends_are_those_of_public_files(void **state)
