@@ -14,6 +14,15 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's number for grey, grey with alph
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
+def write(path, content):
+    """Bytes, or text, as a file, in a folder that is made where it is not there; returns the path."""
+    if os.path.dirname(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
 def png_chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
@@ -28,11 +37,12 @@ def png(height, width, channels, pixels):
 
 
 def write_png(path, height, width, channels, pixels):
-    """png() as a file, in a folder that is made where it is not there."""
-    if os.path.dirname(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(png(height, width, channels, pixels))
+    write(path, png(height, width, channels, pixels))
+
+
+def write_even(path, height, width, *colour):
+    """A PNG of one colour: one number for grey, three for RGB."""
+    write_png(path, height, width, len(colour), bytes(colour) * (height * width))
 
 
 def paeth(left, above, corner):

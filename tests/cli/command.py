@@ -5,15 +5,16 @@ command."""
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-import zlib
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import files  # noqa: E402
+from calls import FOVEA  # noqa: E402
+
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
 VERBS = sorted(name[len("verb_"):-len(".c")] for name in os.listdir(os.path.dirname(__file__) + "/../../cli")
                if name.startswith("verb_") and name.endswith(".c"))
@@ -69,14 +70,7 @@ def digest(model):
     return fovea("inspect", model, "--hash", "--json").json()["hash"]
 
 
-def png(path, height, width, value):
-    """A grey PNG of one value, made here so that reading is tested apart from writing."""
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    rows = (b"\0" + bytes([value]) * width) * height
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+png = files.write_even
 
 
 _trained = None

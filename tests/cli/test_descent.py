@@ -6,26 +6,19 @@ them, patience and minutes, the search for a rate. FOVEA_BINARY is the command. 
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import traceback
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import write  # noqa: E402
+
 SMALL = ["--model", "course-cnn", "--data", "digits:300"]
 
 
 def fovea(*words, code=0):
-    done = subprocess.run([FOVEA, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
-                          text=True, stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == code, f"exit {done.returncode}: {done.stderr}"
-    return done
-
-
-def write(name, text):
-    with open(name, "w", encoding="utf-8") as file:
-        file.write(text)
-    return name
+    return call(*words, code=code)
 
 
 def train(out, *words):

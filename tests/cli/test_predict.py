@@ -12,23 +12,12 @@ import os
 import struct
 import subprocess
 import sys
-import zlib
 
 import command
+from files import write, write_png  # command.py has put it on the path
 from command import FOVEA, INPUT, IO, OK, USAGE, environment, expect_failure, fovea, train
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-
-
-def write_png(path, height, width, channels, pixels):
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    rows = b"".join(b"\0" + pixels[y * width * channels:(y + 1) * width * channels] for y in range(height))
-    kind = {1: 0, 3: 2, 4: 6}[channels]
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
-                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def seven(path, width=200, height=150, corner=(120, 30), size=(50, 70), stroke=6, ink=BLACK, ground=WHITE, grain=0):
@@ -214,9 +203,8 @@ def npy(path, shape, kind, numbers):
     name = {"B": "|u1", "f": "<f4", "d": "<f8", "q": "<i8"}[kind]
     head = f"{{'descr': '{name}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
     head += " " * (-(11 + len(head)) % 64) + "\n"
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-        file.write(struct.pack(f"<{len(numbers)}{kind}", *numbers))
+    write(path, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
+          struct.pack(f"<{len(numbers)}{kind}", *numbers))
 
 
 def test_arrays():

@@ -6,9 +6,13 @@ import hashlib
 import io
 import os
 import struct
+import sys
 import zlib
 
 from PIL import Image
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from files import png_chunk as chunk  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 rows, resized = [], []
@@ -32,10 +36,6 @@ def row(name, data, width, height, channels, pixels):
         file.write(data)
     assert len(pixels) == width * height * channels, name
     rows.append(f'    {{"{name}", {height}, {width}, {channels}, "{sha(pixels)}"}},')
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def pack(samples, depth):

@@ -7,29 +7,19 @@ import ast
 import json
 import os
 import struct
-import subprocess
 import sys
 import tempfile
-import zlib
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import write_png  # noqa: E402
+
 FIGURES = os.path.join(os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared")), "filters")
 BOUND = 1e-5 * 255
 
 
 def fovea(*words):
-    return subprocess.run([FOVEA, "filter", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=60, check=False)
-
-
-def write_png(path, values, height, width, channels):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + bytes(values[y * width * channels:(y + 1) * width * channels]) for y in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return call("filter", *words, timeout=60)
 
 
 def read_npy(path):
@@ -49,7 +39,7 @@ def run_filter(picture, *words):
 # ---- by hand: a row 1 2 3 4 -------------------------------------------------------------------------------------------
 
 def test_borders():
-    write_png("row.png", [1, 2, 3, 4], 1, 4, 1)
+    write_png("row.png", 1, 4, 1, [1, 2, 3, 4])
     across = "1 0 0 0 0" # gives each pixel its second neighbour to the left
     for border, wanted in (("reflect", [2, 1, 1, 2]), ("mirror", [3, 2, 1, 2]), ("edge", [1, 1, 1, 2]), ("zero", [0, 0, 1, 2])):
         got = run_filter("row.png", "--kernel", across, "--border", border)
@@ -57,19 +47,19 @@ def test_borders():
 
 
 def test_kernel_is_not_turned_round():
-    write_png("row.png", [0, 0, 9, 0, 0], 1, 5, 1)
+    write_png("row.png", 1, 5, 1, [0, 0, 9, 0, 0])
     assert run_filter("row.png", "--kernel", "1 2 3") == [0, 27, 18, 9, 0]
 
 
 def test_edges_are_shown_by_size():
-    write_png("edge.png", [100] * 3 + [0] * 3, 1, 6, 1)
+    write_png("edge.png", 1, 6, 1, [100] * 3 + [0] * 3)
     assert run_filter("edge.png", "sobel-x")[2] == -400
     assert fovea("sobel-x", "edge.png", "-o", "shown.png").returncode == 0
     assert run_filter("shown.png", "identity") == [0, 0, 255, 255, 0, 0]
 
 
 def test_explain():
-    write_png("row.png", [1, 2, 3, 4], 1, 4, 1)
+    write_png("row.png", 1, 4, 1, [1, 2, 3, 4])
     done = fovea("--kernel", "1 2 3", "row.png", "--explain", "0,1")
     assert "1 x 1 + 2 x 2 + 3 x 3 = 14, and the engine gave 14" in done.stdout, done.stdout
     one = json.loads(fovea("--kernel", "1 2 3", "row.png", "--explain", "0,1", "--json").stdout)
@@ -77,7 +67,7 @@ def test_explain():
 
 
 def test_list_and_sheet():
-    write_png("row.png", list(range(48)), 4, 4, 3)
+    write_png("row.png", 4, 4, 3, list(range(48)))
     names = [one["example"] for one in json.loads(fovea("--list", "--json").stdout)["filters"]]
     for name in names:
         run_filter("row.png", name)
@@ -87,7 +77,7 @@ def test_list_and_sheet():
 
 
 def test_slips():
-    write_png("row.png", [1, 2, 3, 4], 1, 4, 1)
+    write_png("row.png", 1, 4, 1, [1, 2, 3, 4])
     for words, code, part in (
             (["sobel", "row.png", "-o", "x.png"], 2, 'no filter "sobel"'),
             (["gauss-sigma", "row.png", "-o", "x.png"], 2, "stands S, pixels, 0.4 to 10"),
@@ -113,7 +103,7 @@ def check_figures(name, pictures):
     kernel = figures.get("kernel")
     whole = name.startswith("median") or (kernel is not None and all(float(w).is_integer() for row in kernel for w in row))
     for kind, (values, height, width, channels) in pictures.items():
-        write_png(kind + ".png", values, height, width, channels)
+        write_png(kind + ".png", height, width, channels, values)
         for border, wanted in figures[kind].items():
             got = run_filter(kind + ".png", name, "--border", border)
             far = max(abs(a - b) for a, b in zip(got, wanted, strict=True))

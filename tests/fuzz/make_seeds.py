@@ -20,16 +20,16 @@ import zipfile
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+import files
 import torch_file
+from files import png_chunk as chunk
 
 
 def requests():
     """What clients send to fovea serve: every route, rightly and wrongly, and bytes that are no request."""
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    png = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 0, 0, 0, 0)) +
-           chunk(b"IDAT", zlib.compress(b"\0abc\0def")) + chunk(b"IEND", b""))
+    png = files.png(2, 3, 1, b"abcdef")
     packed, tar = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/b.png", png)
@@ -178,10 +178,6 @@ def tape(packing):
             info.size = 9
             packed.addfile(info, io.BytesIO(b"some text"))
     return file.getvalue()
-
-
-def chunk(name, content):
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def main():

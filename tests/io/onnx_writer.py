@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ONNX files and PNG pictures written by a few lines each, so that tests can make them, right or wrong, without other packages.
+"""ONNX files written by a few lines each, so that tests can make them, right or wrong, without other packages.
 ONNX's own numbers name fields and types; test_bad_models.py and ../model/test_outputs.py use it."""
 import struct
-import zlib
 
 F32, U8, I8, I32, I64, STRING, BOOL, F16, F64 = 1, 2, 3, 6, 7, 8, 9, 10, 11
 
@@ -73,13 +72,3 @@ def graph(nodes, initializers=(), inputs=(), outputs=("y",)):
 def model(nodes, initializers=(), inputs=None, outputs=("y",), opset=17, ir=8, extra=b""):
     inputs = [port("x", [1, 4, 8, 8])] if inputs is None else inputs
     return field(1, ir) + field(7, graph(nodes, initializers, inputs, outputs)) + field(8, field(1, "") + field(2, opset)) + extra
-
-
-def png(height, width, channels, pixels):
-    """A picture of 8 bits a channel, grey or RGB; pixels: its bytes, row after row."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    row = width * channels
-    rows = b"".join(b"\0" + bytes(pixels[i * row:(i + 1) * row]) for i in range(height))
-    size = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -14,10 +14,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from onnx_writer import (BOOL, F32, F64, I32, I64, STRING, U8, attribute, field, graph, integers, model, node, png, port, tensor,
-                         varint)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import FOVEA, call  # noqa: E402
+from files import png  # noqa: E402
+from onnx_writer import (BOOL, F32, F64, I32, I64, STRING, U8, attribute, field, graph, integers, model, node,  # noqa: E402
+                         port, tensor, varint)
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 INPUT, IO, MEMORY = 3, 4, 5
 HUGE, MOST, LEAST = 2**31, 2**63 - 1, -2**63
 
@@ -296,8 +298,7 @@ def external(entries):
 def run(*words):
     """(exit code, output, errors); a hang counts as a crash."""
     try:
-        done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
-                              stdin=subprocess.DEVNULL)
+        done = call(*words, timeout=60, text=False)
     except subprocess.TimeoutExpired:
         return "no end within 60 s", b"", b""
     return done.returncode, done.stdout, done.stderr

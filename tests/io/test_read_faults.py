@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import files  # noqa: E402
+from calls import FOVEA  # noqa: E402
+
 IO = 4
 READS = 12  # faults are tried in the first READS reads of a file, or in all if a reader makes fewer
 
@@ -96,15 +99,10 @@ def make_digits(folder, name, images):
 
 
 def png(folder):
-    import zlib
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     path = os.path.join(folder, "digit.png")
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0)) +
-                   chunk(b"IDAT", zlib.compress(bytes(29 * 28))) + chunk(b"IEND", b""))
+    files.write_even(path, 28, 28, 0)
     return path
+
 
 
 def prepare(folder):

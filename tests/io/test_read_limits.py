@@ -7,14 +7,15 @@ import json
 import os
 import resource
 import struct
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import write  # noqa: E402
 from onnx_writer import F32, field, model, node, port  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 INPUT = 3
 MEMORY = 5
 WEIGHT = [0.5, -1.0, 2.0, 4.0]
@@ -22,16 +23,9 @@ WEIGHT = [0.5, -1.0, 2.0, 4.0]
 
 def run(*words):
     """(exit code, output, errors, peak in MiB of what was started so far at most)."""
-    done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL)
+    done = call(*words)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return done.returncode, done.stdout, done.stderr, peak
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(data)
 
 
 def outside(name, dims, **entries):

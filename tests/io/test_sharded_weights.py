@@ -5,23 +5,18 @@ and its files is named."""
 import json
 import os
 import struct
-import subprocess
 import sys
 import tempfile
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+
 INPUT, IO = 3, 4
 INDEX = "model.safetensors.index.json"
 
 
-def fovea(*words):
-    return subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120, check=False)
-
-
 def must(*words):
-    done = fovea(*words)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout.strip()
+    return call(*words, code=0).stdout.strip()
 
 
 def read(path):
@@ -63,7 +58,7 @@ def save(index, path=INDEX):
 
 def expect(index, word, code=INPUT):
     save(index, "bad.safetensors.index.json")
-    done = fovea("inspect", "bad.safetensors.index.json", "--hash", "--quiet")
+    done = call("inspect", "bad.safetensors.index.json", "--hash", "--quiet")
     assert done.returncode == code and word in done.stderr, f"no \"{word}\" in: {done.returncode} {done.stderr}"
 
 
@@ -94,7 +89,7 @@ def test_disagreement_is_named():
     expect({"weight_map": {**index["weight_map"], names[0]: "gone.safetensors"}}, "gone.safetensors", IO)
     with open("bad.safetensors.index.json", "w", encoding="utf-8") as file:
         file.write('{"weight_map": {')
-    done = fovea("inspect", "bad.safetensors.index.json")
+    done = call("inspect", "bad.safetensors.index.json")
     assert done.returncode == INPUT and "line 1" in done.stderr, done.stderr
 
 

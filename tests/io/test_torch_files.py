@@ -10,28 +10,22 @@ import os
 import pathlib
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
 
-import torch_file
-from torch_file import Tensor
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import torch_file  # noqa: E402
+from calls import call  # noqa: E402
+from torch_file import Tensor  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 INPUT, UNSUPPORTED = 3, 3
 
 
-def fovea(*words):
-    return subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120, check=False)
-
-
 def must(*words):
-    done = fovea(*words)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout.strip()
+    return call(*words, code=0).stdout.strip()
 
 
 def write(path, content):
@@ -41,7 +35,7 @@ def write(path, content):
 
 
 def expect(content, word):
-    done = fovea("inspect", write("bad.pth", content))
+    done = call("inspect", write("bad.pth", content))
     assert done.returncode == INPUT and word in done.stderr, f"no \"{word}\" in: {done.returncode} {done.stderr}"
 
 
@@ -83,7 +77,7 @@ def test_checkpoints():
     state = torch_file.state_dict({"module." + name: array for name, array in weights().items()})
     write("a.pth", torch_file.whole({"state_dict": state, "epoch": 3, "best": 0.5, "name": "run",
                                      "optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}}))
-    done = fovea("inspect", "a.pth", "--hash")
+    done = call("inspect", "a.pth", "--hash")
     assert done.returncode == 0 and must("inspect", "w.safetensors", "--hash", "-q") in done.stdout, done.stderr
     assert '"module."' in done.stderr
 
@@ -105,7 +99,7 @@ def test_what_lies_beside():
     for name in ("state_dict", "model_state_dict", "model", "params_ema", "params", "net"):
         for protocol in (2, 4):
             write("a.pth", torch_file.whole(dict(beside, **{name: state}), protocol=protocol))
-            done = fovea("inspect", "a.pth", "--hash", "-q")
+            done = call("inspect", "a.pth", "--hash", "-q")
             assert done.returncode == 0 and done.stdout.strip() == want, (name, protocol, done.stderr)
     assert not os.path.exists("harm")
     # averaged weights take precedence over the last ones; two candidates that cannot be told apart are refused
@@ -127,7 +121,7 @@ def test_differences_are_named():
     del arrays["linear.bias"]
     arrays["extra"] = ones(3)
     arrays["conv1.weight"] = ones(16, 3, 5, 5)
-    done = fovea("convert", write("a.pth", torch_file.whole(torch_file.state_dict(arrays))), "a.onnx")
+    done = call("convert", write("a.pth", torch_file.whole(torch_file.state_dict(arrays))), "a.onnx")
     for word in ("the nearest network is resnet20", '1 parameter of the model is missing: "linear.bias"',
                  '1 tensor is not in the model: "extra"', "file [16, 3, 5, 5], model [16, 3, 3, 3]"):
         assert done.returncode == INPUT and word in done.stderr, done.stderr
@@ -162,25 +156,25 @@ def test_published_preprocessing():
 # Names of another program's ONNX file are near no network by name: where they belong is said, and no list.
 def test_foreign_names():
     names = {f"net{i}_conv_weight_{'x' * 40}": ones(3, i + 1) for i in range(30)}
-    done = fovea("convert", write("a.pth", torch_file.whole(torch_file.state_dict(names))), "a.onnx")
+    done = call("convert", write("a.pth", torch_file.whole(torch_file.state_dict(names))), "a.onnx")
     assert done.returncode == INPUT and "--model FILE.onnx" in done.stderr and "nearest" not in done.stderr, done.stderr
     # a long list of differences names each tensor once
     must("new", "resnet20", "-o", "r.safetensors")
     write("a.pth", torch_file.whole(torch_file.state_dict(dict(read("r.safetensors"), **names))))
-    done = fovea("convert", "a.pth", "a.onnx")
+    done = call("convert", "a.pth", "a.onnx")
     assert done.returncode == INPUT and all(done.stderr.count(name) == 1 for name in names), done.stderr
 
 
 # Weights of no network by name, and a run's checkpoint, are listed.
 def test_lists():
     write("a.pth", torch_file.whole(torch_file.state_dict({"one.weight": ones(3, 2), "two": ones(5)})))
-    done = fovea("inspect", "a.pth")
+    done = call("inspect", "a.pth")
     assert done.returncode == 0 and "one.weight" in done.stdout and "[3, 2]" in done.stdout and "11" in done.stdout
     assert "no network by name" in done.stderr, done.stderr
     about = json.loads(must("inspect", "a.pth", "--json"))
     assert about["elements"] == 11 and about["tensors"][1] == {"name": "two", "type": "F32", "shape": [5], "elements": 5,
                                                                "bytes": 20}, about
-    assert fovea("inspect", "a.pth", "--hash").returncode == INPUT
+    assert call("inspect", "a.pth", "--hash").returncode == INPUT
     must("train", "--data", "digits:40", "--model", "mlp", "--epochs", "1", "--out", "run", "-q")
     listed = must("inspect", "run/checkpoint.safetensors")
     assert "model.hidden.weight" in listed and "option.batch: 64" in listed, listed
@@ -193,7 +187,7 @@ def test_nothing_is_run():
     write("script.pt", torch_file.archive(b"\x80\x02c__torch__\nModule\n.", {}))
     with zipfile.ZipFile("script.pt", "a") as file:
         file.writestr("archive/constants.pkl", b"\x80\x02).")
-    done = fovea("convert", "script.pt", "script.onnx")
+    done = call("convert", "script.pt", "script.onnx")
     assert done.returncode == UNSUPPORTED and "TorchScript" in done.stderr and "export it to ONNX" in done.stderr
     expect(torch_file.archive(b"\x80\x02c__builtin__\neval\n.", {}), "__builtin__ eval")
     expect(torch_file.archive(b"\x80\x04\x8c\x02os\x8c\x06system\x93.", {}), '"os system"')
@@ -244,7 +238,7 @@ def test_damage():
     for case in cuts + flips:
         if os.path.exists("out.safetensors"):
             os.remove("out.safetensors")
-        done = fovea("convert", write("bad.pth", case), "out.safetensors")
+        done = call("convert", write("bad.pth", case), "out.safetensors")
         assert done.returncode == INPUT or (done.returncode == 0 and case in flips), (len(case), done.returncode, done.stderr)
         assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
         assert os.path.exists("out.safetensors") == (done.returncode == 0), len(case)

@@ -5,19 +5,19 @@ pycocotools) within 1e-9, and one slip of each kind in a file. Prints a last lin
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+
 SETS = os.path.join(os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared")), "metrics")
 BOXES = os.path.join(os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared")), "detection", "sets")
 BOUND = 1e-9
 
 
 def run(path):
-    return subprocess.run([FOVEA, "eval", "--answers", path, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, timeout=60, check=False)
+    return call("eval", "--answers", path, "--json", timeout=60)
 
 
 def differences(wanted, got, where):

@@ -4,14 +4,15 @@
 and is summed up to zeros, or is all that the graph gives. FOVEA_BINARY is the command. Prints a last line "N passed, N failed"."""
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "io"))
-from onnx_writer import F32, integers, model, node, png, port, tensor  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import png, write  # noqa: E402
+from onnx_writer import F32, integers, model, node, port, tensor  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 OK, INPUT, SIDE = 0, 3, 8
 PIXELS = [(i * 37 + i // 24 * 11) & 255 for i in range(SIDE * SIDE * 3)]
 NUMBERS = [integers("a", 0), integers("b", 0), integers("c", 1), integers("ax", 1, 2, 3), integers("k", 1),
@@ -38,15 +39,9 @@ REFUSED = {"conv", "batch_norm", "instance_norm"}  # as the file is read: these 
 
 
 def run(*words, code=OK):
-    done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
-    assert done.returncode == code, (words, done.returncode, done.stderr)
+    done = call(*words, code=code, timeout=300)
     assert code == OK or len(done.stderr.strip().splitlines()) >= 1, (words, "no sentence")
     return done
-
-
-def write(path, data):
-    with open(path, "wb") as file:
-        file.write(data)
 
 
 def test_predictions():

@@ -16,11 +16,11 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "fixtures"))
-import output_models
-from output_models import PICTURES, picture_file
+sys.path[:0] = [os.path.join(HERE, "..", "fixtures"), os.path.join(HERE, "..")]
+import output_models  # noqa: E402
+from calls import FOVEA, call  # noqa: E402
+from output_models import PICTURES, picture_file  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 FAULTS = os.path.join(os.environ.get("FOVEA_SHARED", os.path.join(HERE, "..", "..", "..", "shared")), "faults")
 INPUT = 3
 WITHIN = 2e-6  # relative tolerance of predictions, losses and parameters: a few roundings of float32
@@ -38,7 +38,7 @@ class Wrong(Exception):
 
 
 def fovea(*words, code=0):
-    done = subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120)
+    done = call(*words)
     if done.returncode != code:
         raise Wrong("fovea %s: exit code %d, not %d: %s" % (" ".join(words), done.returncode, code, done.stderr[-400:]))
     return done.stdout if code == 0 else done.stderr

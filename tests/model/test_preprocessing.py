@@ -5,14 +5,15 @@ Pillow 9.4 and numpy give, to a grey level; stored by convert; class names from 
 and pictures are written here. FOVEA_BINARY is the command. Prints a last line "N passed, N failed"."""
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "io"))
-from onnx_writer import F32, field, model, node, png, port, tensor  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import png, write  # noqa: E402
+from onnx_writer import F32, field, model, node, port, tensor  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared")))
 W, H, SIDE = 13, 9, 4
 LOOKED_AT = (0, 5, 15, 16, 29, 47)  # flat indices into the input [3, 4, 4]
@@ -41,15 +42,8 @@ class Skip(Exception):
 
 
 def run(*words):
-    done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL)
+    done = call(*words)
     return done.returncode, done.stdout, done.stderr
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(data)
 
 
 def picture(path, width=W, height=H, step=0):

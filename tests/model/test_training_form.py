@@ -6,14 +6,15 @@ Right values are worked out here. FOVEA_BINARY is the command. Prints a last lin
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "io"))
-from onnx_writer import F32, model, node, png, port, tensor  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+from files import png, write  # noqa: E402
+from onnx_writer import F32, model, node, port, tensor  # noqa: E402
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SIDE = 4
 SCALE, BIAS, MEAN, VARIANCE = [1.0, 2.0, 0.5], [0.0, 0.1, -0.1], [0.5, 0.25, 0.0], [0.1, 0.2, 0.3]
 VECTORS = [tensor(name, F32, [3], values) for name, values in
@@ -28,15 +29,8 @@ FORMS = {  # opset, outputs of the node, its attributes, whether it is in traini
 
 
 def run(*words, code=0):
-    done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
-    assert done.returncode == code, (words, done.returncode, done.stderr)
+    done = call(*words, code=code)
     return done.stdout, done.stderr
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(data)
 
 
 def network(opset, outputs, attributes):

@@ -11,13 +11,13 @@ import json
 import os
 import re
 import shutil
-import struct
-import subprocess
 import sys
 import tempfile
-import zlib
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import files  # noqa: E402
+from calls import call  # noqa: E402
+
 NEVER_CLOSED = {"meta", "img", "br", "path", "circle"}
 
 
@@ -31,7 +31,7 @@ def check(condition, *what):
 
 
 def fovea(*words, code=0):
-    done = subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120)
+    done = call(*words)
     check(done.returncode == code, "fovea", *words, ": exit code", done.returncode, done.stderr[-400:])
     return done.stdout if code == 0 else done.stderr
 
@@ -88,14 +88,7 @@ def train(folder, *words):
 
 
 def png(path, width, height, pixel):
-    rows = b"".join(b"\0" + bytes(pixel(x, y) for x in range(width)) for y in range(height))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    files.write_png(path, height, width, 1, bytes(pixel(x, y) for y in range(height) for x in range(width)))
 
 
 def a_run(folder):

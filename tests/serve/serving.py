@@ -5,27 +5,23 @@ import json
 import os
 import re
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-import zlib
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import files  # noqa: E402
+from calls import FOVEA  # noqa: E402
 
 
 def png(height, width, value, kind=0):
     """A PNG of one colour or, for kind 2, of a gradient in RGB."""
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    rows = b""
-    for y in range(height):
-        rows += b"\0" + (bytes([value]) * width if kind == 0 else
-                         b"".join(bytes([value, 7 * x % 256, 11 * y % 256]) for x in range(width)))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    if kind == 0:
+        return files.png(height, width, 1, bytes([value]) * (height * width))
+    return files.png(height, width, 3, b"".join(bytes([value, 7 * x % 256, 11 * y % 256])
+                                                for y in range(height) for x in range(width)))
 
 
 class Server:

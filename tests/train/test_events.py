@@ -8,11 +8,12 @@ import csv
 import json
 import os
 import struct
-import subprocess
 import sys
 import tempfile
 
-FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from calls import call  # noqa: E402
+
 FILE = "events.out.tfevents.fovea"
 TABLE = []
 for number in range(256):
@@ -31,7 +32,7 @@ def check(condition, *what):
 
 
 def fovea(*words):
-    done = subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120)
+    done = call(*words)
     check(done.returncode == 0, "fovea", *words, done.returncode, done.stderr[-300:])
     return done.stdout
 
