@@ -205,6 +205,7 @@ static void test_table_of_classes(void **state)
              "img/1.png,cat,train\r\n./img/2.png,cat,val\r\nimg/3.png,cat,test\r\n");
     put_text(state, "bare.csv", "img/0.png,10\nimg/1.png,9\nimg/2.png,10\nimg/3.png,9");
     put_text(state, "ids.csv", "id\tclass\n0\tx\n1\ty\n");
+    put_text(state, "gap.csv", "path,label\nimg/0.png,cat\nimg/1.png,\nimg/2.png,dog\nimg/3.png,cat\n");
     fov_context *context = make_context(1);
     fov_dataset *data = open_data(context, path_in(state, "t.csv"), FOV_TRAIN);
     fov_dataset_info info = fov_dataset_describe(data);
@@ -224,6 +225,10 @@ static void test_table_of_classes(void **state)
     fov_dataset_free(data);
     data = open_data(context, path_in(state, "ids.csv"), FOV_TRAIN); /* names without suffix; folder img */
     assert_int_equal(fov_dataset_describe(data).count, 2);
+    fov_dataset_free(data);
+    data = open_data(context, path_in(state, "gap.csv"), FOV_TRAIN); /* a cell without a class is no class of its own */
+    assert_int_equal(fov_dataset_describe(data).classes, 2);
+    assert_string_equal(fov_dataset_class(data, 0), "cat");
     fov_dataset_free(data);
     fov_context_free(context);
 }
@@ -270,6 +275,7 @@ static void test_bad_tables(void **state)
         {"path,label,split\nimg/0.png,a,train\nimg/1.png,b,somewhere\n", "line 3: \"somewhere\" is none of"},
         {"", "the table is empty"},
         {"path,label\n", "no samples"},
+        {"path,label\nimg/0.png,\nimg/1.png,\n", "no samples"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put_text(state, "bad.csv", bad[i].text);

@@ -269,7 +269,9 @@ static void small_networks_compute_and_learn(void **state)
     (void)state;
     static const struct {
         const char *name;
-        int side; /* pixels; 0: its own */
+        /* Pixels; 0: its own. At 64 the maps before the last pooling are 2 x 2: with one pixel, batch norm over four
+         * samples makes so much of a rounding that the loss falls at one instruction set and rises at another. */
+        int side;
         double rate;
     } small[] = {
         {"lenet@1989", 0, 0.01},
@@ -283,14 +285,14 @@ static void small_networks_compute_and_learn(void **state)
         {"ds_cnn", 0, 0.01},
         {"airbench94", 0, 0.01},
         {"squeezenet1_1", 32, 0.01},
-        {"mobilenet_v1:width=0.25", 32, 0.01},
-        {"mobilenet_v2:width=0.25", 32, 0.01},
+        {"mobilenet_v1:width=0.25", 64, 0.01},
+        {"mobilenet_v2:width=0.25", 64, 0.01},
         {"mobilenet_v3_small", 32, 0.01},
-        {"mnasnet0_5", 32, 0.01},
-        {"shufflenet_v2_x0_5", 32, 0.01},
+        {"mnasnet0_5", 64, 0.01},
+        {"shufflenet_v2_x0_5", 64, 0.01},
         {"efficientnet_b0", 64, 0.01},
-        {"densenet121", 32, 0.01},
-        {"googlenet:attention=eca", 32, 0.01},
+        {"densenet121", 64, 0.01},
+        {"googlenet:attention=eca", 64, 0.01},
         {"resnet18:attention=se", 32, 0.01},
     };
     fov_context *context = context_create();

@@ -84,7 +84,7 @@ static const struct op_case cases_input[] = {
     {.name = "in parts", .in = {FOV_SHAPE(48, 47), FOV_SHAPE(47, 150)}, .in_count = 2, .no_gradient = true},
     {.name = "in four parts", .in = {FOV_SHAPE(33, 203), FOV_SHAPE(203, 401)}, .in_count = 2, .no_gradient = true},
     {.name = "several blocks", .in = {FOV_SHAPE(403, 51), FOV_SHAPE(51, 70)}, .in_count = 2, .no_gradient = true},
-    {.name = "on tiles", .in = {FOV_SHAPE(203, 130), FOV_SHAPE(130, 101)}, .in_count = 2, .no_gradient = true},
+    {.name = "on tiles", .in = {FOV_SHAPE(303, 130), FOV_SHAPE(130, 101)}, .in_count = 2, .no_gradient = true},
     {0},
 };
 
