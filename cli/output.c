@@ -251,10 +251,22 @@ const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape)
     return out;
 }
 
+/* The length of the piece at the beginning of text; a number's unit belongs to it, so that no line ends between them. */
+static size_t piece_with_unit(const char *text)
+{
+    enum { LONGEST_UNIT = 4 /* "MiB," */ };
+    size_t length = text_piece(text);
+    if (length == 0 || strspn(text, "0123456789.,") != length || text[length] != ' ') {
+        return length;
+    }
+    size_t unit = text_piece(text + length + 1);
+    return unit <= LONGEST_UNIT ? length + 1 + unit : length;
+}
+
 void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
 {
     for (const char *at = text; *at != '\0';) {
-        size_t length = text_piece(at);
+        size_t length = piece_with_unit(at);
         int columns = text_columns(at, length);
         bool apart = at > text && at[-1] == ' ';
         if (column > indent && column + apart + columns > width) {

@@ -230,7 +230,7 @@ static char *next_class(char **cell, const char *separators)
     if (separators == NULL) {
         char *whole = *cell;
         *cell = NULL;
-        return whole;
+        return whole != NULL && *whole ? whole : NULL;
     }
     while (*cell != NULL && **cell) {
         char *begin = *cell, *end = begin + strcspn(begin, separators);
@@ -397,6 +397,10 @@ static int take_sample(struct table *table, const struct columns *columns, struc
         if (said) {
             return said;
         }
+    }
+    if (list->target == FOV_TARGET_CLASS && *row->field[columns->label] == '\0') {
+        return findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "no class", table->file, "left out",
+                            error, "line %zu: \"%.200s\" has no class", row->line, row->field[columns->path]);
     }
     int32_t label = list->target == FOV_TARGET_CLASS ? find_class(list, row->field[columns->label]) : 0;
     int status = list_add(list, path, NULL, label, role, error);
