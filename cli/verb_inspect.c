@@ -88,6 +88,13 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
         json_add(classes, json_from_text(fov_model_class(model, i)));
     }
     json_set(object, "class_names", classes);
+    if (fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_VALUES && *fov_model_class(model, 0) != '\0') {
+        json_t *values = json_array();
+        for (int i = 0; i < fov_model_scores(model); i++) {
+            json_add(values, json_from_text(fov_model_class(model, i)));
+        }
+        json_set(object, "value_names", values);
+    }
     json_set(object, "preprocessing", inspect_pixels_json(model));
     json_set_integer(object, "parameters", summary->parameters);
     json_set_integer(object, "trainable", summary->trainable);

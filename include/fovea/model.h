@@ -173,7 +173,8 @@ FOV_API FOV_MUST_CHECK int fov_model_set_layout(fov_model *model, fov_layout lay
 FOV_API bool fov_model_picture_size(const fov_model *model, int *channels, int *height, int *width);
 /** Number of classes of the chosen output, of a map per pixel; 0 where the output holds values. */
 FOV_API int               fov_model_classes(const fov_model *model);
-FOV_API const char       *fov_model_class(const fov_model *model, int index); /**< "3" when no name is known */
+/** The name of a class, "3" when none is known; of a value where the output holds values, "" when none is known. */
+FOV_API const char       *fov_model_class(const fov_model *model, int index);
 /** Sets a name per class. With two names, an output of a single number is taken as a logit. */
 FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *const *names, int count);
 /** The same from a file: one name per line; a JSON list; an object {"0": "tench", ...} whose values may be lists that

@@ -156,7 +156,8 @@ const char *fov_model_class(const fov_model *model, int index)
         return "";
     }
     /* The names in a file may belong to another output than the chosen one. */
-    bool is_named = model->class_names != NULL && model->class_count == fov_model_classes(model);
+    int classes = fov_model_classes(model), count = classes > 0 ? classes : fov_model_scores(model);
+    bool is_named = model->class_names != NULL && model->class_count == count;
     if (is_named && index >= 0 && index < model->class_count) {
         return model->class_names[index];
     }

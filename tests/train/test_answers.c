@@ -142,6 +142,27 @@ static void numbers_cannot_be_drawn(void **state)
     fov_context_free(context);
 }
 
+static void values_have_names(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 1);
+    fov_model *model = made_row(context, 2);
+    assert_fine(context, fov_model_set_meaning(model, fov_model_output(model), FOV_MEANING_VALUES) == FOV_OK);
+    assert_fine(context, fov_model_set_classes(model, (const char *const[]){"age", "height"}, 2) == FOV_OK);
+    assert_int_equal(fov_model_classes(model), 0);
+    fov_session *session = fov_session_create(model, "regress");
+    fov_image image = picture();
+    fov_answer answer;
+    assert_fine(context, session != NULL && fov_session_answer(session, &image, &answer) == FOV_OK);
+    assert_int_equal(answer.count, 2);
+    assert_string_equal(answer.items[0].name, "age");
+    assert_string_equal(answer.items[1].name, "height");
+    fov_answer_free(&answer);
+    fov_session_free(session);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -179,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_agree_with_predictions), cmocka_unit_test(a_mask_lies_on_its_picture),
         cmocka_unit_test(colours_stay_apart),             cmocka_unit_test(numbers_cannot_be_drawn),
+        cmocka_unit_test(values_have_names),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
