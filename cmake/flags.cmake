@@ -18,9 +18,10 @@ add_compile_definitions(_XOPEN_SOURCE=700 _DEFAULT_SOURCE)
 
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wvla)
 # clang treats an enum without negative values as unsigned and so warns of every status that is returned as an int. gcc
-# does check the same source for changes of sign.
+# does check the same source for changes of sign. From 19 on, its -Wextra also warns of an enumeration's constant beside
+# a double, as C++ does; in C such a constant is an int.
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
-    add_compile_options(-Wno-sign-conversion)
+    add_compile_options(-Wno-sign-conversion -Wno-enum-float-conversion)
 endif()
 if(FOVEA_WERROR)
     add_compile_options(-Werror)

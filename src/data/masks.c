@@ -139,7 +139,7 @@ static int name_classes(struct list *list, struct error *error)
 {
     int status = FOV_OK;
     bool two = list->mask.classes == 2 && list->mask.is_known[UNKNOWN] && list->mask.to_class[UNKNOWN] == 1;
-    for (int i = 0; list->class_count < (size_t)list->mask.classes && status == FOV_OK; i++) {
+    while (list->class_count < (size_t)list->mask.classes && status == FOV_OK) {
         char name[24];
         snprintf(name, sizeof name, "%zu", list->class_count);
         status = list_add_class(list, two ? (list->class_count ? "white" : "black") : name, error);

@@ -259,7 +259,7 @@ static int number_classes(struct list *list, struct error *error)
     for (size_t i = 0; i < list->box_count; i++) {
         most = list->boxes[i].label > most ? list->boxes[i].label : most;
     }
-    for (int i = 0; list->class_count <= (size_t)most && most >= 0 && status == FOV_OK; i++) {
+    while (list->class_count <= (size_t)most && most >= 0 && status == FOV_OK) {
         char name[24];
         snprintf(name, sizeof name, "%zu", list->class_count);
         status = list_add_class(list, name, error);
