@@ -433,9 +433,6 @@ int model_check_single_input(const fov_model *model, fov_value value, bool fills
                              struct error *error)
 {
     const fov_graph *graph = model->graph;
-    if (model->input_count == 1) {
-        return FOV_OK;
-    }
     bool *needed = memory_allocate(model->context->memory, graph->node_count, sizeof *needed, "a mark per node", error);
     int other = 0;
     if (needed == NULL) {
@@ -455,6 +452,18 @@ int model_check_single_input(const fov_model *model, fov_value value, bool fills
         return FOV_OK;
     }
     char name[2][NAME_TEXT], shape[SHAPE_TEXT_SIZE];
+    bool is_declared = false;
+    for (int i = 0; i < model->input_count; i++) {
+        is_declared |= model->inputs[i].id == other;
+    }
+    if (!is_declared) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "output \"%s\" also depends on input \"%s\" %s, which is not declared "
+                         "(fov_model_set_inputs_outputs): %s fills the input of pictures alone",
+                         text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
+                         text_escape(name[1], NAME_TEXT, graph_value(graph, other)->name),
+                         shape_text(&graph_value(graph, other)->shape, shape), what);
+    }
     return error_set(error, FOV_E_UNSUPPORTED,
                      "output \"%s\" also depends on input \"%s\" %s: %s fills the input of pictures alone%s",
                      text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
