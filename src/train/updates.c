@@ -59,8 +59,8 @@ static fov_value add_sum(struct building *b, fov_value beside, const char *word,
 {
     struct updates *u = b->updates;
     fov_value sum = add_beside(b, beside, word, false);
-    fov_value kept = fov_mul(b->graph, sum, u->input[UPDATE_KEEP]);
-    fov_assign(b->graph, sum, fov_add(b->graph, kept, fov_mul(b->graph, more, u->input[UPDATE_WEIGHT])));
+    const fov_value in[] = {sum, more, u->input[UPDATE_KEEP], u->input[UPDATE_WEIGHT]};
+    fov_assign(b->graph, sum, op_emit(fov_graph_emitter(b->graph), "accumulate", in, 4, NULL));
     u->sums[u->sum_count++] = sum;
     return sum;
 }

@@ -177,6 +177,31 @@ static void collected_batches_are_one(void **state)
     }
 }
 
+static void note_activations(const fov_plan *plan, void *user)
+{
+    *(size_t *)user = fov_plan_memory_use(plan).activations;
+}
+
+/* A gradient is added to its sum as soon as it is computed, as it updates its weight without accumulation: a plan keeps
+ * none until its end. This network's gradients are larger than all that else is in the plan's memory. */
+static void sums_keep_no_gradients(void **state)
+{
+    (void)state;
+    size_t activations[2] = {0, 0};
+    for (int k = 0; k < 2; k++) {
+        fov_context *context = test_context(1, 3);
+        fov_dataset *data = fov_dataset_open(context, "digits:150", FOV_TRAIN);
+        fov_model *model = fov_model_network(context, "mlp", NULL);
+        assert_fine(context, data != NULL && model != NULL);
+        assert_fine(context, fov_train(model, data, .epochs = 1, .batch = 2, .accumulate = k == 0 ? 0 : 4, .lr = 0.02f,
+                                       .on_plan = note_activations, .user = &activations[k]) == FOV_OK);
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+    assert_true(activations[0] > 0 && activations[1] <= activations[0] + 4096);
+}
+
 static void slips_are_said(void **state)
 {
     static const struct {
@@ -258,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(courses_are_those_of_the_reference), cmocka_unit_test(collected_batches_are_one),
         cmocka_unit_test(slips_are_said),                     cmocka_unit_test(averages_are_validated_and_saved),
+        cmocka_unit_test(sums_keep_no_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
