@@ -34,10 +34,12 @@ static int receive_bytes(void *user, int from, void *data, size_t bytes)
 
 int mpi_ranks_join(fov_ranks *ranks)
 {
-    if (MPI_Init(NULL, NULL) != MPI_SUCCESS) {
+    int threads = MPI_THREAD_SINGLE;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &threads) != MPI_SUCCESS) {
         return 1;
     }
-    *ranks = (fov_ranks){.send = send_bytes, .receive = receive_bytes};
+    *ranks = (fov_ranks){
+        .send = send_bytes, .receive = receive_bytes, .one_thread = threads < MPI_THREAD_SERIALIZED};
     /* With this handler a lost rank is reported as an error, where MPI keeps the other ranks alive. */
     return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
            MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank) != MPI_SUCCESS ||

@@ -16,7 +16,8 @@ extern "C" {
 #endif
 
 /** This process's place among the ranks. Messages between two ranks must arrive complete and in the order in which they
- *  were sent. */
+ *  were sent. Gradients are sent while others are still being computed, by a thread of the library: `send` and `receive`
+ *  are called by that thread or by the one that trains, never by both at once. */
 typedef struct fov_ranks {
     int rank;  /**< 0 .. count - 1; only rank 0 writes the run's folder and has its callbacks called */
     int count; /**< number of ranks; 1: this process alone */
@@ -25,6 +26,8 @@ typedef struct fov_ranks {
     /** Waits for `bytes` bytes from rank `from` and writes them to `data`. Nonzero: that rank is lost. */
     int (*receive)(void *user, int from, void *data, size_t bytes);
     void *user;
+    int one_thread; /**< nonzero: both are called only by the thread that trains, and gradients sent only when all are
+                         computed */
 } fov_ranks;
 
 #ifdef __cplusplus

@@ -465,19 +465,27 @@ static void renewed(fov_plan *plan)
         plan->version = ++plan->graph->version;
 }
 
-void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
+void plan_run_watched(fov_plan *plan, uint64_t number, size_t first, size_t end, plan_passed *passed, void *context)
 {
     struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
 
     pool_begin(plan->graph->context->pool);
     if (first == 0)
         begin(plan);
-    for (size_t s = first; s < end; s++)
+    for (size_t s = first; s < end; s++) {
         run_step(&plan->steps[s], number);
+        if (passed)
+            passed(context, s + 1);
+    }
     if (end == plan->step_count)
         renewed(plan);
     pool_end(plan->graph->context->pool);
     arithmetic_leave(mode);
+}
+
+void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
+{
+    plan_run_watched(plan, number, first, end, NULL, NULL);
 }
 
 /* Fills the outputs of a refused run with NaN, so that a caller who ignores the status cannot mistake old numbers for a

@@ -180,6 +180,9 @@ static inline const struct node *plan_node(const fov_plan *plan, int index)
 /** Runs steps `first` to `end` - 1 of run `number`. A caller that splits a run calls this for each part in order: the
  *  first part begins at 0, the last one ends at step_count. */
 void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end);
+/** The same; `passed` is called after each step with the number of the plan's steps that have run. */
+typedef void plan_passed(void *context, size_t steps);
+void plan_run_watched(fov_plan *plan, uint64_t number, size_t first, size_t end, plan_passed *passed, void *context);
 /** fov_plan_run with the caller's own error struct, so that threads need not share the context's. */
 int plan_run(fov_plan *plan, uint64_t number, struct error *error);
 
@@ -192,6 +195,9 @@ int plan_check_labels(fov_plan *plan, struct error *error);
 /* replay.c */
 /** The number of steps after which a computed value is complete; 0: no step makes it. */
 size_t plan_steps_to(const fov_plan *plan, fov_value value);
+/** The number of steps after which a parameter has its new value, to the end of the run; 0: the plan does not renew
+ *  it. */
+size_t plan_steps_to_renew(const fov_plan *plan, fov_value parameter);
 /** Where a run had its first infinity, and its first NaN: a step's name and operations, or a parameter or input. Names
  *  belong to the plan; NULL: there was none. */
 struct plan_place {

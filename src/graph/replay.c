@@ -195,6 +195,14 @@ const char *plan_finding_text(const struct plan_finding *finding, char out[FINDI
     return out;
 }
 
+/* A step whose work is done along with the next one's has run when that one has. */
+static size_t with_partners(const fov_plan *plan, size_t end)
+{
+    while (end > 0 && end < plan->step_count && (plan->steps[end - 1].merged || plan->steps[end].paired))
+        end++;
+    return end;
+}
+
 size_t plan_steps_to(const fov_plan *plan, fov_value value)
 {
     size_t end = 0;
@@ -203,7 +211,19 @@ size_t plan_steps_to(const fov_plan *plan, fov_value value)
         for (int i = 0; i < plan->steps[s].out_count; i++)
             if (plan->steps[s].out[i] >= 0 && plan->tensors[plan->steps[s].out[i]].value == value.id)
                 end = s + 1;
-    while (end > 0 && end < plan->step_count && (plan->steps[end - 1].merged || plan->steps[end].paired))
-        end++;
-    return end;
+    return with_partners(plan, end);
+}
+
+size_t plan_steps_to_renew(const fov_plan *plan, fov_value parameter)
+{
+    size_t end = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (int i = 0; !plan->steps[s].skip && i < plan->steps[s].out_count; i++) {
+            int out = plan->steps[s].out[i];
+
+            if (out >= 0 && plan->storages[plan->tensors[out].storage].parameter == parameter.id)
+                end = s + 1;
+        }
+    return parameter.id ? with_partners(plan, end) : 0;
 }

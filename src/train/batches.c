@@ -182,7 +182,7 @@ static void count_batch(struct train_state *s, const struct counted *counted)
     s->total++;
 }
 
-/* Adds this rank's figures: `so_far` has other ranks' batches, for which this rank's own entries are 0. */
+/* Adds this rank's figures: `so_far` has other ranks' batches, or nothing yet, for which this rank's entries are 0. */
 static void add_counted(void *context, void *so_far, size_t offset, size_t bytes)
 {
     const double *own = (const double *)context + offset / sizeof *own;
@@ -192,7 +192,7 @@ static void add_counted(void *context, void *so_far, size_t offset, size_t bytes
     }
 }
 
-/* Computes a group on all ranks: each rank its share of the batches, then one sum in the batches' order, then the same
+/* Computes a group on all ranks: each rank its share of the batches, with one sum in the batches' order, then the same
  * update on every rank. */
 static int compute_group(struct training *t, int64_t end)
 {
@@ -200,18 +200,16 @@ static int compute_group(struct training *t, int64_t end)
     int64_t begin = t->state.step;
     struct rank_share share = ranks_deal(ranks, end - begin);
     size_t bytes = (size_t)(end - begin) * sizeof *t->counted;
+    struct counted *own = &t->counted[t->settings.given.accumulate]; /* second half of the array */
     int status = FOV_OK;
     memset(t->counted, 0, bytes);
+    memset(own, 0, bytes);
+    rank_group_start(&t->group, share.end - share.first);
     for (int64_t k = share.first; status == FOV_OK && k < share.end; k++) {
-        status = compute_batch(t, begin + k, &t->counted[k]);
+        status = compute_batch(t, begin + k, &own[k]);
     }
-    status = ranks_agree(ranks, status, t->error);
-    if (status == FOV_OK) {
-        struct counted *own = &t->counted[t->settings.given.accumulate]; /* second half of the array */
-        memcpy(own, t->counted, bytes);
-        status = ranks_add(ranks, t->counted, bytes, add_counted, own, t->error);
-    }
-    status = status == FOV_OK ? rank_group_add(&t->group, &t->step, t->error) : status;
+    status = rank_group_add(&t->group, status, t->error);
+    status = status == FOV_OK ? ranks_add(ranks, t->counted, bytes, add_counted, own, t->error) : status;
     if (status == FOV_OK) {
         const struct update_moment moment = moment_of(t, end - 1);
         scales_turn_to(t, &t->step);

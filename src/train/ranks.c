@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring. Large data is sent in parts, so that a rank works on one part while its neighbours transfer others. The
- * result is distributed only after all parts have reached the last rank: with transports whose sends block until they
- * are received, doing both at once in a ring would deadlock. */
+/* The ring. Large data is sent in parts, so that a rank works on one part while its neighbours transfer others: part
+ * after part goes from rank 0 to the last, and the last rank sends it around again a few parts later, when it has
+ * arrived there.
+ *
+ * Sends may block until they are received. No ring of them can wait for each other, since all ranks handle messages in
+ * one common order: of the turns of ranks_add; in a turn first one part from rank 0 to the last, then another part from
+ * the last rank around. So the first of all unfinished messages is the next one for both of its ranks. */
 #include "train/ranks.h"
 
 #include <string.h>
@@ -25,35 +29,52 @@ struct rank_share ranks_deal(const fov_ranks *ranks, int64_t batches)
     return share;
 }
 
+/* The sum of the ranks before this one. */
+static int take_part(const fov_ranks *ranks, void *part, size_t length, struct error *error)
+{
+    int before = ranks->rank - 1;
+    return before >= 0 && ranks->receive(ranks->user, before, part, length) != 0 ? lost(before, error) : FOV_OK;
+}
+
+static int hand_on(const fov_ranks *ranks, const void *part, size_t length, struct error *error)
+{
+    int after = ranks->rank + 1;
+    return after < ranks->count && ranks->send(ranks->user, after, part, length) != 0 ? lost(after, error) : FOV_OK;
+}
+
+/* The last rank has the result. */
+static int spread_part(const fov_ranks *ranks, void *part, size_t length, struct error *error)
+{
+    int last = ranks->count - 1, from = ranks->rank > 0 ? ranks->rank - 1 : last;
+    int to = ranks->rank < last ? ranks->rank + 1 : 0;
+    if (ranks->rank != last && ranks->receive(ranks->user, from, part, length) != 0) {
+        return lost(from, error);
+    }
+    return ranks->rank != last - 1 && last > 0 && ranks->send(ranks->user, to, part, length) != 0 ? lost(to, error)
+                                                                                                  : FOV_OK;
+}
+
 int ranks_add(const fov_ranks *ranks, void *data, size_t bytes, rank_add *add, void *context, struct error *error)
 {
-    int last = ranks->count - 1, before = ranks->rank - 1, after = ranks->rank + 1;
+    size_t parts = bytes / PART + (bytes % PART != 0);
+    size_t behind = (size_t)ranks->count; /* parts: a part has reached the last rank when that many more were sent */
+    int status = FOV_OK;
 
-    for (size_t offset = 0; offset < bytes; offset += PART) {
-        char *part = (char *)data + offset;
-        size_t length = part_of(bytes, offset);
-        if (ranks->rank > 0) {
-            if (ranks->receive(ranks->user, before, part, length) != 0) {
-                return lost(before, error);
+    for (size_t turn = 0; status == FOV_OK && turn < parts + behind; turn++) {
+        if (turn < parts) {
+            size_t offset = turn * PART, length = part_of(bytes, offset);
+            status = take_part(ranks, (char *)data + offset, length, error);
+            if (status == FOV_OK) {
+                add(context, (char *)data + offset, offset, length);
+                status = hand_on(ranks, (char *)data + offset, length, error);
             }
-            add(context, part, offset, length);
         }
-        if (ranks->rank < last && ranks->send(ranks->user, after, part, length) != 0) {
-            return lost(after, error);
-        }
-    }
-    for (size_t offset = 0; offset < bytes && last > 0; offset += PART) { /* the last rank has the result */
-        char *part = (char *)data + offset;
-        size_t length = part_of(bytes, offset);
-        int from = ranks->rank > 0 ? before : last, to = ranks->rank < last ? after : 0;
-        if (ranks->rank != last && ranks->receive(ranks->user, from, part, length) != 0) {
-            return lost(from, error);
-        }
-        if (ranks->rank != last - 1 && ranks->send(ranks->user, to, part, length) != 0) {
-            return lost(to, error);
+        if (status == FOV_OK && turn >= behind) {
+            size_t offset = (turn - behind) * PART;
+            status = spread_part(ranks, (char *)data + offset, part_of(bytes, offset), error);
         }
     }
-    return FOV_OK;
+    return status;
 }
 
 static void add_nothing(void *context, void *so_far, size_t offset, size_t bytes)
@@ -74,7 +95,7 @@ struct word {
     char text[ERROR_TEXT_SIZE];
 };
 
-/* Keeps the first failure. */
+/* Keeps the first failure; rank 0's own word is there already. */
 static void add_word(void *context, void *so_far, size_t offset, size_t bytes)
 {
     const struct word *own = context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Collective operations of the ranks (processes that train together): sharing out batches, summing in order, agreeing
  * on failures. Data travels in a ring: from rank 0 to the last rank, each adding its part, and then from the last to
- * all others. All ranks must make the same calls in the same order. Read next: train.c, the caller; fovea/ranks.h, the
+ * all others. All ranks must make the same calls in the same order, one at a time. Read next: train.c, the caller; fovea/ranks.h, the
  * transport. */
 #ifndef TRAIN_RANKS_H
 #define TRAIN_RANKS_H
@@ -18,10 +18,11 @@ struct rank_share {
 };
 struct rank_share ranks_deal(const fov_ranks *ranks, int64_t batches);
 
-/** Adds this rank's data to `so_far`, the result of the ranks before it: a piece of `bytes` bytes at `offset`. */
+/** Adds this rank's data to `so_far`, the result of the ranks before it (on rank 0: what its `data` holds): a piece of
+ *  `bytes` bytes at `offset`. Called for pieces in ascending order; may wait until this rank's data are complete. */
 typedef void rank_add(void *context, void *so_far, size_t offset, size_t bytes);
-/** All-reduce: on every rank `data` becomes rank 0's data with what the other ranks have added. E_IO: a rank is
- *  lost. */
+/** All-reduce: on every rank `data` becomes rank 0's data with what all ranks have added, in their order. E_IO: a rank
+ *  is lost. */
 int ranks_add(const fov_ranks *ranks, void *data, size_t bytes, rank_add *add, void *context, struct error *error);
 /** Broadcast: on every rank `data` becomes rank 0's. */
 int ranks_spread(const fov_ranks *ranks, void *data, size_t bytes, struct error *error);

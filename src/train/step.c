@@ -16,6 +16,21 @@ static struct update_turn renewed_by(const struct training_step *step, int turn)
     return step->turn_count > 1 ? u->turn[turn] : (struct update_turn){u->sums, u->sum_count};
 }
 
+/* Looks up when a turn's plan completes the sums of gradients. */
+static int find_final(const struct training_step *step, struct step_plan *plan, struct error *error)
+{
+    const struct updates *u = &step->updates;
+    if (u->sums == NULL) {
+        return FOV_OK;
+    }
+    plan->final = memory_allocate(step->context->memory, (size_t)u->sum_count, sizeof *plan->final, "sums over batches",
+                                  error);
+    for (int k = 0; plan->final != NULL && k < u->sum_count; k++) {
+        plan->final[k] = plan_steps_to_renew(plan->plan, u->sums[k]);
+    }
+    return plan->final != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
 /* Looks up where a turn's plan has its inputs and results. */
 static int find_places(const struct training_step *step, struct step_plan *plan, int turn, struct error *error)
 {
@@ -32,7 +47,7 @@ static int find_places(const struct training_step *step, struct step_plan *plan,
     if ((is_first && !reads) || !moves || plan->loss == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
-    return FOV_OK;
+    return find_final(step, plan, error);
 }
 
 static int compile_turn(const struct training_step *step, struct step_plan *plan, int turn, int64_t batch,
@@ -69,10 +84,11 @@ static int compile(const struct training_step *step, struct step_plan *plans, in
     return status;
 }
 
-static void free_plans(struct step_plan *plans)
+static void free_plans(const struct training_step *step, struct step_plan *plans)
 {
     for (int turn = 0; turn < TASK_MOST_TURNS; turn++) {
         fov_plan_free(plans[turn].plan);
+        memory_free(step->context->memory, plans[turn].final);
         plans[turn] = (struct step_plan){.plan = NULL};
     }
 }
@@ -221,7 +237,7 @@ static int compile_rest(struct training_step *step, const struct train_settings 
     if (status != FOV_E_SHAPE || rest != 1 || settings->batch == 1) {
         return status;
     }
-    free_plans(step->rest);
+    free_plans(step, step->rest);
     step->rest_left_out = true; // if whole batches fail as well, their error is the one to report
     error_clear(error);
     return FOV_OK;
@@ -266,8 +282,8 @@ void step_free(struct training_step *step)
     if (step->context == NULL) {
         return;
     }
-    free_plans(step->whole);
-    free_plans(step->rest);
+    free_plans(step, step->whole);
+    free_plans(step, step->rest);
     fov_plan_free(step->moves);
     updates_free(&step->updates);
     fov_graph_free(step->graph);
@@ -294,9 +310,23 @@ static void hand_on(const struct training_step *step, const struct step_plan *fi
     }
 }
 
-static bool run_turn(const struct training_step *step, const struct step_plan *plan, int turn,
-                     const struct update_moment *moment)
+/* The plan that a watch looks at. */
+struct watched {
+    const struct step_watch *watch;
+    const struct step_plan *plan;
+};
+
+static void pass(void *context, size_t steps)
 {
+    const struct watched *watched = context;
+    watched->watch->passed(watched->watch->context, watched->plan, steps);
+}
+
+/* watch: NULL: nobody looks. */
+static bool run_turn(const struct training_step *step, const struct step_plan *plan, int turn,
+                     const struct update_moment *moment, const struct step_watch *watch)
+{
+    struct watched watched = {watch, plan};
     struct update_moment own = *moment;
     int every = step->turns[turn].every;
     own.input[UPDATE_NUMBER] = every > 1 ? floor(moment->input[UPDATE_NUMBER] / every) : moment->input[UPDATE_NUMBER];
@@ -305,25 +335,35 @@ static bool run_turn(const struct training_step *step, const struct step_plan *p
     /* A NaN loss would make every weight NaN: it is checked before the update. */
     plan_run_steps(plan->plan, (uint64_t)moment->step, 0, plan->forward);
     bool finite = isfinite(*plan->loss);
+    if (finite && watch != NULL) {
+        pass(&watched, plan->forward);
+    }
     if (finite) {
-        plan_run_steps(plan->plan, (uint64_t)moment->step, plan->forward, plan->plan->step_count);
+        plan_run_watched(plan->plan, (uint64_t)moment->step, plan->forward, plan->plan->step_count,
+                         watch != NULL ? pass : NULL, &watched);
     }
     updates_put_back(&step->updates, step->graph, step->turns[turn].parameters);
     return finite;
 }
 
-bool step_collect(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment)
+bool step_collect_watched(const struct training_step *step, const struct step_plan *plans,
+                          const struct update_moment *moment, const struct step_watch *watch)
 {
     for (int turn = 0; turn < step->turn_count; turn++) {
         if (!step_has_turn(step, turn, moment)) {
             continue;
         }
         hand_on(step, plans, &plans[turn]);
-        if (!run_turn(step, &plans[turn], turn, moment)) {
+        if (!run_turn(step, &plans[turn], turn, moment, turn == step->turn_count - 1 ? watch : NULL)) {
             return false;
         }
     }
     return true;
+}
+
+bool step_collect(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment)
+{
+    return step_collect_watched(step, plans, moment, NULL);
 }
 
 void step_move(const struct training_step *step, const struct update_moment *moment)

@@ -41,6 +41,8 @@ struct training_step {
         void *targets;  /**< in the task's format; NULL: this turn does not read them */
         struct update_places places;
         size_t forward; /**< number of the plan's steps up to the loss; gradients and updates follow */
+        size_t *final;  /**< [updates.sum_count] the number of steps after which a sum of gradients has this batch's
+                             share; 0: another turn's plan adds it. NULL: no accumulation */
         const float *loss, *outputs; /**< results of a run; outputs: of the first turn only, else NULL */
     } whole[TASK_MOST_TURNS], rest[TASK_MOST_TURNS];
     /** With gradient accumulation over several batches: the plan that updates the weights from the sums. NULL: the
@@ -76,6 +78,15 @@ bool step_run(const struct training_step *step, const struct step_plan *plans, c
 /** The two halves of step_run with gradient accumulation: adding one batch to the sums, and the update from the
  *  sums. */
 bool step_collect(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment);
+/** step_collect that tells which sums are complete while gradients are still being computed: `passed` is called once
+ *  the last turn's loss is known to be finite, so that nothing can fail any more, and then after each step of that
+ *  turn's plan, with the plan and the number of its steps that have run. */
+struct step_watch {
+    void (*passed)(void *context, const struct step_plan *plan, size_t steps);
+    void *context;
+};
+bool step_collect_watched(const struct training_step *step, const struct step_plan *plans,
+                          const struct update_moment *moment, const struct step_watch *watch);
 void step_move(const struct training_step *step, const struct update_moment *moment);
 /** After a loss that is not finite: runs the forward part again to find where the first bad number appeared. */
 void step_replay(const struct training_step *step, const struct step_plan *plans, int64_t number,

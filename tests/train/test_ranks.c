@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Training with any number of ranks gives the bits of one process, with everything that could make a difference: batch
- * norm, dropout, augmentation, a smaller last batch, more batches per update than ranks and fewer. Ranks are child
- * processes here, joined by sockets. If a rank dies, the others end with an error, and a checkpoint can be resumed. */
+ * norm, dropout, augmentation, a smaller last batch, more batches per update than ranks and fewer, transports whose
+ * sends wait for the receiver. Gradients are sent while others are still being computed. Ranks are child processes
+ * here, joined by sockets. If a rank dies, the others end with an error, and a checkpoint can be resumed. */
 #include "train/helpers.h"
+#include "graph/plan.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +88,7 @@ static int receive_all(void *user, int from, void *data, size_t bytes)
 /* The outcome of one rank. */
 struct ending {
     int status;
+    int backward, early; /* runs of the network's operator "watched_gradient", and those that saw a gradient sent */
     double sent; /* bytes */
     char hash[65], text[TEXT];
 };
@@ -95,6 +99,9 @@ struct together {
     int dies;         /* the last rank kills itself at its send number `dies`; 0: never */
     int seed_of_last; /* the last rank's seed; 0: the others' */
     bool resume, any_size; /* any_size: the small network takes pictures of any size */
+    bool rendezvous;       /* sends wait until the other rank has received */
+    bool one_thread;       /* the transport belongs to the thread that trains */
+    int patience; /* the network below with a watched layer, whose gradient waits so long (ms) for a send; 0: not that */
     fov_train_options options;
 };
 
@@ -103,6 +110,67 @@ static fov_value small(fov_graph *g, fov_value x, int classes, bool any_size)
     x = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .stride = 2)));
     x = any_size ? fov_global_avg_pool(g, x) : x;
     return fov_dense(g, fov_dropout(g, fov_flatten(g, x), 0.25f), .units = classes);
+}
+
+/* A layer that hands its input on. Its gradient, in the middle of the backward pass, waits until this rank has begun to
+ * send gradients: those of the layers behind it. */
+static struct {
+    atomic_bool sent; /* a part of gradients was sent since the last forward pass */
+    int patience;     /* milliseconds */
+    int backward, early;
+} watched;
+
+static int shapes(const fov_operator_call *call, fov_shape *out, char *why, size_t why_size)
+{
+    (void)why;
+    (void)why_size;
+    out[0] = call->in[0];
+    return FOV_OK;
+}
+
+static void define(const fov_operator_call *call, const double *const *in, double *const *out)
+{
+    memcpy(out[0], in[0], shape_span(&call->in[0], 0, call->in[0].rank) * sizeof *out[0]);
+}
+
+static void copy(const fov_operator_call *call, const float *const *in, float *const *out)
+{
+    memcpy(out[0], in[0], shape_span(&call->in[0], 0, call->in[0].rank) * sizeof *out[0]);
+    atomic_store(&watched.sent, false);
+}
+
+static void copy_late(const fov_operator_call *call, const float *const *in, float *const *out)
+{
+    memcpy(out[0], in[0], shape_span(&call->in[0], 0, call->in[0].rank) * sizeof *out[0]);
+    for (int i = 0; i < watched.patience && !atomic_load(&watched.sent); i++) {
+        usleep(1000);
+    }
+    watched.early += atomic_load(&watched.sent);
+    watched.backward++;
+}
+
+static void gradient(const fov_operator_gradient *g)
+{
+    g->in_gradient[0] = fov_node(g->graph, "watched_gradient", &g->out_gradient[0], 1);
+}
+
+static fov_model *build_watched(fov_context *context)
+{
+    const fov_operator layer = {
+        .name = "watched", .inputs = 1, .outputs = 1, .shapes = shapes, .define = define, .compute = copy,
+        .gradient = gradient};
+    const fov_operator slope = {
+        .name = "watched_gradient", .inputs = 1, .outputs = 1, .shapes = shapes, .define = define, .compute = copy_late};
+    if (fov_operator_register(context, &layer) != FOV_OK || fov_operator_register(context, &slope) != FOV_OK) {
+        return NULL;
+    }
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, 1, 28, 28)), y = x;
+    y = fov_conv2d(g, y, .filters = 6, .kernel = 3, .pad = 1, .stride = 2);
+    y = fov_node(g, "watched", &y, 1);
+    y = fov_relu(g, fov_dense(g, fov_flatten(g, y), .units = 300)); /* 1176 x 300 weights: 1.4 MB */
+    return fov_model_set_input_output(model, x, fov_dense(g, y, .units = 10)) == FOV_OK ? model : NULL;
 }
 
 static fov_model *build(fov_context *context, bool any_size)
@@ -123,6 +191,7 @@ static void train_rank(const struct together *run, fov_ranks *ranks, struct endi
     fov_dataset *test = fov_dataset_open(context, "digits:150", FOV_TEST);
     fov_model *model = data == NULL || test == NULL ? NULL
                        : run->network != NULL       ? fov_model_network(context, run->network, NULL)
+                       : run->patience > 0          ? build_watched(context)
                                                     : build(context, run->any_size);
     fov_train_options options = run->options;
     options.ranks = ranks;
@@ -144,6 +213,7 @@ static void train_rank(const struct together *run, fov_ranks *ranks, struct endi
 struct mortal {
     int *end;
     int sends, dies_at;
+    bool rendezvous;
     double sent;
 };
 
@@ -154,12 +224,19 @@ static int send_or_die(void *user, int to, const void *data, size_t bytes)
         raise(SIGKILL);
     }
     mortal->sent += (double)bytes;
-    return send_all(mortal->end, to, data, bytes);
+    if (bytes >= 1 << 16) {
+        atomic_store(&watched.sent, true);
+    }
+    char word = 0;
+    int failed = send_all(mortal->end, to, data, bytes);
+    return failed != 0 || !mortal->rendezvous ? failed : receive_all(mortal->end, to, &word, 1) != 0 || word != 'r';
 }
 
 static int receive_mortal(void *user, int from, void *data, size_t bytes)
 {
-    return receive_all(((struct mortal *)user)->end, from, data, bytes);
+    struct mortal *mortal = user;
+    int failed = receive_all(mortal->end, from, data, bytes);
+    return failed != 0 || !mortal->rendezvous ? failed : send_all(mortal->end, from, "r", 1);
 }
 
 /* Trains with every rank as a child process; endings[rank] are their outcomes. */
@@ -174,14 +251,24 @@ static void train_together(const struct together *run, struct ending endings[MOS
         assert_true(child >= 0);
         if (child == 0) {
             keep_wires(&wires, run->ranks, rank);
-            struct mortal mortal = {.end = wires.end[rank], .dies_at = rank == run->ranks - 1 ? run->dies : 0};
-            fov_ranks ranks = {rank, run->ranks, send_or_die, receive_mortal, &mortal};
+            struct mortal mortal = {.end = wires.end[rank],
+                                    .dies_at = rank == run->ranks - 1 ? run->dies : 0,
+                                    .rendezvous = run->rendezvous};
+            fov_ranks ranks = {.rank = rank,
+                               .count = run->ranks,
+                               .send = send_or_die,
+                               .receive = receive_mortal,
+                               .user = &mortal,
+                               .one_thread = run->one_thread};
+            watched.patience = run->patience;
             struct {
                 int rank;
                 struct ending ending;
             } told = {.rank = rank};
             train_rank(run, &ranks, &told.ending);
             told.ending.sent = mortal.sent;
+            told.ending.backward = watched.backward;
+            told.ending.early = watched.early;
             _exit(write(results[1], &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
         }
     }
@@ -227,6 +314,147 @@ static void any_number_of_ranks_has_the_same_bits(void **state)
         }
     }
 }
+
+/* Gradients of several parts, by sends that return at once and by sends that wait for the receiver; sent while others
+ * are computed, or only afterwards. */
+static void any_transport_has_the_same_bits(void **state)
+{
+    (void)state;
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .network = "mlp", .options = usual};
+    run.options.epochs = 1;
+    train_together(&run, alone);
+    assert_string_equal(alone[0].text, "");
+    for (int form = 0; form < 4; form++) {
+        run.rendezvous = form % 2 != 0;
+        run.one_thread = form / 2 != 0;
+        for (run.ranks = 2; run.ranks <= 4; run.ranks++) {
+            train_together(&run, endings);
+            for (int rank = 0; rank < run.ranks; rank++) {
+                assert_string_equal(endings[rank].text, "");
+                assert_string_equal(endings[rank].hash, alone[0].hash);
+            }
+        }
+    }
+}
+
+/* Each rank has begun to send gradients before the backward pass reaches the first layers: the last rank, too, which
+ * sends the first parts of the result around. Not so where the transport belongs to the thread that trains. */
+static void sending_begins_within_the_backward_pass(void **state)
+{
+    (void)state;
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .patience = 1, .options = usual};
+    run.options.epochs = 1;
+    run.options.batch = 25; /* 6 batches, one for each rank */
+    for (int ranks = 2; ranks <= 3; ranks++) {
+        run.options.accumulate = ranks;
+        run.ranks = 1;
+        run.patience = 1;
+        train_together(&run, alone);
+        assert_string_equal(alone[0].text, "");
+        run.ranks = ranks;
+        for (int form = 0; form < 3; form++) {
+            run.rendezvous = form == 1;
+            run.one_thread = form == 2;
+            run.patience = run.one_thread ? 1 : 60000;
+            train_together(&run, endings);
+            for (int rank = 0; rank < ranks; rank++) {
+                assert_string_equal(endings[rank].text, "");
+                assert_string_equal(endings[rank].hash, alone[0].hash);
+                assert_int_equal(endings[rank].backward, 6 / ranks);
+                assert_int_equal(endings[rank].early, run.one_thread ? 0 : 6 / ranks);
+            }
+        }
+    }
+}
+
+/* ---- when sums are complete -------------------------------------------------------------------------------------- */
+
+enum { SUMS = 256 };
+
+struct sums {
+    fov_value sum[SUMS];
+    size_t end[SUMS];
+    unsigned char *copy[SUMS];
+    int count, early; /* early: those that are complete in the first three quarters of the steps */
+    int recomputed;   /* steps of the plan */
+};
+
+/* Runs a training plan step by step. After as many steps as plan_steps_to_renew says, a sum has its last bits. */
+static void run_by_steps(const fov_plan *const_plan, void *user)
+{
+    fov_plan *plan = (fov_plan *)(uintptr_t)const_plan;
+    struct sums *sums = user;
+    sums->recomputed = fov_plan_memory_use(plan).recomputed;
+    for (int i = 0; i < fov_parameter_count(plan->graph); i++) {
+        fov_value parameter = fov_parameter_at(plan->graph, i);
+        size_t end = plan_steps_to_renew(plan, parameter), bytes = graph_value(plan->graph, parameter.id)->bytes;
+        if (end > 0 && strstr(fov_value_name(plan->graph, parameter), "sum") != NULL && sums->count < SUMS) {
+            memset(graph_data(plan->graph, parameter.id), 0x3c, bytes);
+            sums->sum[sums->count] = parameter;
+            sums->copy[sums->count] = malloc(bytes);
+            sums->end[sums->count++] = end;
+            sums->early += end < plan->step_count * 3 / 4;
+        }
+    }
+    for (size_t v = 1; v < plan->graph->value_count; v++) {
+        const struct value *value = graph_value(plan->graph, (int)v);
+        bool is_read = value->kind == VALUE_INPUT && value->dtype == FOV_F32;
+        float *data = is_read ? fov_plan_data(plan, (fov_value){(int)v}) : NULL;
+        for (size_t i = 0; data != NULL && i < fov_plan_bytes(plan, (fov_value){(int)v}) / sizeof *data; i++) {
+            data[i] = 0.5f + 0.125f * (float)(i % 7); /* pixels; .keep and .weight of the batch */
+        }
+    }
+    for (size_t s = 0; s < plan->step_count; s++) {
+        plan_run_steps(plan, 1, s, s + 1);
+        for (int k = 0; k < sums->count; k++) {
+            if (sums->end[k] == s + 1) {
+                memcpy(sums->copy[k], graph_data(plan->graph, sums->sum[k].id),
+                       graph_value(plan->graph, sums->sum[k].id)->bytes);
+            }
+        }
+    }
+    for (int k = 0; k < sums->count; k++) {
+        const struct value *value = graph_value(plan->graph, sums->sum[k].id);
+        const unsigned char *data = graph_data(plan->graph, sums->sum[k].id);
+        bool untouched = true;
+        for (size_t i = 0; i < value->bytes; i++) {
+            untouched = untouched && data[i] == 0x3c;
+        }
+        assert_false(untouched);
+        assert_memory_equal(sums->copy[k], data, value->bytes);
+        free(sums->copy[k]);
+    }
+}
+
+static void plans_say_when_sums_are_complete(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network;
+        int64_t memory; /* bytes; 0: no limit */
+        int sums, early;
+    } cases[] = {
+        {"mlp", 0, 4, 2}, {"lenet5", 0, 10, 4}, {"resnet20", 0, 60, 60}, {"resnet20", 36 << 20, 60, 60}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sums sums = {.count = 0};
+        fov_context *context =
+            fov_context_create(&(fov_context_options){.threads = 2, .max_memory = (size_t)cases[i].memory});
+        fov_dataset *data = fov_dataset_open(context, "digits:40", FOV_TRAIN);
+        fov_model *model = fov_model_network(context, cases[i].network, NULL);
+        assert_fine(context, data != NULL && model != NULL);
+        assert_fine(context, fov_train(model, data, .epochs = 1, .batch = 20, .accumulate = 2, .on_plan = run_by_steps,
+                                       .user = &sums) == FOV_OK);
+        assert_int_equal(sums.recomputed > 0, cases[i].memory > 0);
+        assert_true(sums.count >= cases[i].sums && sums.early >= cases[i].early);
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+}
+
+/* ---- tests, continued -------------------------------------------------------------------------------------------- */
 
 /* Of a group with fewer batches a rank may compute more: of 8 batches the third of five ranks has one, of 7 two. */
 static void a_smaller_group_may_be_more_for_a_rank(void **state)
@@ -357,23 +585,24 @@ static void a_run_goes_on_with_other_ranks(void **state)
     test_folder_remove(pieces);
 }
 
-static void a_lost_rank_ends_the_others_and_nothing_is_lost(void **state)
+/* The last rank dies at sends number deaths[0], [1] and [2], one after the other in a run that is resumed each time. */
+static void lose_a_rank(struct together run, const int deaths[3])
 {
-    (void)state;
     char folder[256];
     struct ending alone[MOST], endings[MOST];
-    struct together run = {.ranks = 1, .threads = 1, .options = usual};
+    int ranks = run.ranks;
+    run.ranks = 1;
     train_together(&run, alone);
     test_folder(folder);
     run.folder = folder;
-    run.ranks = 3;
-    static const int deaths[] = {8, 52, 44}; /* counts of sends: before the first update, then between two updates */
+    run.ranks = ranks;
     for (int i = 0; i < 3; i++) {
         run.dies = deaths[i];
         train_together(&run, endings);
-        assert_int_equal(endings[0].status, FOV_E_IO);
-        assert_non_null(strstr(endings[0].text, " is lost"));
-        assert_int_equal(endings[1].status, FOV_E_IO);
+        for (int rank = 0; rank < run.ranks - 1; rank++) {
+            assert_int_equal(endings[rank].status, FOV_E_IO);
+            assert_non_null(strstr(endings[rank].text, " is lost"));
+        }
         run.resume = true;
     }
     run.dies = 0;
@@ -381,6 +610,17 @@ static void a_lost_rank_ends_the_others_and_nothing_is_lost(void **state)
     assert_string_equal(endings[0].text, "");
     assert_string_equal(endings[0].hash, alone[0].hash);
     test_folder_remove(folder);
+}
+
+static void a_lost_rank_ends_the_others_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    /* Before the first update, then between two updates. */
+    lose_a_rank((struct together){.ranks = 3, .threads = 1, .options = usual}, (const int[3]){8, 52, 44});
+    /* Gradients of 7 parts, sends 46 to 52 and 57 to 63: before them, and among them in the first and second update. */
+    struct together run = {.ranks = 3, .threads = 1, .network = "mlp", .rendezvous = true, .options = usual};
+    run.options.epochs = 1;
+    lose_a_rank(run, (const int[3]){45, 48, 59});
 }
 
 static void what_does_not_fit_is_said_by_all(void **state)
@@ -469,6 +709,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_of_a_program),
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
+        cmocka_unit_test(any_transport_has_the_same_bits),
+        cmocka_unit_test(sending_begins_within_the_backward_pass),
+        cmocka_unit_test(plans_say_when_sums_are_complete),
         cmocka_unit_test(a_smaller_group_may_be_more_for_a_rank),
         cmocka_unit_test(a_rank_without_a_batch),
         cmocka_unit_test(sizes_of_pictures_follow_the_batch),
