@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Training of one model by several processes, on one machine or many. Each process is a rank and has all weights. The
  * batches whose gradients make one update (fov_train_options.accumulate) are distributed over the ranks, and the sum of
- * gradients passes through the ranks in the order of the batches. So any number of ranks gives the same bits as one
- * process.
+ * gradients passes through the ranks in the order of the batches, while the gradients of the network's first layers are
+ * still being computed. So any number of ranks gives the same bits as one process.
  *
  * The caller provides the communication between ranks: two functions. The command uses MPI
  * (`mpirun -np 4 fovea train ...`). */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring. Large data is sent in parts, so that a rank works on one part while its neighbours transfer others: part
- * after part goes from rank 0 to the last, and the last rank sends it around again a few parts later, when it has
- * arrived there.
+/* The ring. Large data is sent in parts, so that a rank works on one part while its neighbours transfer others. The
+ * last rank sends a part's result around as soon as it has it; the other ranks handle each part, then the result of an
+ * earlier part.
  *
- * Sends may block until they are received. No ring of them can wait for each other, since all ranks handle messages in
- * one common order: of the turns of ranks_add; in a turn first one part from rank 0 to the last, then another part from
- * the last rank around. So the first of all unfinished messages is the next one for both of its ranks. */
+ * Sends may block until they are received, so a ring of ranks might wait for each other. It does not, since all handle
+ * messages in one common order, in which the first unfinished message is always the next one for both of its ranks. Let
+ * rank r send part k on to r + 1 at time 4 k + r, for in its turn a rank handles four messages, and the last rank the
+ * result at time 4 (k + L) + 1, with one unit more for each rank that hands it on. Then each rank but the last one
+ * handles the result of part k right after part k + L, and the last one after part k, if it has that by then:
+ * 4 (k + L) + 1 > 4 k + R - 2 for R ranks, so L is the whole part of (R + 1) / 4. */
 #include "train/ranks.h"
 
 #include <string.h>
@@ -57,7 +60,7 @@ static int spread_part(const fov_ranks *ranks, void *part, size_t length, struct
 int ranks_add(const fov_ranks *ranks, void *data, size_t bytes, rank_add *add, void *context, struct error *error)
 {
     size_t parts = bytes / PART + (bytes % PART != 0);
-    size_t behind = (size_t)ranks->count; /* parts: a part has reached the last rank when that many more were sent */
+    size_t behind = ranks->rank == ranks->count - 1 ? 0 : ((size_t)ranks->count + 1) / 4; /* parts; L above */
     int status = FOV_OK;
 
     for (size_t turn = 0; status == FOV_OK && turn < parts + behind; turn++) {
