@@ -141,7 +141,6 @@ static int load_wish(fov_context *context, const char *path, const struct wish *
 {
     struct call call = call_begin(context);
     struct error error = {.status = FOV_OK};
-    *image = (fov_image){.height = 0};
     int status = load_image(context, path, wish, image, &error);
     if (status != FOV_OK) {
         error_set(&context->error, error.status, "%s", error.text);
@@ -158,6 +157,7 @@ int fov_image_load(fov_context *context, const char *path, int channels, fov_ima
     if (path == NULL || image == NULL) {
         return call_refuse(context, "fov_image_load: path or image is NULL");
     }
+    *image = (fov_image){.height = 0};
     if (channels != 0 && channels != 1 && channels != 3) {
         return call_refuse(context, "fov_image_load: channels must be 0, 1 or 3");
     }
@@ -172,6 +172,7 @@ int fov_image_load_input(fov_context *context, const char *path, int64_t index, 
     if (path == NULL || image == NULL) {
         return call_refuse(context, "fov_image_load_input: path or image is NULL");
     }
+    *image = (fov_image){.height = 0};
     if (index < 0) {
         return call_refuse(context, "fov_image_load_input: pictures are counted from 0");
     }

@@ -187,6 +187,35 @@ static void test_refused(void **state)
     fov_context_free(context);
 }
 
+/* Any byte of the header inverted: a picture, or an error and nothing to free. */
+static void test_damaged(void **state)
+{
+    static const uint8_t zeros[2 * 3 * 4 * 5] = {0};
+    fov_context *context = make_context(1);
+    size_t size, before = fov_context_memory(context).bytes;
+    int refused = 0;
+    uint8_t *bytes = get_file(save(state, context, FOV_U8, (fov_shape)FOV_SHAPE(2, 3, 4, 5), zeros), &size);
+    for (size_t i = 0; i < 128; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            fov_image image;
+            bytes[i] ^= (uint8_t)(1 << bit);
+            put_file(path_in(state, "flipped.npy"), bytes, size);
+            bytes[i] ^= (uint8_t)(1 << bit);
+            int64_t count = fov_image_count(context, path_in(state, "flipped.npy"));
+            fov_error_clear(context);
+            int status = fov_image_load_input(context, path_in(state, "flipped.npy"), count > 0 ? count - 1 : 0, &image);
+            assert_true(status == FOV_OK ? image.pixels != NULL : image.pixels == NULL && *fov_error(context) != '\0');
+            refused += status != FOV_OK;
+            fov_image_free(&image);
+            fov_error_clear(context);
+        }
+    }
+    assert_true(refused > 300);
+    assert_int_equal(fov_context_memory(context).bytes, before);
+    free(bytes);
+    fov_context_free(context);
+}
+
 /* Numbers of an array reach the network as they are, in both layouts, alone and beside pictures; of another size they are
    refused. What is seen is the picture that the preprocessing would have made of them. */
 static void test_into_a_network(void **state)
@@ -249,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_several, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_orders, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_refused, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_damaged, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_into_a_network, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
