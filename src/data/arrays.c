@@ -154,20 +154,20 @@ static int load_values(struct memory *memory, const struct npy *npy, const struc
                        fov_image *image, struct error *error)
 {
     float *numbers = npy->dtype == FOV_F32 ? elements : NULL;
-    double *room = NULL;
+    double *doubles = NULL;
     image->values = memory_allocate_raw(memory, form->each, sizeof *image->values, "an array", error);
     if (numbers == NULL && image->values != NULL) {
-        room = memory_allocate_raw(memory, form->each, sizeof *room, "an array", error);
+        doubles = memory_allocate_raw(memory, form->each, sizeof *doubles, "an array", error);
         numbers = memory_allocate_raw(memory, form->each, sizeof *numbers, "an array", error);
-        if (room != NULL && numbers != NULL) {
-            convert_between(npy->dtype, elements, FOV_F32, numbers, room, form->each);
+        if (doubles != NULL && numbers != NULL) {
+            convert_between(npy->dtype, elements, FOV_F32, numbers, doubles, form->each);
         }
     }
-    bool is_fine = image->values != NULL && numbers != NULL && (numbers == elements || room != NULL);
+    bool is_fine = image->values != NULL && numbers != NULL && (numbers == elements || doubles != NULL);
     if (is_fine) {
         take_values(form, numbers, image->values, image->pixels);
     }
-    memory_free(memory, room);
+    memory_free(memory, doubles);
     if (numbers != elements) {
         memory_free(memory, numbers);
     }

@@ -70,7 +70,11 @@ static fov_value airbench_features(struct zoo_build *b, fov_value x)
 {
     static const int filters[] = {64, 256, 256};
     fov_graph *g = b->graph;
+    int bias = fov_parameter_count(g) + 1; /* the second that the convolution will add */
     x = fov_gelu(g, fov_conv2d(g, x, .filters = 24, .kernel = 2, .name = "0")); /* [N, 24, 31, 31] */
+    if (x.id != 0) {
+        graph_value(g, fov_parameter_at(g, bias).id)->initial = FOV_INITIAL_ZEROS; /* its filters make both signs */
+    }
     for (int i = 0; i < 3; i++) {
         zoo_push(b, "%d", 2 + i);
         x = airbench_conv(b, x, filters[i], "conv1");
