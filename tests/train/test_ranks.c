@@ -5,7 +5,9 @@
  * here, joined by sockets. If a rank dies, the others end with an error, and a checkpoint can be resumed. */
 #include "train/helpers.h"
 #include "graph/plan.h"
+#include "train/ranks.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST = 5, TEXT = 256 };
+enum { MOST = 9, TEXT = 256 };
 
 /* ---- ranks as processes ------------------------------------------------------------------------------------------ */
 
@@ -372,6 +374,76 @@ static void sending_begins_within_the_backward_pass(void **state)
     }
 }
 
+/* ---- the ring by itself ------------------------------------------------------------------------------------------- */
+
+enum { NUMBERS = 5 * 65536 + 1000 /* six parts */ };
+
+/* A rank as a thread. */
+struct rank_thread {
+    pthread_t thread;
+    fov_ranks ranks;
+    struct mortal mortal;
+    float *data;
+    int status;
+};
+
+/* Its order matters. */
+static float with_rank(float sum, int rank, size_t i)
+{
+    return 2.0f * sum + (float)(rank + (int)(i % 5));
+}
+
+static void add_rank(void *context, void *so_far, size_t offset, size_t bytes)
+{
+    const fov_ranks *ranks = context;
+    float *sum = so_far;
+    for (size_t i = 0; i < bytes / sizeof *sum; i++) {
+        sum[i] = with_rank(sum[i], ranks->rank, offset / sizeof *sum + i);
+    }
+}
+
+static void *run_rank(void *context)
+{
+    struct rank_thread *rank = context;
+    struct error error = {.status = FOV_OK};
+    rank->status = ranks_add(&rank->ranks, rank->data, NUMBERS * sizeof(float), add_rank, &rank->ranks, &error);
+    return NULL;
+}
+
+/* Rings of 2 to 9 ranks whose sends wait for the receiver do not lock up, and give all ranks the sum in order. */
+static void rings_of_any_length(void **state)
+{
+    (void)state;
+    for (int count = 2; count <= MOST; count++) {
+        struct rank_thread ranks[MOST];
+        struct wires wires = lay_wires(count);
+        for (int r = 0; r < count; r++) {
+            ranks[r] = (struct rank_thread){.mortal = {.end = wires.end[r], .rendezvous = true},
+                                            .data = calloc(NUMBERS, sizeof(float))};
+            ranks[r].ranks = (fov_ranks){
+                .rank = r, .count = count, .send = send_or_die, .receive = receive_mortal, .user = &ranks[r].mortal};
+            assert_int_equal(pthread_create(&ranks[r].thread, NULL, run_rank, &ranks[r]), 0);
+        }
+        for (int r = 0; r < count; r++) {
+            assert_int_equal(pthread_join(ranks[r].thread, NULL), 0);
+            assert_int_equal(ranks[r].status, FOV_OK);
+        }
+        for (size_t i = 0; i < NUMBERS; i++) {
+            float sum = 0.0f;
+            for (int r = 0; r < count; r++) {
+                sum = with_rank(sum, r, i);
+            }
+            for (int r = 0; r < count; r++) {
+                assert_true(ranks[r].data[i] == sum);
+            }
+        }
+        for (int r = 0; r < count; r++) {
+            free(ranks[r].data);
+        }
+        keep_wires(&wires, count, -1);
+    }
+}
+
 /* ---- when sums are complete -------------------------------------------------------------------------------------- */
 
 enum { SUMS = 256 };
@@ -712,6 +784,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_of_a_program),
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
+        cmocka_unit_test(rings_of_any_length),
         cmocka_unit_test(any_transport_has_the_same_bits),
         cmocka_unit_test(sending_begins_within_the_backward_pass),
         cmocka_unit_test(plans_say_when_sums_are_complete),
