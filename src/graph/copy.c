@@ -14,7 +14,7 @@ struct copying {
     int                        change_count;
     bool                       bare; /**< copies no data: they are handed over later */
     bool                       borrows; /**< shares the original's data in memory */
-    bool                       freezes; /**< freezes all parameters of the copy */
+    fov_graph                 *fixed; /**< not NULL: `from`, whose parameters become constants of the copy */
     const char                *prefix; /**< put in front of all names; NULL: none */
     char                      *name; /**< [name_size] space for a name with the prefix */
     size_t                     name_size;
@@ -71,17 +71,32 @@ static const struct graph_change *find_change(const struct copying *copying, int
     return NULL;
 }
 
+static int copy_constant(const struct copying *copying, const struct value *value)
+{
+    int made = fov_constant(copying->to, name_of(copying, value->name), value->dtype, value->shape, value->data).id;
+    if (made != 0 && copying->borrows) {
+        struct value *taken = graph_value(copying->to, made);
+        memory_free(copying->to->context->memory, taken->data);
+        taken->data = value->data;
+        taken->borrowed = true;
+    }
+    return made;
+}
+
 static int copy_parameter(const struct copying *copying, int id)
 {
     const struct value *value = graph_value(copying->from, id);
     const struct graph_change *change = find_change(copying, id);
+    if (copying->fixed != NULL) {
+        return graph_data(copying->fixed, id) != NULL ? copy_constant(copying, value) : 0;
+    }
     if (change != NULL) {
         return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
                              .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
     }
     fov_value made = fov_parameter(copying->to, .name = name_of(copying, value->name), .shape = value->shape,
-                                   .initial = value->initial, .scale = value->scale,
-                                   .frozen = value->frozen || copying->freezes, .dtype = value->dtype);
+                                   .initial = value->initial, .scale = value->scale, .frozen = value->frozen,
+                                   .dtype = value->dtype);
     if (made.id == 0 || (copying->bare && (value->data != NULL || value->file != NULL))) {
         return made.id;
     }
@@ -106,18 +121,6 @@ static int copy_parameter(const struct copying *copying, int id)
         return 0;
     }
     return made.id;
-}
-
-static int copy_constant(const struct copying *copying, const struct value *value)
-{
-    int made = fov_constant(copying->to, name_of(copying, value->name), value->dtype, value->shape, value->data).id;
-    if (made != 0 && copying->borrows) {
-        struct value *taken = graph_value(copying->to, made);
-        memory_free(copying->to->context->memory, taken->data);
-        taken->data = value->data;
-        taken->borrowed = true;
-    }
-    return made;
 }
 
 static int copy_value(const struct copying *copying, int index)
@@ -259,7 +262,7 @@ static int insert(struct copying *copying, const bool *needed, bool *read)
     return FOV_OK;
 }
 
-int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
+int graph_insert(fov_graph *to, fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
                  const char *prefix, enum graph_inserted how, int *id)
 {
     enum { NAME_SIZE = 4096 + 64 }; /* the longest name and a prefix: graph_add_node refuses one that is too long */
@@ -271,7 +274,7 @@ int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_valu
     int status = FOV_E_MEMORY;
     if (needed != NULL && read != NULL && name != NULL && !to->failed) {
         struct copying copying = {
-            .from = from, .to = to, .id = id, .borrows = how == GRAPH_FIXED, .freezes = how == GRAPH_FIXED,
+            .from = from, .to = to, .id = id, .borrows = how == GRAPH_FIXED, .fixed = how == GRAPH_FIXED ? from : NULL,
             .prefix = prefix, .name = name, .name_size = NAME_SIZE};
         memset(id, 0, from->value_count * sizeof *id);
         id[input.id] = instead.id;

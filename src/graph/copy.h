@@ -24,10 +24,10 @@ fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value 
  *  `input`: a network as part of another one. Names begin with `prefix`. copy[id] is the id in `to` of each value of
  *  `from` that was needed, else 0 (copy: from's value_count ids). E_USAGE if another input is needed. */
 enum graph_inserted {
-    GRAPH_FIXED,  /**< parameters are frozen and share the memory of `from`, which must outlive `to` unchanged */
+    GRAPH_FIXED,  /**< parameters become constants that share the memory of `from`, which must outlive `to` unchanged */
     GRAPH_LEARNED /**< `to` gets its own copy of the parameters; those that were not frozen are learned */
 };
-int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
+int graph_insert(fov_graph *to, fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
                  const char *prefix, enum graph_inserted how, int *copy);
 
 /** A parameter that takes another shape and new first values, or an input that takes another shape. */

@@ -110,7 +110,7 @@ void fov_model_set_task(fov_model *model, const char *task)
     }
     size_t length = task != NULL ? strlen(task) : 0;
     if (length >= sizeof model->task) {
-        call_refuse(model->context, "fov_model_set_task: the text of a task is at most 255 bytes long");
+        call_refuse(model->context, "fov_model_set_task: the text of a task is at most 2047 bytes long");
         return;
     }
     memcpy(model->task, length > 0 ? task : "", length + 1);

@@ -20,7 +20,7 @@ struct model_output {
 
 enum {
     CLASS_NUMBER_SIZE = 12, /* bytes of a decimal int with its terminator */
-    MODEL_TASK_SIZE = 256   /* a task with all its options */
+    MODEL_TASK_SIZE = 2048  /* a task with all its options */
 };
 
 struct fov_model {

@@ -224,3 +224,32 @@ int fov_answer_draw(fov_context *context, const fov_answer *answer, const fov_im
     call_end(&call);
     return status;
 }
+
+int answer_output_picture(const struct task_use *use, const struct task_output *output, int height, int width,
+                          fov_answer *answer, struct error *error)
+{
+    const int64_t *dim = output->shape.dim;
+    size_t channels = (size_t)dim[1], pixels = (size_t)dim[2] * (size_t)dim[3];
+    fov_image made = {.height = 0};
+    int status = answer_picture(&made, use->model, (int)dim[2], (int)dim[3], (int)dim[1], error);
+    for (size_t p = 0; status == FOV_OK && p < pixels; p++) {
+        for (size_t c = 0; c < channels; c++) {
+            double value = (double)output->numbers[c * pixels + p];
+            made.pixels[p * channels + c] = (uint8_t)lround(255.0 * fmin(fmax(value, 0.0), 1.0));
+        }
+    }
+    if (status != FOV_OK || (height == made.height && width == made.width)) {
+        answer->picture = made;
+        return status;
+    }
+    struct resize_scratch scratch = {.memory = use->model->context->memory};
+    status = answer_picture(&answer->picture, use->model, height > 0 ? height : 1, width > 0 ? width : 1,
+                            made.channels, error);
+    if (status == FOV_OK) {
+        status = image_resize(made.pixels, made.height, made.width, made.channels, answer->picture.pixels,
+                              answer->picture.height, answer->picture.width, &scratch, error);
+    }
+    resize_free(&scratch);
+    fov_image_free(&made);
+    return status;
+}

@@ -105,3 +105,19 @@ void fit_balanced(const double *counts, int classes, float *weights)
         weights[c] = counts[c] > 0.0 ? weights[c] : largest > 0 ? largest : 1;
     }
 }
+
+int write_picture(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
+                  struct error *error)
+{
+    const struct picture_size *size = &prepared->other_size;
+    size_t channels = (size_t)size->channels, pixels = (size_t)size->height * (size_t)size->width;
+    float *out = (float *)targets + place * channels * pixels;
+    (void)use;
+    (void)error;
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t p = 0; p < pixels; p++) {
+            *out++ = (float)prepared->other[p * channels + c] / 255;
+        }
+    }
+    return FOV_OK;
+}

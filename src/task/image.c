@@ -221,23 +221,6 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
                                        : fov_huber(graph, made, ends->targets, (float)o->delta);
 }
 
-/* Converts bytes [height, width, channels] to floats 0 to 1 [channels, height, width]. */
-static int write_picture(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
-                         struct error *error)
-{
-    const struct picture_size *size = &prepared->other_size;
-    size_t channels = (size_t)size->channels, pixels = (size_t)size->height * (size_t)size->width;
-    float *out = (float *)targets + place * channels * pixels;
-    (void)use;
-    (void)error;
-    for (size_t c = 0; c < channels; c++) {
-        for (size_t p = 0; p < pixels; p++) {
-            *out++ = (float)prepared->other[p * channels + c] / 255;
-        }
-    }
-    return FOV_OK;
-}
-
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static const double most_decibels = 100; /* PSNR of equal pictures, finite so that a mean can be taken */
@@ -394,34 +377,13 @@ static int answer(const struct task_use *use, const struct task_output *output, 
 {
     const struct image_state *state = use->state;
     const struct picture_size *better = &state->better, *worse = &state->worse;
-    size_t channels = (size_t)better->channels, pixels = (size_t)better->height * (size_t)better->width;
     int times = state->options.from == FROM_SMALL ? (int)state->options.small : 1;
     int height = output->height * times, width = output->width * times;
     if (times == 1 && state->options.from == FROM_PAIRS) {
         height = (int)((int64_t)output->height * better->height / worse->height);
         width = (int)((int64_t)output->width * better->width / worse->width);
     }
-    fov_image made = {.height = 0};
-    int status = answer_picture(&made, use->model, better->height, better->width, better->channels, error);
-    for (size_t p = 0; status == FOV_OK && p < pixels; p++) {
-        for (size_t c = 0; c < channels; c++) {
-            made.pixels[p * channels + c] = as_byte(255.0 * shown(output->numbers[c * pixels + p]));
-        }
-    }
-    if (status != FOV_OK || (height == better->height && width == better->width)) {
-        answer->picture = made;
-        return status;
-    }
-    struct resize_scratch scratch = {.memory = use->model->context->memory};
-    status = answer_picture(&answer->picture, use->model, height > 0 ? height : 1, width > 0 ? width : 1,
-                            better->channels, error);
-    if (status == FOV_OK) {
-        status = image_resize(made.pixels, made.height, made.width, made.channels, answer->picture.pixels,
-                              answer->picture.height, answer->picture.width, &scratch, error);
-    }
-    resize_free(&scratch);
-    fov_image_free(&made);
-    return status;
+    return answer_output_picture(use, output, height, width, answer, error);
 }
 
 static const struct task_figure figures[] = {

@@ -4,9 +4,14 @@
 #include "base/text.h"
 #include "graph/copy.h"
 #include "graph/names.h"
+#include "image/image.h"
+#include "image/resize.h"
 #include <fovea/operators.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { CHANNELS = PERCEPTUAL_CHANNELS, LEAST_SIDE = 16 };
 
 /* ---- which layers ------------------------------------------------------------------------------------------------ */
 
@@ -77,7 +82,7 @@ int perceptual_choose(const fov_model *network, const char *content, const char 
     struct model_picture picture;
     char name[256];
     *layers = (struct perceptual_layers){.content = 0};
-    if (!model_picture(network, &picture) || picture.channels != 3 || picture.channels_last) {
+    if (!model_picture(network, &picture) || picture.channels != CHANNELS || picture.channels_last) {
         return error_set(error, FOV_E_SHAPE, "%s does not read pictures [N, 3, height, width]",
                          network->name[0] != '\0' ? network->name : "the network");
     }
@@ -101,21 +106,31 @@ int perceptual_choose(const fov_model *network, const char *content, const char 
 
 /* ---- behind a picture -------------------------------------------------------------------------------------------- */
 
-static fov_value channel_numbers(fov_graph *graph, const float numbers[3])
+static fov_value channel_numbers(fov_graph *graph, const float numbers[CHANNELS])
 {
-    return fov_constant(graph, NULL, FOV_F32, (fov_shape){4, {1, 3, 1, 1}}, numbers);
+    return fov_constant(graph, NULL, FOV_F32, (fov_shape){4, {1, CHANNELS, 1, 1}}, numbers);
+}
+
+static fov_value reverse_channels(fov_graph *graph, fov_value picture)
+{
+    fov_value channel[CHANNELS];
+    for (int c = 0; c < CHANNELS; c++) {
+        channel[CHANNELS - 1 - c] = fov_slice(graph, picture, 1, c, 1, 1);
+    }
+    return fov_concat(graph, channel, CHANNELS, 1);
 }
 
 /* Applies the network's preprocessing to a picture of values 0..1. */
 static fov_value normalise(fov_graph *graph, const fov_model *network, fov_value picture)
 {
     const fov_preprocessing *p = &network->preprocessing;
-    float factor[3], offset[3];
-    for (int c = 0; c < 3; c++) {
+    float factor[CHANNELS], offset[CHANNELS];
+    for (int c = 0; c < CHANNELS; c++) {
         float deviation = p->deviation[c] != 0.0f ? p->deviation[c] : 1.0f;
         factor[c] = (p->scale > 0.0f ? 255.0f * p->scale : 1.0f) / deviation;
         offset[c] = -p->mean[c] / deviation;
     }
+    picture = p->bgr ? reverse_channels(graph, picture) : picture;
     return fov_add(graph, fov_mul(graph, picture, channel_numbers(graph, factor)), channel_numbers(graph, offset));
 }
 
@@ -153,4 +168,102 @@ fov_value perceptual_gram(fov_graph *graph, fov_value map)
     fov_value columns = fov_transpose(graph, rows, (const int[]){0, 2, 1}, 3);
     float share = 1.0f / (float)(s.dim[1] * s.dim[2] * s.dim[3]);
     return fov_mul(graph, fov_matmul(graph, rows, columns), fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &share));
+}
+
+fov_value perceptual_variation(fov_graph *graph, fov_value picture)
+{
+    fov_shape shape = fov_value_shape(graph, picture);
+    fov_value side[2];
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t length = shape.dim[axis + 2];
+        fov_value first = fov_slice(graph, picture, axis + 2, 0, length - 1, 1);
+        fov_value second = fov_slice(graph, picture, axis + 2, 1, length - 1, 1);
+        side[axis] = fov_mse(graph, first, second);
+    }
+    return fov_add(graph, side[0], side[1]);
+}
+
+/* ---- of one picture ---------------------------------------------------------------------------------------------- */
+
+float *perceptual_planes(struct memory *memory, const fov_image *image, const char *what, int size, int *height,
+                         int *width, struct error *error)
+{
+    struct resize_scratch scratch = {.memory = memory};
+    int longer = image->height > image->width ? image->height : image->width;
+    double share = size < longer ? (double)size / longer : 1.0;
+    *height = (int)fmax(round(image->height * share), 1);
+    *width = (int)fmax(round(image->width * share), 1);
+    if (*height < LEAST_SIDE || *width < LEAST_SIDE) {
+        error_set(error, FOV_E_INPUT, "the %s is %d x %d pixels; the network's maps need %d a side at least", what,
+                  *height, *width, LEAST_SIDE);
+        return NULL;
+    }
+    size_t from = (size_t)image->height * (size_t)image->width, pixels = (size_t)*height * (size_t)*width;
+    uint8_t *colours = memory_allocate_raw(memory, from, CHANNELS, "a picture", error);
+    uint8_t *resized = memory_allocate_raw(memory, pixels, CHANNELS, "a picture", error);
+    float *planes = memory_allocate_raw(memory, pixels, CHANNELS * sizeof *planes, "a picture", error);
+    int status = colours != NULL && resized != NULL && planes != NULL ? FOV_OK : FOV_E_MEMORY;
+    if (status == FOV_OK) {
+        image_convert(image->pixels, image->channels, colours, CHANNELS, from);
+        status = image_resize(colours, image->height, image->width, CHANNELS, resized, *height, *width, &scratch,
+                              error);
+    }
+    for (size_t i = 0; status == FOV_OK && i < pixels * CHANNELS; i++) {
+        planes[i % CHANNELS * pixels + i / CHANNELS] = (float)resized[i] / 255.0f;
+    }
+    resize_free(&scratch);
+    memory_free(memory, colours);
+    memory_free(memory, resized);
+    if (status != FOV_OK) {
+        memory_free(memory, planes);
+        planes = NULL;
+    }
+    return planes;
+}
+
+int perceptual_look(struct perceptual_view *view, const fov_model *network, const struct perceptual_layers *layers,
+                    const float *planes, int height, int width, struct error *error)
+{
+    *view = (struct perceptual_view){.graph = fov_graph_create(network->context)};
+    if (view->graph == NULL) {
+        return (int)error->status;
+    }
+    fov_graph *graph = view->graph;
+    fov_value picture = fov_input(graph, .name = "picture", .shape = {4, {1, CHANNELS, height, width}});
+    struct perceptual_maps maps = perceptual_add(graph, network, layers, picture, "network.");
+    fov_value outputs[PERCEPTUAL_MOST + 1] = {maps.content};
+    view->content = maps.content;
+    for (int i = 0; i < layers->style_count; i++) {
+        view->grams[i] = outputs[i + 1] = perceptual_gram(graph, maps.style[i]);
+    }
+    view->plan = fov_plan_create(graph, outputs, layers->style_count + 1, &(fov_plan_options){.batch = 1});
+    if (view->plan == NULL) {
+        return (int)error->status;
+    }
+    memcpy(fov_plan_data(view->plan, picture), planes, fov_plan_bytes(view->plan, picture));
+    fov_plan_run(view->plan, 0);
+    return FOV_OK;
+}
+
+void perceptual_close(struct perceptual_view *view)
+{
+    fov_plan_free(view->plan);
+    fov_graph_free(view->graph);
+    *view = (struct perceptual_view){.graph = NULL};
+}
+
+int perceptual_weight(fov_plan *plan, fov_value of, double weight, float *factor, struct error *error)
+{
+    const float *numbers = fov_plan_data(plan, of);
+    size_t count = fov_plan_bytes(plan, of) / sizeof *numbers;
+    double squares = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        squares += (double)numbers[i] * (double)numbers[i];
+    }
+    if (!(squares > 0.0) || !isfinite(squares)) {
+        return error_set(error, FOV_E_NUMERIC,
+                         "a layer of the network sees nothing in the picture: its maps are 0 or not finite");
+    }
+    *factor = (float)(weight * (double)count / squares);
+    return FOV_OK;
 }

@@ -18,7 +18,7 @@
 #include <fovea/train.h>
 
 enum {
-    TASK_MOST_OPTIONS = 128, /**< largest options struct in bytes */
+    TASK_MOST_OPTIONS = 1280, /**< largest options struct in bytes */
     TASK_MOST_FIGURES = FOV_TASK_FIGURES,
     TASK_MOST_TURNS = 4,
     TASK_TEXT_SIZE = MODEL_TASK_SIZE /**< bytes of the text of a task with all its options */
@@ -203,6 +203,9 @@ fov_value task_add_targets(const struct task_use *use, fov_graph *graph);
 int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct error *error);
 /** Allocates a picture, whose pixels the caller fills. */
 int answer_picture(fov_image *image, const fov_model *model, int height, int width, int channels, struct error *error);
+/** Makes the answer's picture from an output [1, channels, H, W] of 0 to 1, clipped and resized to height x width. */
+int answer_output_picture(const struct task_use *use, const struct task_output *output, int height, int width,
+                          fov_answer *answer, struct error *error);
 /** Sets the value of each item to the probability of its class, from an output that scores classes. `each`: each score
  *  has a sigmoid of its own, instead of a softmax over all. */
 int answer_probabilities(const struct task_use *use, const struct task_output *output, bool each, fov_answer *answer,
@@ -220,6 +223,10 @@ int fit_classes(struct task_use *use, int classes, struct error *error);
 /** Reads a sample in order to examine the data. A damaged sample is skipped (*is_read is false): the loader decides
  *  what becomes of it. E_MEMORY. */
 int fit_look(const fov_dataset *data, size_t index, struct sample *sample, bool *is_read, struct error *error);
+/** A task.write that writes prepared->other, bytes [height, width, channels], as floats 0 to 1 [channels, height,
+ *  width]. */
+int write_picture(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
+                  struct error *error);
 /** Balanced class weights from the number of samples of each class, all / (classes x count), as in scikit-learn;
  *  `classes` are those that occur. A class without samples gets the largest weight of the others. */
 void fit_balanced(const double *counts, int classes, float *weights);

@@ -3,8 +3,6 @@
  * at each step, the losses of the picture being optimised and their gradient with respect to its pixels. */
 #include "base/arithmetic.h"
 #include "data/pictures.h"
-#include "image/image.h"
-#include "image/resize.h"
 #include "task/perceptual.h"
 #include "train/lbfgs.h"
 #include <fovea/operators.h>
@@ -13,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS = 300, SIZE = 512, HISTORY = 10, CHANNELS = 3, LEAST_SIDE = 16, TRIALS = 32 };
+enum { STEPS = 300, SIZE = 512, HISTORY = 10, CHANNELS = PERCEPTUAL_CHANNELS, LEAST_SIDE = 16, TRIALS = 32 };
 enum loss { CONTENT, STYLE, VARIATION, LOSSES };
 
 struct style_search {
@@ -40,66 +38,17 @@ struct style_search {
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
-/* Converts a picture to planes of 0..1, in the network's order of channels, scaled down so that its longer side is at
- * most `size` pixels. */
-static float *take_picture(const struct style_search *s, const fov_image *image, int size, int *height, int *width)
-{
-    struct memory *memory = s->context->memory;
-    struct resize_scratch scratch = {.memory = memory};
-    int longer = image->height > image->width ? image->height : image->width;
-    double share = size < longer ? (double)size / longer : 1.0;
-    *height = (int)fmax(round(image->height * share), 1);
-    *width = (int)fmax(round(image->width * share), 1);
-    size_t from = (size_t)image->height * (size_t)image->width, pixels = (size_t)*height * (size_t)*width;
-    uint8_t *colours = memory_allocate_raw(memory, from, CHANNELS, "a picture", s->error);
-    uint8_t *resized = memory_allocate_raw(memory, pixels, CHANNELS, "a picture", s->error);
-    float *planes = memory_allocate_raw(memory, pixels, CHANNELS * sizeof *planes, "a picture", s->error);
-    int status = colours != NULL && resized != NULL && planes != NULL ? FOV_OK : FOV_E_MEMORY;
-    if (status == FOV_OK) {
-        image_convert(image->pixels, image->channels, colours, CHANNELS, from);
-        status = image_resize(colours, image->height, image->width, CHANNELS, resized, *height, *width, &scratch,
-                              s->error);
-    }
-    for (size_t i = 0; status == FOV_OK && i < pixels * CHANNELS; i++) {
-        size_t channel = s->network->preprocessing.bgr ? CHANNELS - 1 - i % CHANNELS : i % CHANNELS;
-        planes[channel * pixels + i / CHANNELS] = (float)resized[i] / 255.0f;
-    }
-    resize_free(&scratch);
-    memory_free(memory, colours);
-    memory_free(memory, resized);
-    if (status != FOV_OK) {
-        memory_free(memory, planes);
-        planes = NULL;
-    }
-    return planes;
-}
-
 /* Converts planes of 0..1 to .shown; values outside 0..1 are clipped. */
 static void show_picture(struct style_search *s, const double *planes)
 {
     size_t pixels = (size_t)s->height * (size_t)s->width;
     for (size_t i = 0; i < pixels * CHANNELS; i++) {
-        size_t channel = s->network->preprocessing.bgr ? CHANNELS - 1 - i % CHANNELS : i % CHANNELS;
-        double value = planes[channel * pixels + i / CHANNELS];
+        double value = planes[i % CHANNELS * pixels + i / CHANNELS];
         s->shown.pixels[i] = (uint8_t)lround(255.0 * fmin(fmax(value, 0.0), 1.0));
     }
 }
 
-static int check_size(const struct style_search *s, const char *what, int height, int width)
-{
-    return height >= LEAST_SIDE && width >= LEAST_SIDE
-               ? FOV_OK
-               : error_set(s->error, FOV_E_INPUT,
-                           "the %s is %d x %d pixels; the network's maps need %d a side at least", what, height, width,
-                           LEAST_SIDE);
-}
-
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */
-
-static fov_value add_picture(fov_graph *graph, int height, int width)
-{
-    return fov_input(graph, .name = "picture", .shape = {4, {1, CHANNELS, height, width}});
-}
 
 /* Adds the parameters that hold what a map is compared with, and the weight of the difference. */
 static struct target add_target(fov_graph *graph, const char *name, fov_value like)
@@ -116,55 +65,33 @@ static fov_value add_difference(fov_graph *graph, fov_value map, const struct ta
     return fov_mul(graph, fov_mse(graph, map, target->map), target->weight);
 }
 
-/* Sets a target to the value `made` of a plan. Differences are divided by the target's mean square, so that the
- * options' weights have the same meaning for every network and layer. */
+/* Sets a target to the value `made` of a plan; differences are divided by its mean square. */
 static int set_target(struct style_search *s, const struct target *target, fov_plan *plan, fov_value made,
                       double weight)
 {
-    const float *numbers = fov_plan_data(plan, made);
-    size_t bytes = fov_plan_bytes(plan, made), count = bytes / sizeof *numbers;
-    double squares = 0.0;
-    for (size_t i = 0; i < count; i++) {
-        squares += (double)numbers[i] * (double)numbers[i];
+    float factor;
+    int status = perceptual_weight(plan, made, weight, &factor, s->error);
+    if (status == FOV_OK) {
+        status = fov_parameter_set(s->graph, target->map, fov_plan_data(plan, made), fov_plan_bytes(plan, made));
     }
-    if (!(squares > 0.0) || !isfinite(squares)) {
-        return error_set(s->error, FOV_E_NUMERIC,
-                         "a layer of the network sees nothing in the picture: its maps are 0 or "
-                         "not finite");
-    }
-    const float factor = (float)(weight * (double)count / squares);
-    int status = fov_parameter_set(s->graph, target->map, numbers, bytes);
     return status == FOV_OK ? fov_parameter_set(s->graph, target->weight, &factor, sizeof factor) : status;
 }
 
-/* Computes the Gram matrices of the style picture with a plan of its own, and sets them as targets of the search. */
+/* Sets the Gram matrices of the style picture as targets of the search. */
 static int measure_style(struct style_search *s, const fov_image *style)
 {
     int height, width;
-    fov_value grams[PERCEPTUAL_MOST];
-    fov_graph *graph = NULL;
-    fov_plan *plan = NULL;
-    float *pixels = take_picture(s, style, s->options.size, &height, &width);
-    int status = pixels != NULL ? check_size(s, "picture of the style", height, width) : FOV_E_MEMORY;
-    if (status == FOV_OK && (graph = fov_graph_create(s->context)) != NULL) {
-        fov_value picture = add_picture(graph, height, width);
-        struct perceptual_maps maps = perceptual_add(graph, s->network, &s->layers, picture, "network.");
-        for (int i = 0; i < s->layers.style_count; i++) {
-            grams[i] = perceptual_gram(graph, maps.style[i]);
-        }
-        plan = fov_plan_create(graph, grams, s->layers.style_count, &(fov_plan_options){.batch = 1});
-        if (plan != NULL) {
-            memcpy(fov_plan_data(plan, picture), pixels, (size_t)height * (size_t)width * CHANNELS * sizeof *pixels);
-            fov_plan_run(plan, 0);
-        }
-    }
-    status = plan != NULL ? FOV_OK : (int)s->error->status;
+    struct perceptual_view view = {.graph = NULL};
+    float *planes = perceptual_planes(s->context->memory, style, "picture of the style", s->options.size, &height,
+                                      &width, s->error);
+    int status = planes != NULL ? perceptual_look(&view, s->network, &s->layers, planes, height, width, s->error)
+                                : (int)s->error->status;
     for (int i = 0; status == FOV_OK && i < s->layers.style_count; i++) {
-        status = set_target(s, &s->grams[i], plan, grams[i], s->options.style_weight / s->layers.style_count);
+        status =
+            set_target(s, &s->grams[i], view.plan, view.grams[i], s->options.style_weight / s->layers.style_count);
     }
-    fov_plan_free(plan);
-    fov_graph_free(graph);
-    memory_free(s->context->memory, pixels);
+    perceptual_close(&view);
+    memory_free(s->context->memory, planes);
     return status;
 }
 
@@ -182,27 +109,13 @@ static int measure_content(struct style_search *s, fov_value map)
     return plan != NULL ? status : (int)s->error->status;
 }
 
-/* Total variation: the mean squared differences of vertical and horizontal neighbours. */
-static fov_value add_variation(struct style_search *s)
-{
-    fov_graph *g = s->graph;
-    fov_value side[2];
-    for (int axis = 0; axis < 2; axis++) {
-        int length = axis == 0 ? s->height : s->width;
-        fov_value first = fov_slice(g, s->picture, axis + 2, 0, length - 1, 1);
-        fov_value second = fov_slice(g, s->picture, axis + 2, 1, length - 1, 1);
-        side[axis] = fov_mse(g, first, second);
-    }
-    return fov_add(g, side[0], side[1]);
-}
-
 static int build(struct style_search *s, struct perceptual_maps *maps)
 {
     fov_graph *g = s->graph = fov_graph_create(s->context);
     if (g == NULL) {
         return (int)s->error->status;
     }
-    s->picture = add_picture(g, s->height, s->width);
+    s->picture = fov_input(g, .name = "picture", .shape = {4, {1, CHANNELS, s->height, s->width}});
     *maps = perceptual_add(g, s->network, &s->layers, s->picture, "network.");
     s->content = add_target(g, "content", maps->content);
     s->losses[CONTENT] = add_difference(g, maps->content, &s->content);
@@ -216,7 +129,7 @@ static int build(struct style_search *s, struct perceptual_maps *maps)
     }
     const float variation = (float)s->options.variation_weight;
     s->losses[VARIATION] =
-        fov_mul(g, add_variation(s), fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &variation));
+        fov_mul(g, perceptual_variation(g, s->picture), fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &variation));
     fov_value sum = fov_add(g, fov_add(g, s->losses[CONTENT], s->losses[STYLE]), s->losses[VARIATION]);
     if (g->failed || fov_gradient(g, sum, &s->picture, 1, &s->gradient) != FOV_OK) {
         return (int)s->error->status;
@@ -321,10 +234,10 @@ static int prepare(struct style_search *s, const fov_image *content, const fov_i
     if (status != FOV_OK) {
         return status;
     }
-    s->pixels = take_picture(s, content, s->options.size, &s->height, &s->width);
-    status = s->pixels != NULL ? check_size(s, "picture", s->height, s->width) : FOV_E_MEMORY;
-    if (status != FOV_OK) {
-        return status;
+    s->pixels = perceptual_planes(s->context->memory, content, "picture", s->options.size, &s->height, &s->width,
+                                  s->error);
+    if (s->pixels == NULL) {
+        return (int)s->error->status;
     }
     s->shown = (fov_image){s->height, s->width, CHANNELS, NULL, s->context->memory, NULL};
     s->shown.pixels =

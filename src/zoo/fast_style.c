@@ -70,7 +70,7 @@ const struct zoo_network zoo_fast_style = {
     .year = 2016,
     .paper = "Johnson, Alahi, Fei-Fei: Perceptual losses for real-time style transfer and super-resolution",
     .reference = "PyTorch's fast_neural_style",
-    .task = "image",
+    .task = "style",
     .standard = {.channels = 3, .height = 256, .width = 256, .classes = 3},
     .head = build,
 };

@@ -148,6 +148,60 @@ fov_model *made_map(fov_context *context, int channels)
     return finish_model(model, x, fov_conv2d(graph, y, .filters = channels, .kernel = 3, .pad = 1));
 }
 
+/* ---- what the task style needs ----------------------------------------------------------------------------------- */
+
+static char style_folder[256], style_task[1024];
+
+/* A network with a batch norm whose running statistics are not those of any batch; it reads blue first. */
+static fov_model *make_looker(fov_context *context)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *graph = fov_model_graph(model);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, 3, 32, 32)), y = x;
+    y = fov_conv2d(graph, y, .filters = 4, .kernel = 3, .pad = 1, .name = "first");
+    y = fov_relu(graph, fov_batch_norm(graph, y));
+    y = fov_relu(graph, fov_conv2d(graph, y, .filters = 4, .kernel = 3, .pad = 1, .name = "second"));
+    y = fov_avg_pool2d(graph, y, .kernel = 2, .stride = 2);
+    y = fov_relu(graph, fov_conv2d(graph, y, .filters = 5, .kernel = 3, .pad = 1, .name = "third"));
+    y = fov_dense(graph, fov_flatten(graph, fov_global_avg_pool(graph, y)), .units = 2);
+    fov_model_set_preprocessing(model, &(fov_preprocessing){.scale = 1.0F / 255.0F, .mean = {0.4F, 0.5F, 0.6F},
+                                                            .deviation = {0.2F, 0.25F, 0.3F}, .bgr = true});
+    return finish_model(model, x, y);
+}
+
+uint8_t made_style_byte(int index)
+{
+    return (uint8_t)((index % 3 + 1) * (index / 3 % MADE_SIDE) * 11 + index / 3 / MADE_SIDE * 37);
+}
+
+int made_open(void **state)
+{
+    char path[512];
+    uint8_t pixels[MADE_SIDE * MADE_SIDE * 3];
+    (void)state;
+    test_folder(style_folder);
+    fov_context *context = test_context(1, 11);
+    fov_model *looker = make_looker(context);
+    for (int i = 0; i < MADE_SIDE * MADE_SIDE * 3; i++) {
+        pixels[i] = made_style_byte(i);
+    }
+    assert_fine(context, fov_model_save(looker, test_path(path, style_folder, "looker.onnx")) == FOV_OK);
+    assert_fine(context, fov_image_save_png(context, test_path(path, style_folder, "style.png"), MADE_SIDE, MADE_SIDE,
+                                            3, pixels) == FOV_OK);
+    snprintf(style_task, sizeof style_task, "style:picture=%s/style.png:network=%s/looker.onnx", style_folder,
+             style_folder);
+    fov_model_free(looker);
+    fov_context_free(context);
+    return 0;
+}
+
+int made_close(void **state)
+{
+    (void)state;
+    test_folder_remove(style_folder);
+    return 0;
+}
+
 fov_model *made_model(fov_context *context, const struct made_case *of, const fov_dataset *data)
 {
     fov_model *model = of->network(context, of->outputs);
@@ -169,5 +223,6 @@ const struct made_case made_cases[] = {
     {"image", "picture", made_map, 1, "psnr", 20, 10},
     {"image:from=noise:noise=0.2:loss=mae", "class", made_map, 1, "psnr", 14, 8},
     {"image:from=small:loss=huber", "none", made_map, 1, "psnr", 15, 8},
+    {style_task, "none", made_map, 3, "perceptual", -2.5, 8},
     {.task = NULL},
 };

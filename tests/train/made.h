@@ -24,10 +24,17 @@ struct made_case {
     fov_model *(*network)(fov_context *context, int outputs);
     int         outputs;
     const char *figure; /**< name of a validation figure */
-    double      least;  /**< the figure is at least this after .epochs */
+    double      least;  /**< the figure, negative where lower is better, is at least this after .epochs */
     int         epochs;
 };
 extern const struct made_case made_cases[]; /**< ends with .task = NULL */
+
+/** A test group's set-up and end, for the files that a case's task names: a picture of style and a trained network, both
+ *  in a folder of their own. */
+int made_open(void **state);
+int made_close(void **state);
+/** The bytes of that picture, MADE_SIDE x MADE_SIDE pixels of three channels. */
+uint8_t made_style_byte(int index);
 
 /** The case's network, finished for its task and data: ready to train. */
 fov_model *made_model(fov_context *context, const struct made_case *of, const fov_dataset *data);

@@ -203,5 +203,5 @@ int main(void)
         cmocka_unit_test(values_have_names),
         cmocka_unit_test(memory_runs_out),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, made_open, made_close);
 }

@@ -44,7 +44,8 @@ static int train(const struct made_case *of, int threads, int epochs, const char
     assert_fine(context, fov_evaluate_opt(model, test, &how, &report) == FOV_OK);
     assert_int_equal(strncmp(report.task, of->task, strlen(report.task)), 0); /* the model knows its task */
     for (int i = 0; figure != NULL && i < report.figure_count; i++) {
-        *figure = strcmp(report.figures[i].name, of->figure) == 0 ? report.figures[i].value : *figure;
+        const fov_task_figure *f = &report.figures[i];
+        *figure = strcmp(f->name, of->figure) != 0 ? *figure : f->lower_is_better ? -f->value : f->value;
     }
     assert_non_null(report.metrics);
     assert_true(isfinite(report.loss));
@@ -99,7 +100,8 @@ static void figures_are_metrics(void **state)
     } same[] = {{"accuracy", "accuracy"},   {"macro_f1", "macro.f1"}, {"micro_f1", "micro.f1"},
                 {"map", "average_precision_macro_defined"}, {"r2", "r2"}, {"mae", "mae"}, {"rmse", "rmse"},
                 {"mean_iou", "mean_iou"},   {"pixel_accuracy", "pixel_accuracy"}, {"mean_dice", "mean_dice"},
-                {"psnr", "psnr"},           {"ssim", "ssim"}};
+                {"psnr", "psnr"},           {"ssim", "ssim"}, {"perceptual", "perceptual"}, {"content", "content"},
+                {"style", "style"},         {"variation", "variation"}};
     int compared = 0;
     for (const struct made_case *of = made_cases; of->task != NULL; of++) {
         fov_context *context = test_context(1, 5);
@@ -153,6 +155,10 @@ static void slips_are_named(void **state)
         {"segment:loss=dise", "mask", made_map, 2, FOV_E_USAGE, "dice"},
         {"image", "class", made_map, 1, FOV_E_USAGE, "image:from=noise"},
         {"image:from=noise", "class", made_map, 2, FOV_E_SHAPE, "no picture"},
+        {"style", "none", made_map, 3, FOV_E_USAGE, "needs the file of a picture"},
+        {"style:painting.png", "none", made_map, 3, FOV_E_USAGE, "needs the file of a trained network"},
+        {"style:painting.png:network=absent.onnx", "none", made_map, 3, FOV_E_IO, "absent.onnx"},
+        {"style:painting.png:network=absent.onnx", "none", made_map, 1, FOV_E_SHAPE, "repainted at its own size"},
     };
     for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++) {
         fov_context *context = test_context(1, 1);
@@ -290,5 +296,5 @@ int main(void)
         cmocka_unit_test(slips_are_named),    cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(last_epochs_are_plain), cmocka_unit_test(pictures_meet_their_targets),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, made_open, made_close);
 }

@@ -52,7 +52,7 @@ static void fill(const struct attribute *table, void *options)
 /* Reads a text into options of `size` bytes and compares them with those that it was written from. */
 static void reads_back(const char *text, size_t room, const struct attribute *table, const void *options, size_t size)
 {
-    _Alignas(16) unsigned char read[1024];
+    _Alignas(16) unsigned char read[2048];
     struct error error = {0};
     const char *colon = strchr(text, ':');
     assert_true(size <= sizeof read);
@@ -150,7 +150,7 @@ static void long_task_of_a_model(void **state)
     fov_model_set_task(model, "classify");
     fov_model_set_task(model, text);
     assert_string_equal(fov_model_task(model), "classify");
-    assert_non_null(strstr(fov_error(context), "at most 255 bytes"));
+    assert_non_null(strstr(fov_error(context), "at most 2047 bytes"));
     fov_model_free(model);
     fov_context_free(context);
 }
