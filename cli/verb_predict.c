@@ -403,7 +403,7 @@ static const struct cli_option options[] = {
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which part of --data; of data that states no splits all, as in fovea eval"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
-     .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
+     .doc = "how its output is read: classify, multilabel, regress, segment, image, style, detect:least=0.5"},
     {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",
      .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners "
             "and scores), kept (suppressed in the network)"},

@@ -146,7 +146,7 @@ FOV_API FOV_MUST_CHECK int fov_model_choose_output(fov_model *model, const char 
 
 FOV_API const char *fov_model_name(const fov_model *model); /**< "lenet5"; "" when unknown */
 FOV_API void        fov_model_set_name(fov_model *model, const char *name);
-/** The task it was trained for, "segment:loss=dice" (train.h); 255 bytes at most, "": unknown. Saved with the model. */
+/** The task it was trained for, "segment:loss=dice" (train.h); 2047 bytes at most, "": unknown. Saved with the model. */
 FOV_API const char *fov_model_task(const fov_model *model);
 FOV_API void        fov_model_set_task(fov_model *model, const char *task);
 FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);

@@ -131,8 +131,8 @@ static fov_model *open_network(fov_context *context, const char *path)
         fov_model_freeze(network, "*", true); /* batch norms use their running statistics */
         if (network->preprocessing_assumed) {
             context_log(context, FOV_LOG_WARNING,
-                        "%s states no preprocessing: it is shown pixels of 0 to 1 (fovea convert %s OTHER.onnx --preset "
-                        "imagenet states another one)",
+                        "%s states no preprocessing: it is shown pixels of 0 to 1 (fovea convert %s OTHER.onnx "
+                        "--preset imagenet states another one)",
                         path, path);
         }
     }

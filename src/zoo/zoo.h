@@ -60,7 +60,7 @@ struct zoo_network {
     const char *paper;           /**< authors and title */
     const char *accuracy;        /**< as published, with its data; NULL: none */
     const char *reference;       /**< whose layer sizes and tensor names these are: "torchvision"; NULL: the paper's */
-    const char *task;            /**< NULL: "classify"; "segment", "detect", "image", "colour", "generate" */
+    const char *task;            /**< NULL: "classify"; "segment", "detect", "image", "colour", "style", ... */
     bool one_task;               /**< it serves no other task: its models are made for that one */
     const char *input_name, *output_name; /**< as in its authors' files; NULL: "input", the last node's name */
     bool raw_pixels;             /**< it reads pixels as they are, 0 to 255, blue first */
