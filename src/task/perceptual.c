@@ -27,7 +27,8 @@ static bool is_activation(const struct node *node)
 }
 
 /* Chooses the layers from all activations of maps, in the order of the network; map sizes fall along it. */
-static int usual_layers(const fov_model *network, struct perceptual_layers *layers, struct error *error)
+static int usual_layers(const fov_model *network, enum perceptual_depth depth, struct perceptual_layers *layers,
+                        struct error *error)
 {
     const fov_graph *graph = network->graph;
     int second[PERCEPTUAL_MOST] = {0}, sizes = 0;
@@ -48,7 +49,7 @@ static int usual_layers(const fov_model *network, struct perceptual_layers *laye
     if (sizes == 0) {
         return error_set(error, FOV_E_SHAPE, "%s has no activation of maps to look at", network->name);
     }
-    int at = sizes > 1 ? sizes - 2 : 0;
+    int at = sizes < 2 ? 0 : depth == PERCEPTUAL_DEEP ? sizes - 2 : 1;
     layers->style_count = sizes;
     layers->content = second[at] != 0 ? second[at] : layers->style[at];
     return FOV_OK;
@@ -76,7 +77,7 @@ static int find_layer(const fov_model *network, const char *name, struct error *
     return id;
 }
 
-int perceptual_choose(const fov_model *network, const char *content, const char *style,
+int perceptual_choose(const fov_model *network, const char *content, const char *style, enum perceptual_depth depth,
                       struct perceptual_layers *layers, struct error *error)
 {
     struct model_picture picture;
@@ -86,7 +87,7 @@ int perceptual_choose(const fov_model *network, const char *content, const char 
         return error_set(error, FOV_E_SHAPE, "%s does not read pictures [N, 3, height, width]",
                          network->name[0] != '\0' ? network->name : "the network");
     }
-    if ((content == NULL || style == NULL) && usual_layers(network, layers, error) != FOV_OK) {
+    if ((content == NULL || style == NULL) && usual_layers(network, depth, layers, error) != FOV_OK) {
         return (int)error->status;
     }
     if (content != NULL) {

@@ -15,11 +15,13 @@ struct perceptual_layers {
     int content, style[PERCEPTUAL_MOST]; /**< ids of values in the network's graph */
     int style_count;
 };
+/** The map size whose second activation is the content where none is named: DEEP, the last but one (VGG-19: relu4_2, as
+ *  Gatys et al. 2016 optimise a picture); SHALLOW, the second (VGG-16: relu2_2, as Johnson et al. 2016 train). */
+enum perceptual_depth { PERCEPTUAL_DEEP, PERCEPTUAL_SHALLOW };
 /** Chooses the layers by name, "features.relu_2, features.relu_7". Where `style` is NULL, the first activation of each
- *  map size; where `content` is NULL, the second activation of the last map size but one (for VGG-19 these are relu1_1
- *  to relu5_1, and relu4_2, as in the paper). E_USAGE: the network has no layer of that name; E_SHAPE: a layer is no
- *  map, or the network does not read pictures [N, 3, H, W]. */
-int perceptual_choose(const fov_model *network, const char *content, const char *style,
+ *  map size (VGG-19: relu1_1 to relu5_1); where `content` is NULL, that of `depth`. E_USAGE: the network has no layer of
+ *  that name; E_SHAPE: a layer is no map, or the network does not read pictures [N, 3, H, W]. */
+int perceptual_choose(const fov_model *network, const char *content, const char *style, enum perceptual_depth depth,
                       struct perceptual_layers *layers, struct error *error);
 
 /** The chosen maps as values of the graph that perceptual_add has added them to. */

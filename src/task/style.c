@@ -38,7 +38,7 @@ static const struct attribute attributes[] = {
     {ATTRIBUTE(struct options, size), .kind = ATTRIBUTE_INTEGER, .standard = 0, .minimum = 0, .maximum = 16384,
      .doc = "longer side of the style's picture, pixels; 0: that of the network's pictures"},
     {ATTRIBUTE(struct options, content_layer), .kind = ATTRIBUTE_NAME,
-     .doc = "whose maps are the content; default: the second activation of the last size of maps but one"},
+     .doc = "whose maps are the content; default: the second activation of the second size of maps"},
     {ATTRIBUTE(struct options, style_layers), .kind = ATTRIBUTE_NAME,
      .doc = "names with commas, whose Gram matrices are the style; default: the first activation of each size"},
     {.name = NULL},
@@ -55,8 +55,9 @@ struct style_state {
     const struct style_state *lender; /* not NULL: the training's, which has all that follows */
     fov_model *network;
     struct perceptual_layers layers;
-    float content, style[PERCEPTUAL_MOST]; /* factors of the mean squared differences */
-    float *grams[PERCEPTUAL_MOST];         /* of the picture of the style */
+    float least;                    /* what is added to the mean square of a picture's maps: they may be 0 */
+    float style[PERCEPTUAL_MOST];   /* factors of the mean squared differences of Gram matrices */
+    float *grams[PERCEPTUAL_MOST];  /* of the picture of the style */
 };
 
 static const struct style_state *state_of(const struct task_use *use)
@@ -139,15 +140,15 @@ static fov_model *open_network(fov_context *context, const char *path)
     return network;
 }
 
-/* Measures what the output's Gram matrices are compared with. The content is divided by the mean square of the same
- * maps of this picture. */
+/* Measures what the output's Gram matrices are compared with. */
 static int measure(struct style_state *state, const struct options *o, const float *planes, int height, int width,
                    struct error *error)
 {
     struct perceptual_view view;
     int count = state->layers.style_count;
     int status = perceptual_look(&view, state->network, &state->layers, planes, height, width, error);
-    status = status == FOV_OK ? perceptual_weight(view.plan, view.content, o->content, &state->content, error) : status;
+    status = status == FOV_OK ? perceptual_weight(view.plan, view.content, 1.0, &state->least, error) : status;
+    state->least = 1e-3F / state->least;
     for (int i = 0; status == FOV_OK && i < count; i++) {
         size_t bytes = fov_plan_bytes(view.plan, view.grams[i]);
         status = perceptual_weight(view.plan, view.grams[i], o->style / count, &state->style[i], error);
@@ -181,7 +182,8 @@ static int open_style(struct style_state *state, const struct task_use *use, str
     int status = state->network != NULL ? FOV_OK : (int)error->status;
     if (status == FOV_OK) {
         status = perceptual_choose(state->network, o->content_layer[0] != '\0' ? o->content_layer : NULL,
-                                   o->style_layers[0] != '\0' ? o->style_layers : NULL, &state->layers, error);
+                                   o->style_layers[0] != '\0' ? o->style_layers : NULL, PERCEPTUAL_SHALLOW,
+                                   &state->layers, error);
     }
     status = status == FOV_OK ? check_layers(state->network, &state->layers, error) : status;
     status = status == FOV_OK ? fov_image_load(context, o->picture, CHANNELS, &picture) : status;
@@ -241,6 +243,21 @@ static fov_value times(fov_graph *graph, fov_value x, float factor)
     return fov_mul(graph, x, fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &factor));
 }
 
+/* The mean over each sample of [N, C, H, W]: [N, 1, 1, 1]. */
+static fov_value sample_mean(fov_graph *graph, fov_value x)
+{
+    return fov_reduce_mean(graph, x, .axes = {1, 2, 3}, .axis_count = 3, .keep_dims = true);
+}
+
+/* The mean squared difference of each sample's maps from `wanted`, as a share of their mean square. */
+static fov_value add_content_loss(fov_graph *graph, fov_value map, fov_value wanted, float least)
+{
+    fov_value away = fov_sub(graph, map, wanted);
+    fov_value square = fov_add(graph, sample_mean(graph, fov_mul(graph, wanted, wanted)),
+                               fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &least));
+    return fov_reduce_mean_opt(graph, fov_div(graph, sample_mean(graph, fov_mul(graph, away, away)), square), NULL);
+}
+
 /* The mean squared difference of each sample's Gram matrix from that of the style. */
 static fov_value add_gram_loss(fov_graph *graph, fov_value map, const float *wanted)
 {
@@ -261,7 +278,8 @@ static void add_losses(const struct task_use *use, fov_graph *graph, fov_value m
     const struct style_state *state = state_of(use);
     struct perceptual_maps maps = perceptual_add(graph, state->network, &state->layers, made, "optimizer.network.");
     fov_value wanted = graph->failed ? maps.content : graph_apply(graph, made, maps.content, picture);
-    losses[CONTENT] = times(graph, fov_mse(graph, maps.content, wanted), state->content);
+    losses[CONTENT] = times(graph, add_content_loss(graph, maps.content, wanted, state->least),
+                            (float)options_of(use)->content);
     for (int i = 0; i < state->layers.style_count; i++) {
         fov_value loss = times(graph, add_gram_loss(graph, maps.style[i], state->grams[i]), state->style[i]);
         losses[STYLE] = i == 0 ? loss : fov_add(graph, losses[STYLE], loss);

@@ -230,7 +230,8 @@ static int run_search(struct style_search *s)
 static int prepare(struct style_search *s, const fov_image *content, const fov_image *style)
 {
     struct perceptual_maps maps;
-    int status = perceptual_choose(s->network, s->options.content_layer, s->options.style_layers, &s->layers, s->error);
+    int status = perceptual_choose(s->network, s->options.content_layer, s->options.style_layers, PERCEPTUAL_DEEP,
+                                   &s->layers, s->error);
     if (status != FOV_OK) {
         return status;
     }

@@ -20,7 +20,7 @@ static const double content_weight = 0.7, style_weight = 3, variation_weight = 5
 struct looker {
     double weight[3][MOST * 4 * 9], bias[3][MOST];
 };
-/* Its activations [channels, pixels]: the content is the second, the style are the first and the third. */
+/* Its activations [channels, pixels]: the content is the third, the style are the first and the third. */
 struct maps {
     double at[3][MOST * PIXELS];
 };
@@ -90,15 +90,22 @@ static void gram(const double *map, int channels, int pixels, double *to)
     }
 }
 
-/* The mean squared difference of two rows over the mean square of a third. */
-static double difference(const double *a, const double *b, const double *unit, int count)
+static double square_of(const double *a, int count)
 {
-    double away = 0.0, square = 0.0;
+    double square = 0.0;
+    for (int i = 0; i < count; i++) {
+        square += a[i] * a[i];
+    }
+    return square;
+}
+
+static double difference(const double *a, const double *b, int count)
+{
+    double away = 0.0;
     for (int i = 0; i < count; i++) {
         away += (a[i] - b[i]) * (a[i] - b[i]);
-        square += unit[i] * unit[i];
     }
-    return away / square;
+    return away;
 }
 
 static double define(const struct looker *l, const double *made, const struct maps *wanted, const struct maps *style)
@@ -106,12 +113,14 @@ static double define(const struct looker *l, const double *made, const struct ma
     struct maps maps;
     double a[MOST * MOST], b[MOST * MOST], sums[2] = {0.0};
     look(l, made, &maps);
-    double loss = content_weight * difference(maps.at[1], wanted->at[1], style->at[1], 4 * PIXELS);
+    enum { CONTENT = 5 * PIXELS / 4 };
+    double loss = content_weight * difference(maps.at[2], wanted->at[2], CONTENT) /
+                  (square_of(wanted->at[2], CONTENT) + 1e-3 * square_of(style->at[2], CONTENT));
     for (int layer = 0; layer < 3; layer += 2) {
         int channels = widths[layer + 1], pixels = layer == 0 ? PIXELS : PIXELS / 4;
         gram(maps.at[layer], channels, pixels, a);
         gram(style->at[layer], channels, pixels, b);
-        loss += style_weight / 2.0 * difference(a, b, b, channels * channels);
+        loss += style_weight / 2.0 * difference(a, b, channels * channels) / square_of(b, channels * channels);
     }
     for (int i = 0; i < NUMBERS; i++) {
         double down = i / SIDE % SIDE + 1 < SIDE ? made[i + SIDE] - made[i] : 0.0;
