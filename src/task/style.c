@@ -31,7 +31,7 @@ static const struct attribute attributes[] = {
      .doc = "file of the trained network that compares pictures"},
     {ATTRIBUTE(struct options, content), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0, .maximum = 1e12,
      .doc = "weight of the difference of maps"},
-    {ATTRIBUTE(struct options, style), .kind = ATTRIBUTE_NUMBER, .standard = 4, .minimum = 0, .maximum = 1e12,
+    {ATTRIBUTE(struct options, style), .kind = ATTRIBUTE_NUMBER, .standard = 2, .minimum = 0, .maximum = 1e12,
      .doc = "weight of the difference of Gram matrices"},
     {ATTRIBUTE(struct options, variation), .kind = ATTRIBUTE_NUMBER, .standard = 0, .minimum = 0, .maximum = 1e12,
      .doc = "weight of the difference of neighbouring pixels: more is smoother"},
