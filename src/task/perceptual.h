@@ -19,8 +19,8 @@ struct perceptual_layers {
  *  Gatys et al. 2016 optimise a picture); SHALLOW, the second (VGG-16: relu2_2, as Johnson et al. 2016 train). */
 enum perceptual_depth { PERCEPTUAL_DEEP, PERCEPTUAL_SHALLOW };
 /** Chooses the layers by name, "features.relu_2, features.relu_7". Where `style` is NULL, the first activation of each
- *  map size (VGG-19: relu1_1 to relu5_1); where `content` is NULL, that of `depth`. E_USAGE: the network has no layer of
- *  that name; E_SHAPE: a layer is no map, or the network does not read pictures [N, 3, H, W]. */
+ *  map size (VGG-19: relu1_1 to relu5_1); where `content` is NULL, that of `depth`. E_USAGE: the network has no layer
+ *  of that name; E_SHAPE: a layer is no map, or the network does not read pictures [N, 3, H, W]. */
 int perceptual_choose(const fov_model *network, const char *content, const char *style, enum perceptual_depth depth,
                       struct perceptual_layers *layers, struct error *error);
 

@@ -123,23 +123,23 @@ def test_a_grey_picture_is_coloured():
 
 def test_a_network_learns_a_style():
     for i in range(8):
-        colour_png(f"seen/{i}.png", (120 + 10 * i, 90, 200 - 20 * i), 16)
+        colour_png(f"many/{i}.png", (120 + 10 * i, 90, 200 - 20 * i), 16)
     colour_png("in/painting.png", (20, 200, 60), 24)
     assert fovea("new", "squeezenet1_1", "-o", "looker.safetensors").code == OK
     layers = "style_layers=relu_2:content_layer=relu_2"
-    paint = ("train", "--model", "unet:width=2", "--data", "seen", "--epochs", 2, "--out", "style-run", "--val-split", 0.25)
+    paint = ("train", "--model", "unet:width=2", "--data", "many", "--epochs", 2, "--out", "style-run", "--val-split", 0.25)
     done = fovea(*paint, "--task", f"style:in/painting.png:network=looker.safetensors:{layers}")
     assert done.code == OK and "task style" in done.out and "val content" in done.out, done.out + done.err
     assert "states no preprocessing" not in done.err  # weights under torchvision's names bring torchvision's
     header = open("style-run/history.csv", encoding="utf-8").readline().strip().split(",")
     assert header[3:8] == ["val/loss", "metrics/perceptual", "metrics/content", "metrics/style", "metrics/variation"]
-    measured = fovea("eval", "style-run/best.onnx", "--data", "seen", "--json").json()
+    measured = fovea("eval", "style-run/best.onnx", "--data", "many", "--json").json()
     assert measured["perceptual"] == measured["metrics"]["perceptual"] == measured["loss"] > 0, measured
     os.remove("looker.safetensors")
     os.remove("in/painting.png")
-    assert fovea("predict", "style-run/best.onnx", "seen/0.png", "--draw", "drawn").code == OK  # neither is needed now
+    assert fovea("predict", "style-run/best.onnx", "many/0.png", "--draw", "drawn").code == OK  # neither is needed now
     assert files.read_png("drawn/0.png")[:3] == (16, 16, 3)
-    expect_failure(fovea("eval", "style-run/best.onnx", "--data", "seen"), IO, "looker.safetensors")
+    expect_failure(fovea("eval", "style-run/best.onnx", "--data", "many"), IO, "looker.safetensors")
     expect_failure(fovea(*paint[:-4], "--task", "style"), USAGE, "style:picture=")
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The loss of task style and its gradient with respect to the network's output, against the definitions of
  * docs/tasks.md in double precision: the trained network's preprocessing (blue first) and running statistics, maps,
- * Gram matrices, variation. The trained network is no parameter of the step, and one that draws at random is refused. */
+ * Gram matrices, variation. The trained network is no parameter of the step; one that draws at random is refused. */
 #include "device/context.h"
 #include "graph/graph.h"
 #include "task/task.h"
