@@ -9,6 +9,7 @@
 #include "output.h"
 #include "source.h"
 #include "table.h"
+#include "zoo_list.h"
 #include <string.h>
 
 static void describe_field(char out[48], const int64_t field[2])
@@ -100,7 +101,9 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
     json_set_integer(object, "trainable", summary->trainable);
     json_set_integer(object, "buffers", summary->buffers);
     json_set_integer(object, "multiply_adds", summary->multiply_adds);
-    json_set_number(object, "gflops", 2e-9 * (double)summary->multiply_adds);
+    bool is_detector = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_BOXES;
+    json_set_number(object, "gflops",
+                    is_detector ? zoo_detector_gflops(summary) : 2e-9 * (double)summary->multiply_adds);
     json_set_integer(object, "neurons", summary->neurons);
     json_set_integer(object, "parameter_bytes", (int64_t)summary->parameter_bytes);
     json_set_integer(object, "activation_bytes", (int64_t)summary->activation_bytes);

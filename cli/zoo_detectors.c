@@ -12,11 +12,11 @@ enum { RUNS = 3 };
 
 struct cost {
     int64_t parameters;
-    double gflops; /* as YOLOX counts: 2 per multiply-add, 4 per number that a normalisation writes */
+    double gflops; /* zoo_detector_gflops */
     double seconds; /* per picture, the best of several runs */
 };
 
-static double count_gflops(const fov_summary *summary)
+double zoo_detector_gflops(const fov_summary *summary)
 {
     double count = 2.0 * (double)summary->multiply_adds;
     for (int i = 0; i < summary->layer_count; i++) {
@@ -38,7 +38,7 @@ static int measure(struct cli *cli, const char *name, struct cost *cost)
     fov_plan *plan = NULL;
     if (model != NULL && fov_model_summary(model, NULL, &summary) == FOV_OK) {
         fov_value output = fov_model_output(model);
-        *cost = (struct cost){.parameters = summary.parameters, .gflops = count_gflops(&summary)};
+        *cost = (struct cost){.parameters = summary.parameters, .gflops = zoo_detector_gflops(&summary)};
         plan = fov_plan_create(fov_model_graph(model), &output, 1, NULL);
     }
     for (int run = 0; plan != NULL && run <= RUNS; run++) {

@@ -39,7 +39,7 @@ int fit_pictures(struct task_use *use, struct error *error)
                          fov_dtype_name(fov_value_dtype(model->graph, use->scores.logits)));
     }
     bool answers = use->data == NULL;
-    return model_check_single_input(model, use->scores.logits, answers, answers ? "an answer" : "training", error);
+    return model_check_single_input(model, use->scores.logits, answers, answers ? "an answer" : "a dataset", error);
 }
 
 int fit_scores(struct task_use *use, struct error *error)

@@ -117,6 +117,7 @@ def test_eval_and_predict():
 def test_options_of_networks():
     described = fovea("inspect", "yolox-nano", "--backbone", "resnet18", "--json").json()
     assert described["name"] == "yolox-nano:backbone=resnet18" and described["outputs"][0]["shape"] == ["N", 3549, 85]
+    assert f"{fovea('inspect', 'yolox-nano', '--json').json()['gflops']:.2f}" == "1.08"  # as published
     expect_failure(fovea("inspect", "yolox-nano", "--backbone", "resnet19"), USAGE, "resnet18")
     expect_failure(fovea("inspect", "yolox-nano", "--neck", "pfn"), USAGE, "pan")
     expect_failure(fovea("inspect", "yolox-nano", "--backbone", "mlp"), USAGE, "no stages")

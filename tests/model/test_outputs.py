@@ -246,7 +246,7 @@ def check_two_inputs(folder):
     says(fovea("predict", path, picture, "--input", "k", code=2), "NAME=FILE.npy")
     data = make_data(folder, 3)
     run = os.path.join(folder, "run")
-    says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "training")
+    says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "a dataset fills")
     says(fovea("eval", path, "--data", data, code=INPUT), '"k" [N, 3]')
 
 
