@@ -336,7 +336,8 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
     int status = fov_session_answer(a->session, picture, &answer), code;
     if (status == FOV_E_NUMERIC || (status == FOV_E_SHAPE && picture->values != NULL)) { /* others are the model's */
         char clean[SHOWN_SIZE];
-        code = fail(a->cli, exit_code((fov_status)status), "%s: %s", show_clean(clean, sizeof clean, file), fov_session_error(a->session));
+        code = fail(a->cli, exit_code((fov_status)status), "%s: %s", show_clean(clean, sizeof clean, file),
+                    fov_session_error(a->session));
     } else if (status != FOV_OK) {
         code = fail(a->cli, exit_code((fov_status)status), "%s", fov_session_error(a->session));
     } else {

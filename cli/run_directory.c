@@ -249,8 +249,8 @@ bool run_directory_learned_from(const struct run_directory *folder, const char *
     char path[RUN_PATH], problem[RUN_PATH + 512];
     int code;
     *words = run_directory_has(folder, "args.json")
-                 ? json_read(run_directory_file(path, folder, "args.json"), JSON_DECODE_INT_AS_REAL, NULL, &code, problem,
-                             sizeof problem)
+                 ? json_read(run_directory_file(path, folder, "args.json"), JSON_DECODE_INT_AS_REAL, NULL, &code,
+                             problem, sizeof problem)
                  : NULL;
     const char *data = json_string_value(json_object_get(*words, "data"));
     json_t *here = json_object();

@@ -18,7 +18,8 @@ void connection_problem(const struct loop *loop, int code, struct job *job)
                  show_bytes(most, (double)loop->server->upload));
         break;
     case 408:
-        job_fail(job, code, "the request did not arrive within %d s (--request-timeout)", loop->server->request_seconds);
+        job_fail(job, code, "the request did not arrive within %d s (--request-timeout)",
+                 loop->server->request_seconds);
         break;
     case 417:
         job_fail(job, code, "the header Expect asks for something that is not known here");

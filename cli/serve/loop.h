@@ -25,7 +25,7 @@ struct connection {
     struct evbuffer_cb_entry *listener; /**< callback on its input buffer */
     double since;                       /**< time of the last answer, or of the connection's beginning */
     double heard;                       /**< time of the last bytes from the client, or of the connection's beginning */
-    double begun;                       /**< time of the first bytes of the request that arrives; before `since`: none */
+    double begun;                       /**< time of the first bytes of the next request; before `since`: none */
     double asked;                       /**< time of the last request's arrival */
     bool busy;                          /**< one of its requests is being answered */
     bool is_told;                       /**< the client has been told that its request came too late */

@@ -21,8 +21,8 @@ const char *reply_phrase(int code)
         int code;
         const char *phrase;
     } phrases[] = {{200, "OK"}, {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"},
-                   {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
-                   {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
+                   {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"},
+                   {409, "Conflict"}, {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
                    {417, "Expectation Failed"}, {421, "Misdirected Request"}, {422, "Unprocessable Content"},
                    {429, "Too Many Requests"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
                    {503, "Service Unavailable"}};

@@ -76,7 +76,8 @@ static int ask_samples(struct search *s, fov_dataset *data, int64_t limit, struc
         for (int row = 0; row < take && status == FOV_OK; row++) {
             fov_sample sample;
             status = fov_dataset_read(data, done + row, &sample);
-            const fov_image image = {sample.height, sample.width, sample.channels, (uint8_t *)sample.pixels, NULL, NULL};
+            const fov_image image = {.height = sample.height, .width = sample.width, .channels = sample.channels,
+                                     .pixels = (uint8_t *)sample.pixels};
             status = status == FOV_OK
                          ? loader_preprocess(e->model->context, &image, &options, explain_input(e, s->plan, row), NULL,
                                              error)

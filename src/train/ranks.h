@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Collective operations of the ranks (processes that train together): sharing out batches, summing in order, agreeing
  * on failures. Data travels in a ring: from rank 0 to the last rank, each adding its part, and then from the last to
- * all others. All ranks must make the same calls in the same order, one at a time. Read next: train.c, the caller; fovea/ranks.h, the
- * transport. */
+ * all others. All ranks must make the same calls in the same order, one at a time. Read next: train.c, the caller;
+ * fovea/ranks.h, the transport. */
 #ifndef TRAIN_RANKS_H
 #define TRAIN_RANKS_H
 

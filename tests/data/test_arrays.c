@@ -49,7 +49,8 @@ static void test_pixels(void **state)
         }
     }
     fov_image grey;
-    assert_int_equal(fov_image_load(context, save(state, context, FOV_U8, (fov_shape)FOV_SHAPE(H, W, C), last), 1, &grey), FOV_OK);
+    assert_int_equal(
+        fov_image_load(context, save(state, context, FOV_U8, (fov_shape)FOV_SHAPE(H, W, C), last), 1, &grey), FOV_OK);
     assert_int_equal(grey.channels, 1);
     assert_int_equal(grey.pixels[0], (299 * 1 + 587 * 4 + 114 * 7 + 500) / 1000);
     fov_image_free(&grey);
@@ -203,7 +204,8 @@ static void test_damaged(void **state)
             bytes[i] ^= (uint8_t)(1 << bit);
             int64_t count = fov_image_count(context, path_in(state, "flipped.npy"));
             fov_error_clear(context);
-            int status = fov_image_load_input(context, path_in(state, "flipped.npy"), count > 0 ? count - 1 : 0, &image);
+            int status =
+                fov_image_load_input(context, path_in(state, "flipped.npy"), count > 0 ? count - 1 : 0, &image);
             assert_true(status == FOV_OK ? image.pixels != NULL : image.pixels == NULL && *fov_error(context) != '\0');
             refused += status != FOV_OK;
             fov_image_free(&image);
@@ -236,8 +238,9 @@ static void test_into_a_network(void **state)
         }
         numbers[4] = NAN;
         fov_image image, seen;
-        assert_int_equal(fov_image_load_input(context, save(state, context, FOV_F32, (fov_shape)FOV_SHAPE(C, H, W), numbers), 0,
-                                              &image), FOV_OK);
+        assert_int_equal(fov_image_load_input(
+                             context, save(state, context, FOV_F32, (fov_shape)FOV_SHAPE(C, H, W), numbers), 0, &image),
+                         FOV_OK);
         assert_int_equal(fov_predict_image(model, &image, got, CLASSES), FOV_E_NUMERIC);
         fov_error_clear(context);
         assert_int_equal(fov_model_see(model, &image, &seen), FOV_OK);

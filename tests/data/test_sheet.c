@@ -52,7 +52,8 @@ static void test_sheets(void **state)
             size_of_sheet(state, context, data, &(fov_sheet_options){.count = 1, .augment = "flip"}, &variants[0],
                           &variants[1]);
             assert_true(variants[1] > one[1]); /* four beside it */
-            static const fov_sheet_options wrong[] = {{.first = COUNT}, {.first = -1}, {.count = -1}, {.augment = "flop"}};
+            static const fov_sheet_options wrong[] = {
+                {.first = COUNT}, {.first = -1}, {.count = -1}, {.augment = "flop"}};
             for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
                 assert_int_equal(fov_dataset_sheet(data, &wrong[k], path_in(state, "x.png")), FOV_E_USAGE);
                 fov_error_clear(context);

@@ -53,7 +53,8 @@ static void kernels_of_a_program(void **state)
 {
     (void)state;
     static const fov_border borders[] = {FOV_BORDER_REFLECT, FOV_BORDER_MIRROR, FOV_BORDER_EDGE, FOV_BORDER_ZERO};
-    static const float left_of_row[][2] = {{0, 1}, {1, 2}, {0, 0}, {-1, -1}}; /* columns -1 and -2 by border; -1: zero */
+    static const float left_of_row[][2] = {
+        {0, 1}, {1, 2}, {0, 0}, {-1, -1}}; /* columns -1 and -2 by border; -1: zero */
     float picture[H * W * C], result[H * W * C], kernel[ROWS * COLUMNS], patch[ROWS * COLUMNS];
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
     fill(picture);
@@ -61,7 +62,8 @@ static void kernels_of_a_program(void **state)
         kernel[i] = (float)(i * 5 % 7) - 3;
     }
     for (int b = 0; b < 4; b++) {
-        assert_int_equal(fov_filter_convolve(context, kernel, ROWS, COLUMNS, picture, H, W, C, borders[b], result), FOV_OK);
+        assert_int_equal(fov_filter_convolve(context, kernel, ROWS, COLUMNS, picture, H, W, C, borders[b], result),
+                         FOV_OK);
         for (int i = 0; i < H * W * C; i++) {
             int y = i / C / W, x = i / C % W;
             double sum = 0;
@@ -79,7 +81,8 @@ static void kernels_of_a_program(void **state)
             assert_true(patch[COLUMNS + 1 - k] == wanted);
         }
     }
-    assert_int_equal(fov_filter_convolve(context, kernel, 2, COLUMNS, picture, H, W, C, FOV_BORDER_ZERO, result), FOV_E_USAGE);
+    assert_int_equal(fov_filter_convolve(context, kernel, 2, COLUMNS, picture, H, W, C, FOV_BORDER_ZERO, result),
+                     FOV_E_USAGE);
     fov_context_free(context);
 }
 

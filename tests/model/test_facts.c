@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program asks of models and of files of weights before it uses them: the size and layout of pictures, sizes that a
- * file leaves open, versions of ONNX's operators, other inputs from files, mean and deviation of data, a drawing as text; the list of a file's tensors, the network that it fits, and Darknet's files. */
+ * file leaves open, versions of ONNX's operators, other inputs from files, mean and deviation of data, a drawing as
+ * text; the list of a file's tensors, the network that it fits, and Darknet's files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +69,8 @@ static void size_and_layout(void **state)
         assert_true(fov_model_picture_size(model, &channels, &height, &width));
         assert_true(channels == 3 && height == 7 && width == 9);
         assert_int_equal(fov_model_layout(model, fov_model_input(model)), is_last ? FOV_LAYOUT_NHWC : FOV_LAYOUT_NCHW);
-        assert_int_equal(fov_model_layout(model, fov_model_output(model)), FOV_LAYOUT_NCHW); /* not of four dimensions */
+        assert_int_equal(fov_model_layout(model, fov_model_output(model)),
+                         FOV_LAYOUT_NCHW); /* not of four dimensions */
         fov_model_free(model);
     }
     fov_model *row = fov_model_create(fixture->context);
@@ -137,7 +139,8 @@ static void other_inputs_from_files(void **state)
     fov_error_clear(fixture->context);
     assert_int_equal(fov_model_set_meaning(model, y, FOV_MEANING_VALUES), FOV_OK); /* no logits */
     fov_shape shape = FOV_SHAPE(1, 4);
-    assert_int_equal(fov_array_save_npy(fixture->context, in_folder(fixture, "k.npy"), FOV_F64, &shape, numbers), FOV_OK);
+    assert_int_equal(fov_array_save_npy(fixture->context, in_folder(fixture, "k.npy"), FOV_F64, &shape, numbers),
+                     FOV_OK);
     assert_int_equal(fov_model_fill_input_file(model, "k", fixture->path), FOV_OK);
     assert_int_equal(fov_predict(model, pixels, 1, got, 4), FOV_OK);
     for (int i = 0; i < 4; i++) {
@@ -145,7 +148,8 @@ static void other_inputs_from_files(void **state)
     }
     assert_int_equal(fov_model_fill_input_file(model, "q", fixture->path), FOV_E_USAGE);
     shape = (fov_shape)FOV_SHAPE(3);
-    assert_int_equal(fov_array_save_npy(fixture->context, in_folder(fixture, "k.npy"), FOV_F64, &shape, numbers), FOV_OK);
+    assert_int_equal(fov_array_save_npy(fixture->context, in_folder(fixture, "k.npy"), FOV_F64, &shape, numbers),
+                     FOV_OK);
     assert_int_equal(fov_model_fill_input_file(model, "k", fixture->path), FOV_E_SHAPE);
     fov_model_free(model);
 }
@@ -268,8 +272,9 @@ static void network_of_weights(void **state)
 
 static void darknet(void **state)
 {
-    static const char cfg[] = "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nstride=1\npad=1\n"
-                              "activation=linear\n[avgpool]\n[softmax]\n";
+    static const char cfg[] =
+        "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nstride=1\npad=1\n"
+        "activation=linear\n[avgpool]\n[softmax]\n";
     struct fixture *fixture = *state;
     char weights[TEMPORARY_PATH + 32];
     float pixels[3 * 8 * 8] = {0}, got[4];
@@ -280,8 +285,9 @@ static void darknet(void **state)
     file = fopen(weights, "wb");
     const int32_t head[5] = {0, 2, 0, 0, 0}; /* major, minor, revision, and 64 bits of pictures seen */
     const float zeros[4 * 3 * 9] = {0};
-    assert_true(file != NULL && fwrite(head, sizeof head, 1, file) == 1 && fwrite(biases, sizeof biases, 1, file) == 1 &&
-                fwrite(zeros, sizeof zeros, 1, file) == 1 && fclose(file) == 0);
+    assert_true(file != NULL && fwrite(head, sizeof head, 1, file) == 1 &&
+                fwrite(biases, sizeof biases, 1, file) == 1 && fwrite(zeros, sizeof zeros, 1, file) == 1 &&
+                fclose(file) == 0);
     fov_model *model = fov_model_load_darknet(fixture->context, fixture->path, weights);
     if (model == NULL) {
         fail_msg("%s", fov_error(fixture->context));

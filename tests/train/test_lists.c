@@ -154,7 +154,12 @@ static void rates_are_drawn(void **state)
         rate[i] = 1e-5 * (1 << i);
         loss[i] = smooth[i] = 2 - 0.05 * i + (i > 16 ? 3 * (i - 16) : 0);
     }
-    const fov_rate_curve curve = {.count = 20, .rate = rate, .loss = loss, .smooth = smooth, .lowest = 16, .steepest = 12,
+    const fov_rate_curve curve = {.count = 20,
+                                  .rate = rate,
+                                  .loss = loss,
+                                  .smooth = smooth,
+                                  .lowest = 16,
+                                  .steepest = 12,
                                   .suggestion = rate[12]};
     fov_context *context = fov_context_create(NULL);
     int status = fov_draw_rates(context, &curve, temporary_file(svg, ".svg"), temporary_file(png, ".png"));

@@ -161,8 +161,12 @@ static fov_model *build_watched(fov_context *context)
     const fov_operator layer = {
         .name = "watched", .inputs = 1, .outputs = 1, .shapes = shapes, .define = define, .compute = copy,
         .gradient = gradient};
-    const fov_operator slope = {
-        .name = "watched_gradient", .inputs = 1, .outputs = 1, .shapes = shapes, .define = define, .compute = copy_late};
+    const fov_operator slope = {.name = "watched_gradient",
+                                .inputs = 1,
+                                .outputs = 1,
+                                .shapes = shapes,
+                                .define = define,
+                                .compute = copy_late};
     if (fov_operator_register(context, &layer) != FOV_OK || fov_operator_register(context, &slope) != FOV_OK) {
         return NULL;
     }
