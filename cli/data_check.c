@@ -70,7 +70,7 @@ static bool open_splits(struct description *d)
         d->data[2] = NULL;
     }
     if (strcmp(fov_dataset_describe(d->data[1]).part, "held back") == 0) {
-        fov_dataset *whole = source_samples(d->cli, d->source, NULL);
+        fov_dataset *whole = source_samples(d->cli, d->source, NULL, NULL);
         d->states_no_splits = whole != NULL && strcmp(fov_dataset_describe(whole).part, "all") == 0;
         fov_dataset_free(whole);
     }

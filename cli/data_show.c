@@ -106,7 +106,7 @@ static void print_labels_json(struct cli *cli, const fov_dataset *data, int64_t 
 
 int data_show(struct cli *cli, const char *source)
 {
-    fov_dataset *data = source_samples(cli, source, NULL);
+    fov_dataset *data = source_samples(cli, source, NULL, NULL);
     if (data == NULL) {
         return fail_library(cli);
     }
@@ -180,7 +180,7 @@ static int export_sample(struct cli *cli, fov_dataset *data, int64_t index, cons
 
 int data_export(struct cli *cli, const char *source, const char *folder)
 {
-    fov_dataset *data = source_samples(cli, source, NULL);
+    fov_dataset *data = source_samples(cli, source, NULL, NULL);
     if (data == NULL) {
         return fail_library(cli);
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders are made with mkdir, which fails for an existing one, so that two runs started at once get two folders. */
 #include "run_directory.h"
+#include "append.h"
 #include "options.h"
 #include "output.h"
 #include "preprocessing.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -159,6 +161,28 @@ static void set_word(json_t *object, const char *key, const char *word, bool is_
     free(whole);
 }
 
+/* Sets what goes into inputs, "NAME=FILE.npy,...", with absolute paths. */
+static void set_inputs(json_t *object, const char *inputs)
+{
+    size_t size = strlen(inputs) + 1, used = 0;
+    for (const char *at = inputs; *at != '\0'; at++) {
+        size += *at == ',' || *at == '=' ? PATH_MAX : 0;
+    }
+    char *text = take_memory(size, 1), *word = take_memory(strlen(inputs) + 1, 1);
+    for (const char *at = inputs; at != NULL;) {
+        size_t length = strcspn(at, ",");
+        snprintf(word, strlen(inputs) + 1, "%.*s", (int)length, at);
+        char *file = strchr(word, '='), *whole = file != NULL ? realpath(file + 1, NULL) : NULL;
+        used = append_text(text, size, used, "%s%.*s%s", used > 0 ? "," : "",
+                           whole != NULL ? (int)(file + 1 - word) : (int)length, word, whole != NULL ? whole : "");
+        free(whole);
+        at = at[length] == ',' ? at + length + 1 : NULL;
+    }
+    json_set_text(object, "inputs", text);
+    free(word);
+    free(text);
+}
+
 static void set_given(json_t *object, const char *key, const char *word)
 {
     if (word != NULL) {
@@ -205,6 +229,9 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     if (words->held.val_list != NULL) {
         set_word(object, "val_list", words->held.val_list, true);
     }
+    if (words->held.inputs != NULL) {
+        set_inputs(object, words->held.inputs);
+    }
     if (words->classes > 0) {
         json_set_integer(object, "classes", words->classes);
     }
@@ -240,7 +267,8 @@ fov_dataset_options run_directory_held(const json_t *words)
 {
     return (fov_dataset_options){.val_split = json_number_value(json_object_get(words, "val_split")),
                                  .val_last = (int64_t)json_number_value(json_object_get(words, "val_last")),
-                                 .val_list = json_string_value(json_object_get(words, "val_list"))};
+                                 .val_list = json_string_value(json_object_get(words, "val_list")),
+                                 .inputs = json_string_value(json_object_get(words, "inputs"))};
 }
 
 bool run_directory_learned_from(const struct run_directory *folder, const char *source, fov_dataset_options *held,

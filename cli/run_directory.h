@@ -48,7 +48,7 @@ json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, 
  *  samples back; held->val_list belongs to *words, which the caller releases in any case (json_decref). */
 bool run_directory_learned_from(const struct run_directory *folder, const char *source, fov_dataset_options *held,
                                 json_t **words);
-/** The options of args.json for samples held back; val_list points into `words`. */
+/** The options of args.json for samples held back and further inputs; val_list and inputs point into `words`. */
 fov_dataset_options run_directory_held(const json_t *words);
 /** Reads config.json, and its seed with all 64 bits (*seed is unchanged where the file has none). EXIT_OK, or an exit
  *  code after a sentence. The caller frees *config in either case. */

@@ -222,17 +222,20 @@ static bool folder_of_model(const char *model, struct run_directory *folder)
     return written > 0 && (size_t)written < sizeof folder->path;
 }
 
-fov_dataset *source_samples(struct cli *cli, const char *source, const char *model)
+fov_dataset *source_samples(struct cli *cli, const char *source, const char *model, const char *inputs)
 {
     fov_context *context = cli_context(cli);
     fov_dataset_options held = source_held_back(cli);
     struct run_directory folder;
     json_t *words = NULL;
     bool is_asked = option_given(cli, "split") || held.val_split > 0 || held.val_last > 0 || held.val_list != NULL;
-    if (!is_asked && !(model != NULL && folder_of_model(model, &folder) &&
-                       run_directory_learned_from(&folder, source, &held, &words))) {
-        held = (fov_dataset_options){.whole = true};
+    fov_dataset_options learned = {.inputs = NULL};
+    bool is_learned = model != NULL && folder_of_model(model, &folder) &&
+                      run_directory_learned_from(&folder, source, &learned, &words);
+    if (!is_asked) {
+        held = is_learned ? learned : (fov_dataset_options){.whole = true};
     }
+    held.inputs = inputs != NULL ? inputs : learned.inputs;
     fov_dataset *data = context != NULL ? fov_dataset_open_opt(context, source, source_split(cli), &held) : NULL;
     json_decref(words);
     return data;

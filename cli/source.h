@@ -54,7 +54,7 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 /** Opens the samples that a verb looks at: those of --split and of the options for holding samples back, where any of
  *  them is typed. Otherwise those of the test split; of data that states no splits all samples, unless `model` (a file
  *  or a folder; NULL: none) lies in the folder of a run that learned from this data: then those that it held back. */
-fov_dataset *source_samples(struct cli *cli, const char *source, const char *model);
+fov_dataset *source_samples(struct cli *cli, const char *source, const char *model, const char *inputs);
 /** Which samples a dataset has, to stand behind their number: "of its split \"test\"", "that training holds back". */
 const char *source_part(const fov_dataset *data);
 

@@ -94,7 +94,7 @@ static int run(struct cli *cli)
         fov_model_free(model);
         return code;
     }
-    fov_dataset *data = source_samples(cli, option_text(cli, "data"), cli->arguments[0]);
+    fov_dataset *data = source_samples(cli, option_text(cli, "data"), cli->arguments[0], option_text(cli, "input"));
     code = data != NULL ? evaluate(cli, model, data) : fail_library(cli);
     fov_dataset_free(data);
     fov_model_free(model);
@@ -125,6 +125,9 @@ static const struct cli_option options[] = {
      .doc = "class i of the data is output i of the model, whatever their names"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
+    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=WHAT,...",
+     .doc = "what goes into inputs beside that of pictures: FILE.npy or numbers (k=0.5+2), the same for all samples, or "
+            "columns of a table (k=age+weight)"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
      .choices = source_scores, .doc = "what the numbers of the output are"},
     SOURCE_MODEL_OPTION,

@@ -108,7 +108,7 @@ static int add_files(struct features *f)
 
 static int add_data(struct features *f, const char *source)
 {
-    fov_dataset *data = source_samples(f->cli, source, f->cli->arguments[0]);
+    fov_dataset *data = source_samples(f->cli, source, f->cli->arguments[0], NULL);
     int64_t count = data != NULL ? fov_dataset_describe(data).count : 0;
     int code = data != NULL ? EXIT_OK : fail_library(f->cli);
     for (int64_t i = 0; i < count && code == EXIT_OK; i++) {

@@ -27,6 +27,7 @@ struct waiting {
 struct prediction {
     struct cli *cli;
     fov_model *model;
+    fov_dataset *data; /* of --data; else NULL */
     struct class_view view;
     struct answering answers; /* for answers other than one class of several or plain numbers */
     fov_session *looks;       /* for --tta with a classifier: predicts several views of a picture; else NULL */
@@ -203,6 +204,19 @@ static int predict_files(struct prediction *p)
     return worst == EXIT_OK ? code : worst;
 }
 
+/* Fills the inputs other than that of pictures: with what --input says or, where a dataset has rows for them, with those
+ * of its first sample, so that the model is complete when its output is looked at. */
+static int fill_inputs(struct prediction *p, bool samples)
+{
+    const char *list = option_text(p->cli, "input");
+    if (!samples) {
+        return list == NULL || fov_model_fill_inputs(p->model, list) == FOV_OK ? EXIT_OK : fail_library(p->cli);
+    }
+    p->data = source_samples(p->cli, option_text(p->cli, "data"), p->cli->arguments[0], list);
+    bool is_filled = p->data != NULL && fov_model_fill_from(p->model, p->data, 0) == FOV_OK;
+    return is_filled ? EXIT_OK : fail_library(p->cli);
+}
+
 static int predict_samples(struct prediction *p, fov_dataset *data, const int64_t *index, int count)
 {
     fov_dataset_info info = fov_dataset_describe(data);
@@ -219,7 +233,13 @@ static int predict_samples(struct prediction *p, fov_dataset *data, const int64_
         image.pixels = take_memory(size, 1); /* a copy: the dataset keeps a sample only until the next call */
         memcpy(image.pixels, pixels, size);
         snprintf(name, sizeof name, "%.200s #%lld", info.name, (long long)index[i]);
+        if (fov_model_fill_from(p->model, data, index[i]) != FOV_OK) {
+            drop_image(&image);
+            code = fail_library(p->cli);
+            break;
+        }
         code = predict(p, name, index[i], fov_dataset_label(data, index[i]), &image);
+        code = code == EXIT_OK && fov_dataset_inputs(data) > 0 ? flush(p) : code; /* each has rows of its own */
     }
     int rest = flush(p);
     return code != EXIT_OK ? code : rest;
@@ -242,11 +262,9 @@ static int run_samples(struct prediction *p)
     const char *list = option_text(cli, "index");
     int64_t *index = take_memory(MAX_INDICES, sizeof *index);
     int count = options_numbers(list, ',', 0, INT64_MAX, index, MAX_INDICES), code = EXIT_OK;
-    fov_dataset *data = count > 0 ? source_samples(cli, option_text(cli, "data"), cli->arguments[0]) : NULL;
+    fov_dataset *data = p->data;
     if (count < 1) {
         code = fail(cli, EXIT_USAGE, "--index is \"%.60s\"; it is numbers of samples such as 0,5,17", list);
-    } else if (data == NULL) {
-        code = fail_library(cli);
     } else {
         fov_dataset_info info = fov_dataset_describe(data);
         p->view.data = data;
@@ -262,7 +280,6 @@ static int run_samples(struct prediction *p)
         }
         code = code == EXIT_OK ? predict_samples(p, data, index, count) : code;
     }
-    fov_dataset_free(data);
     free(index);
     return code;
 }
@@ -288,27 +305,6 @@ static int look_at_output(struct prediction *p)
     return fail(p->cli, EXIT_INPUT, "%s: output \"%s\" %s is %s", p->cli->arguments[0], name, show_shape(text, &shape),
                 meaning == FOV_MEANING_MAP ? "a map, scores for each pixel, not one score per class"
                                            : "not a row of numbers for each picture");
-}
-
-/* --input NAME=FILE.npy,NAME=FILE.npy: fills the inputs other than that of pictures. */
-static int fill_inputs(struct prediction *p)
-{
-    struct cli *cli = p->cli;
-    const char *list = option_text(cli, "input");
-    int code = EXIT_OK;
-    while (list != NULL && code == EXIT_OK) {
-        char word[2048];
-        size_t length = strcspn(list, ",");
-        snprintf(word, sizeof word, "%.*s", length < sizeof word ? (int)length : 0, list);
-        char *file = strchr(word, '=');
-        if (file == NULL) {
-            return fail(cli, EXIT_USAGE, "--input is \"%.60s\"; it is NAME=FILE.npy, several with commas", list);
-        }
-        *file++ = '\0';
-        code = fov_model_fill_input_file(p->model, word, file) == FOV_OK ? EXIT_OK : fail_library(cli);
-        list = list[length] == ',' ? list + length + 1 : NULL;
-    }
-    return code;
 }
 
 /* How many classes are shown: --top, but by default one in a CSV table, or all values there. */
@@ -380,7 +376,7 @@ static int run(struct cli *cli)
     int code = source_detector(cli, p.model);
     code = code != EXIT_OK ? code : source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true, NULL) : code;
-    code = code == EXIT_OK ? fill_inputs(&p) : code;
+    code = code == EXIT_OK ? fill_inputs(&p, samples) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
     code = code == EXIT_OK ? open_views(&p) : code;
     code = code == EXIT_OK ? predict_all(&p, samples) : code;
@@ -389,6 +385,7 @@ static int run(struct cli *cli)
     fov_session_free(p.looks);
     answering_end(&p.answers);
     fov_class_match_free(&p.view.match);
+    fov_dataset_free(p.data);
     fov_model_free(p.model);
     return code;
 }
@@ -418,8 +415,9 @@ static const struct cli_option options[] = {
      .doc = "boxes as YOLO's texts, a file to a picture: class, middle x and y, width, height, in parts of its sides"},
     {.name = "save-conf", .kind = OPTION_FLAG, .doc = "with each box's score at the end of its line of --save-txt"},
     {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},
-    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=FILE.npy,...",
-     .doc = "what goes into inputs beside that of pictures: one sample, the same for every picture"},
+    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=WHAT,...",
+     .doc = "what goes into inputs beside that of pictures: FILE.npy or numbers (k=0.5+2), the same for every picture, or "
+            "with --data columns of a table (k=age+weight)"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",

@@ -147,13 +147,23 @@ static int check_name(struct train_job *job)
     return code;
 }
 
-/* How samples are held back: as typed, else as in the resumed run. */
+/* Whether --input says what goes into inputs besides the pictures', and not a size. */
+static bool is_filled(const char *input)
+{
+    return strchr(input, '=') != NULL;
+}
+
+/* How samples are held back, and what goes into further inputs: as typed, else as in the resumed run. */
 static fov_dataset_options held_back(const struct train_job *job)
 {
     fov_dataset_options held = source_held_back(job->cli);
+    const char *inputs = option_text(job->cli, "input");
+    const fov_dataset_options of_run =
+        job->words != NULL ? run_directory_held(job->words) : (fov_dataset_options){.val_split = 0};
     if (job->words != NULL && held.val_split == 0 && held.val_last == 0 && held.val_list == NULL) {
-        held = run_directory_held(job->words);
+        held = of_run;
     }
+    held.inputs = inputs != NULL && is_filled(inputs) ? inputs : of_run.inputs;
     return held;
 }
 
@@ -184,6 +194,7 @@ static int open_job(struct train_job *job)
     job->task = word_of(job, job->config, "task", "task");
     job->asked.weights = word_of(job, job->words, "weights", "weights");
     job->asked.input = word_of(job, job->words, "input", "input");
+    job->asked.input = job->asked.input != NULL && is_filled(job->asked.input) ? NULL : job->asked.input;
     job->asked.freeze = word_of(job, job->words, "freeze", "freeze");
     job->asked.output = word_of(job, job->words, "output", "output");
     job->asked.scores = word_of(job, job->words, "scores", "scores");
@@ -514,7 +525,9 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "CxHxW",
      .otherwise = "that of the pictures, else the network's",
-     .doc = "size the network is made for, pixels; a file's network goes over that size where it can"},
+     .doc = "size the network is made for, pixels; a file's network goes over that size where it can. Or NAME=WHAT,...: "
+            "what goes into inputs of a file's network beside that of pictures, FILE.npy or numbers (k=0.5+2), the same "
+            "for all samples, or columns of a table (k=age+weight)"},
     {.name = "classes",
      .kind = OPTION_INTEGER,
      .argument = "N",

@@ -116,11 +116,24 @@ typedef struct fov_dataset_options {
     /** Data that states no splits is not divided: every split is all of its samples. Other data is split as it states.
      *  E_USAGE beside one of the members above. */
     bool        whole;
+    /** What goes into inputs of a network besides that of the pictures, several separated by commas: "NAME=FILE.npy" or
+     *  "NAME=0.5+2", one row of numbers for all samples; "NAME=COLUMN+COLUMN", columns of a table of samples (CSV),
+     *  which hold a number in each row and are then no targets. E_INPUT: a cell of these columns holds no number. NULL:
+     *  nothing. */
+    const char *inputs;
 } fov_dataset_options;
 /** fov_dataset_open with options; NULL: all defaults. */
 FOV_API fov_dataset *fov_dataset_open_opt(fov_context *context, const char *source, fov_split split,
                                           const fov_dataset_options *options);
 FOV_API void             fov_dataset_free(fov_dataset *dataset); /**< accepts NULL */
+/** Sets what goes into the input rows->name of a network besides that of the pictures: rows->shape is [samples, ...], a
+ *  row for each sample in the dataset's order, or [1, ...], one row for all samples. The data are copied. Training and
+ *  evaluation match a row with the network's input by its number of elements; elements of another type than the input's
+ *  are converted, to integers where they are whole. E_SHAPE: another number of samples; E_USAGE: the input is set
+ *  already. */
+FOV_API FOV_MUST_CHECK int fov_dataset_set_input(fov_dataset *dataset, const fov_tensor *rows);
+/** For how many inputs of a network it has rows. */
+FOV_API int fov_dataset_inputs(const fov_dataset *dataset);
 FOV_API fov_dataset_info fov_dataset_describe(const fov_dataset *dataset);
 FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< its name; "": no such class */
 /** FOV_TARGET_CLASS: the class of a sample; -1 for other targets, and where there is no such sample. */

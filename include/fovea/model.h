@@ -241,12 +241,18 @@ FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char 
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
 
-/** Sets the data of an input other than the chosen one, the same for every picture that fov_predict gets: one sample,
+/** Sets the data of an input other than the chosen one, the same for every picture: one sample,
  *  dense and in plain order, of the input's type and exactly its bytes. The data are copied. E_USAGE: no other input
  *  has that name; E_SHAPE: the sizes differ. */
 FOV_API FOV_MUST_CHECK int fov_model_fill_input(fov_model *model, const char *name, const void *data, size_t bytes);
 /** The same from a NumPy file (.npy), whose numbers are converted where the input holds float32. */
 FOV_API FOV_MUST_CHECK int fov_model_fill_input_file(fov_model *model, const char *name, const char *path);
+/** The same for several inputs: "NAME=FILE.npy" or "NAME=0.5+2" (its numbers, which are whole where the input holds
+ *  integers), with commas between them. */
+FOV_API FOV_MUST_CHECK int fov_model_fill_inputs(fov_model *model, const char *text);
+/** Sets the data of the inputs besides that of the pictures to what a dataset has for its sample `index`
+ *  (fov_dataset_set_input, fov_dataset_options.inputs). E_USAGE: there is no such sample. */
+FOV_API FOV_MUST_CHECK int fov_model_fill_from(fov_model *model, const fov_dataset *dataset, int64_t index);
 /** How many numbers fov_predict writes per picture: a probability per class, or the output's values; 0: the output is a
  *  map, boxes, or not a row per picture. */
 FOV_API int fov_model_scores(const fov_model *model);

@@ -49,15 +49,6 @@ FOV_API FOV_MUST_CHECK int fov_session_answer(fov_session *session, const fov_im
 FOV_API FOV_MUST_CHECK int fov_session_answers(fov_session *session, const fov_image *pictures, int count,
                                                fov_answer *answers);
 
-/** A tensor with a name. */
-typedef struct fov_tensor {
-    /** a value's name in the model's graph (fov_value_name); for results also the name of a layer
-     *  (fov_model_summary) */
-    const char *name;
-    fov_dtype   dtype;
-    fov_shape   shape;
-    const void *data; /**< in plain order, the last dimension contiguous */
-} fov_tensor;
 /** Computes values of the graph from inputs, without a task. Inputs are the model's, by name (NULL: the chosen input),
  *  with all their dimensions; the first input that leaves the number of samples open decides it. Results, 1 to 64, may
  *  be any values of the graph, such as the result of any layer: only the name of each is read (NULL: the chosen

@@ -46,6 +46,16 @@ typedef struct fov_value {
     int id;
 } fov_value;
 
+/** A tensor with a name. */
+typedef struct fov_tensor {
+    /** a value's name in the model's graph (fov_value_name); for results also the name of a layer
+     *  (fov_model_summary) */
+    const char *name;
+    fov_dtype   dtype;
+    fov_shape   shape;
+    const void *data; /**< in plain order, the last dimension contiguous */
+} fov_tensor;
+
 FOV_API const char *fov_dtype_name(fov_dtype dtype); /**< "f32" */
 FOV_API size_t      fov_dtype_size(fov_dtype dtype); /**< bytes per element */
 

@@ -454,8 +454,13 @@ fov_dataset *dataset_open(struct fov_context *context, const struct dataset_foun
     dataset->name = found->kind->name;
     dataset->target = FOV_TARGET_CLASS;
     sample_begin(&dataset->current, context->memory);
+    const char *inputs = options != NULL ? options->inputs : NULL;
     int status = found->store ? list_open(dataset, found->store, found->index, split, options, error)
                               : open_named(dataset, found, split, options, error);
+    if (status == FOV_OK && !found->kind->has_columns) {
+        status = dataset_refuse_columns(dataset, inputs, error);
+    }
+    status = status ? status : dataset_add_constants(dataset, inputs, error);
     if (status) {
         fov_dataset_free(dataset);
         return NULL;
@@ -496,6 +501,7 @@ uint64_t dataset_fingerprint(const struct fov_dataset *dataset)
     for (int i = 0; i < dataset->classes; i++) {
         hash = hash_fold(hash, dataset->class_names[i], strlen(dataset->class_names[i]));
     }
+    hash = dataset_hash_inputs(dataset, hash);
     size_t size = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     for (size_t i = 0; dataset->pixels && dataset->chosen && i < dataset->count; i++) {
         hash = hash_fold(hash, dataset->pixels + dataset->chosen[i] * size, size);
@@ -529,6 +535,7 @@ void fov_dataset_free(fov_dataset *dataset)
     memory_free(memory, dataset->chosen);
     memory_free(memory, dataset->class_names);
     memory_free(memory, dataset->value_names);
+    dataset_free_inputs(dataset);
     memory_free(memory, dataset->where);
     memory_free(memory, dataset);
 }

@@ -7,6 +7,7 @@
 #define DATA_DATASET_H
 
 #include "data/findings.h"
+#include "data/inputs.h"
 #include "data/sample.h"
 #include "device/context.h"
 #include <fovea/dataset.h>
@@ -30,6 +31,8 @@ struct fov_dataset {
     char **class_names; /**< one block */
     int values;         /**< FOV_TARGET_VALUES: numbers per sample */
     char **value_names; /**< one block; NULL: values have no names */
+    struct dataset_input *inputs; /**< [input_count] what goes into a network besides the pictures */
+    int input_count;
     int channels, height, width;
     bool same_size;
     int least[2], most[2];       /**< smallest and largest height and width; most 0 after opening: height, width */
@@ -70,6 +73,7 @@ struct data_source {
     /** The path of a sample's file; NULL where samples have none. */
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
 
+    bool has_columns; /**< its samples may have columns for inputs of a network (fov_dataset_options.inputs) */
     /** A sample that cannot be read is a mistake in the calling program, not a bad file, and is never replaced. */
     bool is_program;
 

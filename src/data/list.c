@@ -93,6 +93,33 @@ int list_add_number(struct list *list, float number, struct error *error)
     return status;
 }
 
+int list_add_input(struct list *list, const char *name, size_t columns, struct error *error)
+{
+    void *inputs = list->inputs;
+    int status = memory_grow(list->memory, &inputs, &list->input_capacity, list->input_count, sizeof *list->inputs,
+                             "a table's inputs", error);
+    list->inputs = inputs;
+    char *copy = status ? NULL : memory_copy_text(list->memory, name, error);
+    if (copy == NULL) {
+        return FOV_E_MEMORY;
+    }
+    list->inputs[list->input_count++] = (struct list_input){copy, columns};
+    list->extra_columns += columns;
+    return FOV_OK;
+}
+
+int list_add_extra(struct list *list, double number, struct error *error)
+{
+    void *extras = list->extras;
+    int status = memory_grow(list->memory, &extras, &list->extra_capacity, list->extra_count, sizeof *list->extras,
+                             "columns", error);
+    list->extras = extras;
+    if (status == FOV_OK) {
+        list->extras[list->extra_count++] = number;
+    }
+    return status;
+}
+
 static void free_names(struct memory *memory, char **names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -119,6 +146,11 @@ void list_free(struct list *list)
     memory_free(memory, list->samples);
     memory_free(memory, list->boxes);
     memory_free(memory, list->numbers);
+    memory_free(memory, list->extras);
+    for (size_t i = 0; i < list->input_count; i++) {
+        memory_free(memory, list->inputs[i].name);
+    }
+    memory_free(memory, list->inputs);
     findings_free(&list->findings);
     store_close(list->store);
     *list = (struct list){.memory = NULL};
@@ -336,12 +368,15 @@ static int take_headers(struct fov_dataset *dataset, struct survey *survey, stru
     const char **paths = memory_allocate(memory, list->count + 1, sizeof *paths, "paths", error);
     bool *own = memory_allocate(memory, list->count + 1, sizeof *own, "paths", error);
     int status = paths && own ? FOV_OK : FOV_E_MEMORY;
-    size_t others = 0, root = strlen(dataset->where), length = strlen(store_path(list->store));
+    const char *base = dataset->where;
+    size_t others = 0, root = strlen(base);
     for (size_t i = 0; i < state->count && status == FOV_OK; i++) {
         own[state->chosen[i]] = true;
         paths[i] = list->samples[state->chosen[i]].picture;
-        root = strncmp(paths[i], dataset->where, root) == 0 ? root : length; // not below .where: use the store's path
-        root = strncmp(paths[i], dataset->where, root) == 0 ? root : 0;
+        if (strncmp(paths[i], base, root) != 0) { // not below .where
+            base = store_path(list->store);
+            root = strncmp(paths[i], base, strlen(base)) == 0 ? strlen(base) : 0;
+        }
     }
     struct own user = {survey, dataset, root};
     status =
@@ -448,12 +483,13 @@ static char *place_of(const struct list *list, int role, struct error *error)
 }
 
 int list_scan(struct list *list, struct fov_context *context, const struct data_source *kind, struct store *store,
-              const char *index, struct error *error)
+              const char *index, const char *inputs, struct error *error)
 {
     *list = (struct list){.context = context,
                           .memory = context->memory,
                           .store = store_share(store),
                           .index = index,
+                          .asked = inputs,
                           .findings = {.memory = context->memory},
                           .target = FOV_TARGET_CLASS};
     const struct findings *of_store = store_findings(store);
@@ -494,6 +530,27 @@ static int take_targets(struct fov_dataset *dataset, struct error *error)
     return status;
 }
 
+/* Copies the chosen samples' numbers for each input of a network to the dataset. */
+static int take_inputs(struct fov_dataset *dataset, struct error *error)
+{
+    const struct list_state *state = dataset->state;
+    const struct list *list = &state->list;
+    int status = FOV_OK;
+    size_t first = 0;
+    for (size_t i = 0; i < list->input_count && status == FOV_OK; i++) {
+        const struct list_input *input = &list->inputs[i];
+        double *rows = memory_allocate_raw(list->memory, state->count * input->count, sizeof *rows, "columns", error);
+        for (size_t s = 0; rows != NULL && s < state->count; s++) {
+            memcpy(rows + s * input->count, list->extras + state->chosen[s] * list->extra_columns + first,
+                   input->count * sizeof *rows);
+        }
+        first += input->count;
+        status = rows != NULL ? dataset_add_input(dataset, input->name, FOV_F64, input->count, false, (uint8_t *)rows, error)
+                              : FOV_E_MEMORY;
+    }
+    return status;
+}
+
 int list_open(struct fov_dataset *dataset, struct store *store, const char *index, fov_split split,
               const fov_dataset_options *options, struct error *error)
 {
@@ -505,7 +562,8 @@ int list_open(struct fov_dataset *dataset, struct store *store, const char *inde
     dataset->state = state;
     struct list *list = &state->list;
     struct list_choice choice = {.role = FOLDER_TRAIN};
-    int status = list_scan(list, dataset->context, dataset->source, store, index, error);
+    const char *inputs = options != NULL ? options->inputs : NULL;
+    int status = list_scan(list, dataset->context, dataset->source, store, index, inputs, error);
     bool is_whole = options && options->whole && list_states_no_splits(list); // then nothing is held back
     if (status == FOV_OK && !(is_whole && list->count > 0 && list->findings.errors == list->lone_classes)) {
         status = list_check(list, error);
@@ -519,6 +577,7 @@ int list_open(struct fov_dataset *dataset, struct store *store, const char *inde
         dataset->part = choice.part;
         dataset->where = place_of(list, choice.role, error);
         status = dataset->where ? take_targets(dataset, error) : FOV_E_MEMORY;
+        status = status ? status : take_inputs(dataset, error);
     }
     status = status ? status : take_survey(dataset, error);
     if (status == FOV_OK) {

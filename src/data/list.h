@@ -20,6 +20,12 @@ struct listed {
     size_t first, count; /**< range of its boxes or numbers in list.boxes or list.numbers */
 };
 
+/** Columns of a table that go into an input of a network besides that of the pictures. */
+struct list_input {
+    char *name;   /**< of the input */
+    size_t count; /**< its columns */
+};
+
 /** How the values in masks become classes (masks.c). */
 struct mask_rule {
     int classes;
@@ -46,6 +52,11 @@ struct list {
     fov_box *boxes;
     float *numbers;
     size_t box_count, box_capacity, number_count, number_capacity;
+    const char *asked; /**< fov_dataset_options.inputs, or NULL */
+    struct list_input *inputs; /**< [input_count] */
+    size_t input_count, input_capacity;
+    double *extras; /**< [count][extra_columns]: the columns of all inputs, for each sample */
+    size_t extra_columns, extra_count, extra_capacity;
     bool boxes_are_shares; /**< coordinates are fractions of the picture's width and height (YOLO), not pixels */
     struct mask_rule mask;
 };
@@ -56,6 +67,9 @@ int list_add_class(struct list *list, const char *name, struct error *error);
 int list_add_value_name(struct list *list, const char *name, struct error *error);
 int list_add_box(struct list *list, const fov_box *box, struct error *error);
 int list_add_number(struct list *list, float number, struct error *error);
+/** Adds an input of a network, whose numbers of each sample list_add_extra then adds. */
+int list_add_input(struct list *list, const char *name, size_t columns, struct error *error);
+int list_add_extra(struct list *list, double number, struct error *error);
 /** Adds the class names, one per line, of a file "classes.txt" (or "names.txt", "labels.txt") in the store's folder
  *  `folder` or at its root; without such a file adds none. */
 int list_read_classes(struct list *list, const char *folder, struct error *error);
@@ -66,10 +80,10 @@ int list_check(const struct list *list, struct error *error);
 
 /* ---- the dataset (list.c, list_split.c) -------------------------------------------------------------------------- */
 
-/** Makes the list of the samples that source `kind` finds in a store, including the store's own findings. The caller
- *  calls list_free, after failures too. */
+/** Makes the list of the samples that source `kind` finds in a store, including the store's own findings. `inputs`:
+ *  fov_dataset_options.inputs, or NULL. The caller calls list_free, after failures too. */
 int list_scan(struct list *list, struct fov_context *context, const struct data_source *kind, struct store *store,
-              const char *index, struct error *error);
+              const char *index, const char *inputs, struct error *error);
 /** Fills a dataset from the list that its source's scan makes of the store; the dataset becomes an owner of the
  *  store. */
 int list_open(struct fov_dataset *dataset, struct store *store, const char *index, fov_split split,

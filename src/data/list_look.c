@@ -140,7 +140,7 @@ int list_look(struct fov_context *context, const struct data_source *kind, struc
               bool decoded, struct findings *findings, struct error *error)
 {
     struct list list;
-    int status = list_scan(&list, context, kind, store, index, error);
+    int status = list_scan(&list, context, kind, store, index, NULL, error);
     if (status == FOV_OK) {
         *findings = list.findings;
         list.findings = (struct findings){.memory = context->memory};

@@ -7,6 +7,7 @@
 #include "data/pictures.h"
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LOADER_CHUNK = 1 << 14, /* floats per unit of work: smaller units would cost more in scheduling */
@@ -54,8 +55,7 @@ struct loader {
     size_t count, per_chunk;
     int64_t epoch;
     const struct form *form;
-    float *pixels;
-    void *targets;
+    const struct loader_batch *to;
 };
 
 static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error);
@@ -208,7 +208,7 @@ static int read_sample(struct loader *loader, size_t index, struct sample *own, 
     }
     *sample = own;
     /* A cached sample needs its target even if this batch does not: a later batch may. */
-    bool with_target = loader->targets != NULL || loader->cache != NULL;
+    bool with_target = (loader->to->targets != NULL && loader->options.write != NULL) || loader->cache != NULL;
     int status =
         with_target ? dataset_read(dataset, index, own, error) : dataset_sample(dataset, index, &own->picture, error);
     if (status == FOV_OK && loader->cache != NULL) {
@@ -224,13 +224,19 @@ static int fill_from(struct loader *loader, struct loader_worker *worker, size_t
     const struct sample *sample;
     struct prepared prepared;
     const struct preparation *preparation = &loader->form->preparation;
-    float *out = loader->pixels + place * preparation->values;
+    float *out = loader->to->pixels + place * preparation->values;
     int status = read_sample(loader, index, &worker->sample, &shown, &sample, error);
     status = status == FOV_OK ? prepare_sample(preparation, &worker->preparer, sample, index, loader->epoch, out,
                                                &prepared, error)
                               : status;
-    if (status == FOV_OK && loader->targets != NULL) {
-        status = loader->options.write(loader->form->user, &prepared, place, loader->targets, error);
+    if (status == FOV_OK && loader->to->targets != NULL && loader->options.write != NULL) {
+        status = loader->options.write(loader->form->user, &prepared, place, loader->to->targets, error);
+    }
+    for (int i = 0; status == FOV_OK && i < loader->options.row_count; i++) {
+        const struct loader_rows *rows = &loader->options.rows[i];
+        if (loader->to->rows[i] != NULL && (!rows->is_once || place == 0)) {
+            memcpy((char *)loader->to->rows[i] + place * rows->bytes, rows->rows + index * rows->stride, rows->bytes);
+        }
     }
     return status;
 }
@@ -298,13 +304,17 @@ static void fill_chunk(void *context, size_t chunk, int worker_index)
     }
 }
 
-int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, void *targets,
+size_t loader_row_bytes(const struct loader_rows *rows, size_t count)
+{
+    return rows->is_once ? rows->bytes : count * rows->bytes;
+}
+
+int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, const struct loader_batch *to,
                 struct error *error)
 {
     loader->indices = indices;
     loader->count = count;
-    loader->pixels = pixels;
-    loader->targets = loader->options.write != NULL ? targets : NULL;
+    loader->to = to;
     for (int i = 0; i < loader->worker_count; i++) {
         loader->workers[i].failed = SIZE_MAX;
     }

@@ -16,6 +16,23 @@ enum loader_bad {
     LOADER_REPLACES /**< the dataset's next sample takes its place; the bad one is counted and logged once */
 };
 
+/** What a network's input besides that of the pictures gets. */
+struct loader_rows {
+    const uint8_t *rows;
+    size_t         bytes;  /**< of a row */
+    size_t         stride; /**< bytes from a sample's row to the next sample's; 0: one row for all samples */
+    bool           is_once; /**< a batch has one row in all, not one per sample; stride is 0 */
+};
+
+enum { LOADER_MOST_ROWS = 16 };
+
+/** Where a batch goes. */
+struct loader_batch {
+    float *pixels;  /**< [count, ...] */
+    void  *targets; /**< as .write makes them; NULL: not wanted */
+    void  *rows[LOADER_MOST_ROWS]; /**< of each of loader_options.rows; NULL: not wanted */
+};
+
 /** An alternative form of batches that loader_set_form can select: another picture size, with matching targets. */
 struct loader_form {
     struct prepare_options prepare;
@@ -31,6 +48,8 @@ struct loader_options {
     /** Writes a sample's target as number `place` of the batch; called on any thread. NULL: there are no targets. */
     int (*write)(const void *user, const struct prepared *prepared, size_t place, void *targets, struct error *error);
     const void *user; /**< passed to write; not copied */
+    const struct loader_rows *rows; /**< [row_count] for further inputs of the network; not copied */
+    int                       row_count;
     const struct loader_form *forms; /**< further forms, copied: form 1, 2...; form 0 is .prepare and .user */
     int                       form_count;
 };
@@ -43,10 +62,12 @@ void loader_free(struct loader *loader); /**< accepts NULL */
 void loader_set_epoch(struct loader *loader, int64_t epoch);
 /** Selects the form of the next batches; initially 0. */
 void loader_set_form(struct loader *loader, int form);
-/** Prepares samples indices[0 .. count): pixels [count, ...], targets as .write makes them (NULL: not wanted).
- *  Allocates nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
-int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, void *targets,
+/** Prepares samples indices[0 .. count). Allocates nothing when the dataset is in memory. The error is that of the first
+ *  bad sample in the batch. */
+int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, const struct loader_batch *to,
                 struct error *error);
+/** Bytes of the further input `which` in a batch of `count` samples. */
+size_t loader_row_bytes(const struct loader_rows *rows, size_t count);
 
 /** Number of distinct samples that could not be read and were replaced so far. Logs the first one since the last call
  *  and how many more there are. Call it between batches. */

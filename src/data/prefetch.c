@@ -12,8 +12,7 @@ enum { PLACES = 2, FORMS = UINT8_MAX + 1 };
 
 /* A buffer of the ring: a finished batch, or the error that prevented it. */
 struct place {
-    float       *pixels;
-    void        *targets;
+    struct loader_batch batch;
     struct error error;
     bool         full;
 };
@@ -51,10 +50,10 @@ static int form_at(const struct prefetch *p, size_t first)
 }
 
 /* Prepares the `count` samples of the order from position `first` on. */
-static int fill(struct prefetch *p, size_t first, size_t count, float *pixels, void *targets, struct error *error)
+static int fill(struct prefetch *p, size_t first, size_t count, const struct loader_batch *to, struct error *error)
 {
     loader_set_form(p->loader, form_at(p, first));
-    return loader_fill(p->loader, p->comes.order + first, count, pixels, targets, error);
+    return loader_fill(p->loader, p->comes.order + first, count, to, error);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
@@ -80,7 +79,7 @@ static void *work(void *user)
         p->busy = true;
         pthread_mutex_unlock(&p->lock);
         error_clear(&place->error);
-        (void)fill(p, first, count, place->pixels, place->targets, &place->error);
+        (void)fill(p, first, count, &place->batch, &place->error);
         pthread_mutex_lock(&p->lock);
         p->busy = false;
         place->full = true;
@@ -123,6 +122,7 @@ static void stop(struct prefetch *p)
 static int open_places(struct prefetch *p, struct error *error)
 {
     struct memory *memory = p->context->memory;
+    static const char what[] = "batches ahead of time";
     size_t values = 0, target_bytes = 0;
     for (int i = 0; i <= p->options.loader.form_count; i++) {
         size_t one = loader_values(p->loader, i);
@@ -133,11 +133,17 @@ static int open_places(struct prefetch *p, struct error *error)
         return error_set(error, FOV_E_MEMORY, "a batch of %zu samples does not fit memory", p->options.batch);
     }
     for (int i = 0; i < PLACES; i++) {
-        struct place *place = &p->place[i];
-        place->pixels = memory_allocate_raw(memory, values, sizeof(float), "batches ahead of time", error);
-        place->targets =
-            memory_allocate_raw(memory, p->options.batch, target_bytes + 1, "batches ahead of time", error);
-        if (place->pixels == NULL || place->targets == NULL) {
+        struct loader_batch *batch = &p->place[i].batch;
+        batch->pixels = memory_allocate_raw(memory, values, sizeof(float), what, error);
+        batch->targets = memory_allocate_raw(memory, p->options.batch, target_bytes + 1, what, error);
+        bool is_there = batch->pixels != NULL && batch->targets != NULL;
+        for (int r = 0; is_there && r < p->options.loader.row_count; r++) {
+            const struct loader_rows *rows = &p->options.loader.rows[r];
+            size_t bytes = loader_row_bytes(rows, 1);
+            batch->rows[r] = memory_allocate_raw(memory, rows->is_once ? 1 : p->options.batch, bytes, what, error);
+            is_there = batch->rows[r] != NULL;
+        }
+        if (!is_there) {
             return FOV_E_MEMORY;
         }
     }
@@ -177,8 +183,12 @@ void prefetch_free(struct prefetch *prefetch)
     struct memory *memory = prefetch->context->memory;
     stop(prefetch);
     for (int i = 0; i < PLACES; i++) {
-        memory_free(memory, prefetch->place[i].pixels);
-        memory_free(memory, prefetch->place[i].targets);
+        struct loader_batch *batch = &prefetch->place[i].batch;
+        memory_free(memory, batch->pixels);
+        memory_free(memory, batch->targets);
+        for (int r = 0; r < LOADER_MOST_ROWS; r++) {
+            memory_free(memory, batch->rows[r]);
+        }
     }
     loader_free(prefetch->loader);
     memory_free(memory, prefetch);
@@ -215,7 +225,7 @@ void prefetch_begin(struct prefetch *prefetch, const struct prefetch_epoch *epoc
 }
 
 /* Waits until the next place is full, copies its batch and releases it. */
-static int take(struct prefetch *p, size_t count, float *pixels, void *targets, struct error *error)
+static int take(struct prefetch *p, size_t count, const struct loader_batch *to, struct error *error)
 {
     struct place *place = &p->place[p->emptying % PLACES];
     pthread_mutex_lock(&p->lock);
@@ -225,8 +235,13 @@ static int take(struct prefetch *p, size_t count, float *pixels, void *targets, 
     pthread_mutex_unlock(&p->lock);
     if (place->error.status == FOV_OK) {
         int form = form_at(p, p->next);
-        memcpy(pixels, place->pixels, count * loader_values(p->loader, form) * sizeof *pixels);
-        memcpy(targets, place->targets, count * p->target_bytes[form]);
+        memcpy(to->pixels, place->batch.pixels, count * loader_values(p->loader, form) * sizeof *to->pixels);
+        memcpy(to->targets, place->batch.targets, count * p->target_bytes[form]);
+        for (int r = 0; r < p->options.loader.row_count; r++) {
+            if (to->rows[r] != NULL) {
+                memcpy(to->rows[r], place->batch.rows[r], loader_row_bytes(&p->options.loader.rows[r], count));
+            }
+        }
     } else {
         error_set(error, place->error.status, "%s", place->error.text);
     }
@@ -239,15 +254,15 @@ static int take(struct prefetch *p, size_t count, float *pixels, void *targets, 
     return status;
 }
 
-int prefetch_next(struct prefetch *prefetch, size_t count, float *pixels, void *targets, struct error *error)
+int prefetch_next(struct prefetch *prefetch, size_t count, const struct loader_batch *to, struct error *error)
 {
     double begin = clock_seconds();
     if (prefetch->next >= prefetch->comes.count || count != batch_at(prefetch, prefetch->next)) {
         return error_set(error, FOV_E_INTERNAL, "a batch of %zu samples was asked for, behind %zu of %zu", count,
                          prefetch->next, prefetch->comes.count);
     }
-    int status = prefetch->has_thread ? take(prefetch, count, pixels, targets, error)
-                                      : fill(prefetch, prefetch->next, count, pixels, targets, error);
+    int status = prefetch->has_thread ? take(prefetch, count, to, error)
+                                      : fill(prefetch, prefetch->next, count, to, error);
     prefetch->next += count;
     prefetch->waited += clock_seconds() - begin;
     return status;

@@ -32,7 +32,7 @@ struct prefetch_epoch {
  *  or until prefetch_free. */
 void prefetch_begin(struct prefetch *prefetch, const struct prefetch_epoch *epoch);
 /** Copies out the epoch's next batch, of `count` samples. The error is that of its first bad sample. */
-int prefetch_next(struct prefetch *prefetch, size_t count, float *pixels, void *targets, struct error *error);
+int prefetch_next(struct prefetch *prefetch, size_t count, const struct loader_batch *to, struct error *error);
 
 /** Seconds spent in prefetch_next so far, waiting for or preparing batches. */
 double prefetch_waited(const struct prefetch *prefetch);

@@ -18,6 +18,8 @@ struct columns {
     size_t count, path, split, label; /* number of columns; indices of these columns, SIZE_MAX: there is none */
     bool has_header;
     const char *separators; /* between several classes in a cell; NULL: a cell is one class */
+    bool is_input[CSV_FIELDS];   /* it goes into an input of a network, and is no target */
+    size_t input[CSV_FIELDS], input_count; /* these columns, in the inputs' order */
     bool is_value[CSV_FIELDS];
 };
 
@@ -143,7 +145,7 @@ static int choose_target(struct table *table, struct columns *columns, const str
     struct list *list = table->list;
     size_t others = 0, numbers = 0, only = SIZE_MAX, text = SIZE_MAX;
     for (size_t i = 0; i < columns->count; i++) {
-        if (i != columns->path && i != columns->split) {
+        if (i != columns->path && i != columns->split && !columns->is_input[i]) {
             others++;
             only = i;
             numbers += !facts[i].has_text;
@@ -183,7 +185,7 @@ static int choose_target(struct table *table, struct columns *columns, const str
     list->target = FOV_TARGET_VALUES;
     int status = FOV_OK;
     for (size_t i = 0; i < columns->count && status == FOV_OK; i++) {
-        if (i == columns->path || i == columns->split) {
+        if (i == columns->path || i == columns->split || columns->is_input[i]) {
             continue;
         }
         columns->is_value[i] = !facts[i].has_text;
@@ -197,6 +199,78 @@ static int choose_target(struct table *table, struct columns *columns, const str
                                   "not used", error, "column \"%.100s\" holds text among columns of numbers",
                                   columns->has_header ? names[i] : "");
         }
+    }
+    return status;
+}
+
+/* ---- columns for inputs ------------------------------------------------------------------------------------------ */
+
+/* Lists the columns of a header: "path", "x", "y". */
+static const char *list_columns(const struct csv *header, char *out, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < header->count; i++) {
+        used = text_append(out, size, used, "%s\"%.40s\"", i > 0 ? ", " : "", header->field[i]);
+    }
+    return out;
+}
+
+static int find_column(const struct table *table, const struct columns *columns, const struct csv *header,
+                       const char *name, size_t *found, struct error *error)
+{
+    char list[400];
+    *found = SIZE_MAX;
+    for (int any_case = 0; any_case < 2 && columns->has_header; any_case++) {
+        for (size_t i = 0; i < header->count && *found == SIZE_MAX; i++) {
+            bool is_same = any_case ? folder_compare_names(header->field[i], name) == 0
+                                    : strcmp(header->field[i], name) == 0;
+            *found = is_same ? i : *found;
+        }
+    }
+    return *found != SIZE_MAX
+               ? FOV_OK
+               : error_set(error, FOV_E_USAGE, "%s has no column \"%.100s\"%s%s", table->file, name,
+                           columns->has_header ? ", only " : ": it has no header",
+                           columns->has_header ? list_columns(header, list, sizeof list) : "");
+}
+
+/* Finds the columns of one entry of list->asked. */
+static int find_entry(struct table *table, struct columns *columns, const struct csv *header,
+                      struct input_entry *entry, struct error *error)
+{
+    char *from = entry->from, *word;
+    size_t count = 0, column;
+    int status = FOV_OK;
+    while (status == FOV_OK && (word = input_entry_word(&from)) != NULL) {
+        status = find_column(table, columns, header, word, &column, error);
+        if (status == FOV_OK && (column == columns->path || column == columns->split || columns->is_input[column])) {
+            status = error_set(error, FOV_E_USAGE, "column \"%.100s\" of %s %s, and cannot go into input \"%.100s\"",
+                               word, table->file,
+                               column == columns->path      ? "holds the pictures' paths"
+                               : columns->is_input[column] ? "goes into an input already"
+                                                           : "says which split a row belongs to",
+                               entry->name);
+        }
+        if (status == FOV_OK) {
+            columns->is_input[column] = true;
+            columns->label = columns->label == column ? SIZE_MAX : columns->label;
+            columns->input[columns->input_count++] = column;
+            count++;
+        }
+    }
+    return status == FOV_OK ? list_add_input(table->list, entry->name, count, error) : status;
+}
+
+/* Finds the columns that go into inputs of a network. */
+static int find_inputs(struct table *table, struct columns *columns, const struct csv *header, struct error *error)
+{
+    const char *text = table->list->asked;
+    struct input_entry entry;
+    int status = FOV_OK;
+    while (text != NULL && status == FOV_OK) {
+        status = input_entry_read(&text, &entry, error);
+        status = status == FOV_OK && entry.kind == INPUT_COLUMNS ? find_entry(table, columns, header, &entry, error)
+                                                                 : status;
     }
     return status;
 }
@@ -415,6 +489,14 @@ static int take_sample(struct table *table, const struct columns *columns, struc
             numbers[find_class(list, name)] = 1;
         }
     }
+    for (size_t i = 0; i < columns->input_count && status == FOV_OK; i++) {
+        const char *cell = row->field[columns->input[i]];
+        double number;
+        status = text_to_number(cell, &number)
+                     ? list_add_extra(list, number, error)
+                     : error_set(error, FOV_E_INPUT, "%s, line %zu: \"%.40s\" is no number, and goes into an input",
+                                 table->file, row->line, cell);
+    }
     for (size_t i = 0; i < columns->count && status == FOV_OK && list->target == FOV_TARGET_VALUES; i++) {
         double number = 0;
         if (columns->is_value[i]) {
@@ -483,16 +565,6 @@ static bool matches(enum match way, const struct csv *first, const struct column
                                      (k == wanted->split && i == given->split) ||
                                      (k == wanted->label && i == given->label)
                                : folder_compare_names(first->field[k], other->field[i]) == 0;
-}
-
-/* Lists the columns of a header: "path", "x", "y". */
-static const char *list_columns(const struct csv *header, char *out, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < header->count; i++) {
-        used = text_append(out, size, used, "%s\"%.40s\"", i > 0 ? ", " : "", header->field[i]);
-    }
-    return out;
 }
 
 /* Finds the columns of the first table in another table, by the headers of both. */
@@ -569,6 +641,7 @@ static int read_tables(struct tables *tables, struct list *list, struct error *e
         status = each_row(&tables->table[i], &tables->columns[i], tables->text[i], take_facts, facts, error);
     }
     struct columns *columns = &tables->columns[0];
+    status = status ? status : find_inputs(&tables->table[0], columns, header, error);
     status = status ? status : choose_target(&tables->table[0], columns, facts, header->field, error);
     for (size_t i = 1; i < tables->count && status == FOV_OK; i++) {
         bool has_header = tables->columns[i].has_header;
@@ -692,6 +765,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_csv = {.name = "csv",
+                                            .has_columns = true,
                                             .turn = 10,
                                             .suits = suits,
                                             .scan = scan,

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Inputs besides the chosen one: a scale, a threshold, the encoding of a question. Their data are given once, for one
  * sample, and repeated for each sample of a batch. */
+#include "data/dataset.h"
 #include "graph/shared.h"
-#include "io/npy.h"
 #include "model/model.h"
 #include "tensor/convert.h"
 #include <string.h>
 
-/* Bytes of one sample of an input; 0: its shape is not known. */
-static size_t sample_bytes(const fov_model *model, fov_value input)
+size_t model_sample_bytes(const fov_model *model, fov_value input)
 {
     const struct value *value = graph_value(model->graph, input.id);
     fov_shape sample = shape_with_batch(&value->shape, 1);
@@ -46,7 +45,7 @@ int fov_model_fill_input(fov_model *model, const char *name, const void *data, s
     if (place < 0) {
         return (int)error->status;
     }
-    size_t wanted = sample_bytes(model, model->inputs[place]);
+    size_t wanted = model_sample_bytes(model, model->inputs[place]);
     if (bytes != wanted || bytes == 0) {
         char shape[SHAPE_TEXT_SIZE];
         return error_set(error, FOV_E_SHAPE, "input \"%s\" %s takes %zu bytes for a picture, not %zu", name,
@@ -66,32 +65,28 @@ int fov_model_fill_input(fov_model *model, const char *name, const void *data, s
     return FOV_OK;
 }
 
-/* Fills an input with an array's elements, which must be of the input's type; numbers of any type become float32. */
-static int fill_array(fov_model *model, const char *name, const char *path, const struct npy *npy)
+/* Fills an input with elements of any type, which are converted where the input is float32 or `converts`. */
+static int fill_elements(fov_model *model, const char *name, fov_dtype from, const void *elements, size_t count,
+                         bool converts)
 {
     struct error *error = &model->context->error;
     struct memory *memory = model->context->memory;
     fov_dtype dtype = fov_value_dtype(model->graph, fov_model_input_named(model, name));
-    if (npy->dtype != dtype && dtype != FOV_F32) {
-        return error_set(error, FOV_E_INPUT, "%s: holds %s, input \"%s\" is %s", path, fov_dtype_name(npy->dtype), name,
+    if (from == dtype) {
+        return fov_model_fill_input(model, name, elements, count * fov_dtype_size(dtype));
+    }
+    if (dtype != FOV_F32 && !converts) {
+        return error_set(error, FOV_E_INPUT, "holds %s, input \"%s\" is %s", fov_dtype_name(from), name,
                          fov_dtype_name(dtype));
     }
-    size_t room = npy->count < SIZE_MAX / sizeof(double) ? npy->count * sizeof(double) : SIZE_MAX; /* the widest */
-    void *elements = memory_allocate_raw(memory, room, 1, path, error);
-    double *numbers = memory_allocate_raw(memory, npy->count, sizeof *numbers, path, error);
-    float *floats = memory_allocate_raw(memory, npy->count, sizeof *floats, path, error);
-    int status = elements != NULL && numbers != NULL && floats != NULL ? FOV_OK : FOV_E_MEMORY;
+    double *numbers = memory_allocate_raw(memory, count + 1, sizeof *numbers, name, error);
+    void *made = memory_allocate_raw(memory, count + 1, fov_dtype_size(dtype), name, error);
+    int status = numbers != NULL && made != NULL ? FOV_OK : FOV_E_MEMORY;
     if (status == FOV_OK) {
-        bool converts = npy->dtype != dtype;
-        npy_copy(npy, elements);
-        if (converts) {
-            convert_between(npy->dtype, elements, FOV_F32, floats, numbers, npy->count);
-        }
-        status = fov_model_fill_input(model, name, converts ? floats : elements, npy->count * fov_dtype_size(dtype));
-        error_prefix(error, "%s", path);
+        convert_between(from, elements, dtype, made, numbers, count);
+        status = fov_model_fill_input(model, name, made, count * fov_dtype_size(dtype));
     }
-    memory_free(memory, floats);
-    memory_free(memory, elements);
+    memory_free(memory, made);
     memory_free(memory, numbers);
     return status;
 }
@@ -106,16 +101,86 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
         return call_refuse(model->context, "fov_model_fill_input_file: name or path is NULL");
     }
     struct error *error = &model->context->error;
-    struct file_map map;
-    struct npy npy;
+    uint8_t *elements;
+    fov_dtype dtype;
+    size_t count;
     if (error->status != FOV_OK || find_other(model, name) < 0) {
         return (int)error->status;
     }
-    int status = file_map(&map, path, model->context->memory, error);
+    int status = input_array(model->context->memory, path, &dtype, &elements, &count, error);
     if (status == FOV_OK) {
-        status = npy_parse(&npy, path, map.bytes, map.size, error);
-        status = status == FOV_OK ? fill_array(model, name, path, &npy) : status;
-        file_unmap(&map);
+        status = fill_elements(model, name, dtype, elements, count, false);
+        error_prefix(error, "%s", path);
+        memory_free(model->context->memory, elements);
+    }
+    return status;
+}
+
+/* Fills an input with numbers, which are whole where it holds integers. */
+static int fill_row(fov_model *model, const char *name, fov_dtype dtype, const void *row, size_t count)
+{
+    struct error *error = &model->context->error;
+    int place = find_other(model, name), status = place < 0 ? (int)error->status : FOV_OK;
+    for (size_t i = 0; i < count && status == FOV_OK; i++) {
+        double number;
+        convert_to_double(dtype, (const uint8_t *)row + i * fov_dtype_size(dtype), &number, 1);
+        status = input_number_fits(number, fov_value_dtype(model->graph, model->inputs[place]), name, error);
+    }
+    return status == FOV_OK ? fill_elements(model, name, dtype, row, count, true) : status;
+}
+
+static int fill_numbers(fov_model *model, struct input_entry *entry)
+{
+    double *numbers;
+    size_t count;
+    int status = input_numbers(model->context->memory, entry, &numbers, &count, &model->context->error);
+    if (status == FOV_OK) {
+        status = fill_row(model, entry->name, FOV_F64, numbers, count);
+        memory_free(model->context->memory, numbers);
+    }
+    return status;
+}
+
+int fov_model_fill_inputs(fov_model *model, const char *text)
+{
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (text == NULL) {
+        return call_refuse(model->context, "fov_model_fill_inputs: text is NULL");
+    }
+    struct error *error = &model->context->error;
+    struct input_entry entry;
+    int status = (int)error->status;
+    while (text != NULL && status == FOV_OK) {
+        status = input_entry_read(&text, &entry, error);
+        if (status == FOV_OK && entry.kind == INPUT_COLUMNS) {
+            status = error_set(error, FOV_E_USAGE, "input \"%.100s\" is to have \"%.100s\": NAME=FILE.npy or "
+                                                   "NAME=NUMBER+NUMBER is the same for all pictures, columns are of tables",
+                               entry.name, entry.from);
+        } else if (status == FOV_OK) {
+            status = entry.kind == INPUT_FILE ? fov_model_fill_input_file(model, entry.name, entry.from)
+                                              : fill_numbers(model, &entry);
+        }
+    }
+    return status;
+}
+
+int fov_model_fill_from(fov_model *model, const fov_dataset *dataset, int64_t index)
+{
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (dataset == NULL || index < 0 || (uint64_t)index >= dataset->count) {
+        return call_refuse(model->context, "fov_model_fill_from: there is no such sample");
+    }
+    int status = (int)model->context->error.status;
+    for (int i = 0; i < dataset->input_count && status == FOV_OK; i++) {
+        const struct dataset_input *input = &dataset->inputs[i];
+        size_t row = input->is_constant ? 0 : (size_t)index, bytes = input->count * fov_dtype_size(input->dtype);
+        status = fill_row(model, input->name, input->dtype, input->rows + row * bytes, input->count);
     }
     return status;
 }
@@ -124,7 +189,7 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
 static void fill_plan(const fov_model *model, int i, fov_value input, fov_plan *plan)
 {
     char *to = model->fills[i] != NULL ? fov_plan_data(plan, input) : NULL;
-    size_t sample = sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, input);
+    size_t sample = model_sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, input);
     for (size_t done = 0; to != NULL && done + sample <= total; done += sample) {
         memcpy(to + done, model->fills[i], sample);
     }

@@ -419,55 +419,71 @@ int fov_model_choose_output(fov_model *model, const char *name)
 
 /* ---- several inputs ---------------------------------------------------------------------------------------------- */
 
-static bool is_filled(const fov_model *model, int id)
+int model_needed_inputs(const fov_model *model, const fov_value *values, int count, bool *needed, int *undeclared,
+                        struct error *error)
 {
-    for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
-        if (model->inputs[i].id == id) {
-            return model->fills[i] != NULL;
+    const fov_graph *graph = model->graph;
+    struct memory *memory = model->context->memory;
+    bool *nodes = memory_allocate(memory, graph->node_count, sizeof *nodes, "a mark per node", error);
+    *undeclared = 0;
+    if (nodes == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (int k = 0; k < count; k++) {
+        graph_mark(graph, &values[k].id, 1, nodes);
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        for (int i = 0; nodes[n] && i < graph->nodes[n].in_count; i++) {
+            int id = graph->nodes[n].in[i], place = 0;
+            if (id == 0 || graph_value(graph, id)->kind != VALUE_INPUT || id == model->input.id) {
+                continue;
+            }
+            while (place < model->input_count && model->inputs[place].id != id) {
+                place++;
+            }
+            if (place < model->input_count) {
+                needed[place] = true;
+            } else {
+                *undeclared = *undeclared == 0 ? id : *undeclared;
+            }
         }
     }
-    return false;
+    memory_free(memory, nodes);
+    return FOV_OK;
+}
+
+int model_refuse_input(const fov_model *model, int id, const char *what, const char *advice, struct error *error)
+{
+    char name[2][NAME_TEXT], shape[SHAPE_TEXT_SIZE];
+    bool is_declared = false;
+    for (int i = 0; i < model->input_count; i++) {
+        is_declared |= model->inputs[i].id == id;
+    }
+    return error_set(error, FOV_E_UNSUPPORTED, "output \"%s\" also depends on input \"%s\" %s%s: %s%s",
+                     text_escape(name[0], NAME_TEXT, graph_value(model->graph, model->output.id)->name),
+                     text_escape(name[1], NAME_TEXT, graph_value(model->graph, id)->name),
+                     shape_text(&graph_value(model->graph, id)->shape, shape),
+                     is_declared ? "" : ", which is not declared (fov_model_set_inputs_outputs)", what,
+                     is_declared ? advice : "");
 }
 
 int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what,
                              struct error *error)
 {
-    const fov_graph *graph = model->graph;
-    bool *needed = memory_allocate(model->context->memory, graph->node_count, sizeof *needed, "a mark per node", error);
+    struct memory *memory = model->context->memory;
+    bool *needed = memory_allocate(memory, (size_t)model->input_count + 1, sizeof *needed, "a mark per input", error);
     int other = 0;
-    if (needed == NULL) {
-        return FOV_E_MEMORY;
+    int status = needed != NULL ? model_needed_inputs(model, &value, 1, needed, &other, error) : FOV_E_MEMORY;
+    for (int i = 0; status == FOV_OK && i < model->input_count && other == 0; i++) {
+        bool is_filled = fills && model->fills != NULL && model->fills[i] != NULL;
+        other = needed[i] && !is_filled ? model->inputs[i].id : 0;
     }
-    graph_mark(graph, &value.id, 1, needed);
-    for (size_t n = 0; n < graph->node_count; n++) {
-        for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++) {
-            int id = graph->nodes[n].in[i];
-            bool is_other = id != 0 && graph_value(graph, id)->kind == VALUE_INPUT && id != model->input.id;
-            is_other = is_other && !(fills && is_filled(model, id));
-            other = is_other && other == 0 ? id : other;
-        }
+    memory_free(memory, needed);
+    if (status != FOV_OK || other == 0) {
+        return status;
     }
-    memory_free(model->context->memory, needed);
-    if (other == 0) {
-        return FOV_OK;
-    }
-    char name[2][NAME_TEXT], shape[SHAPE_TEXT_SIZE];
-    bool is_declared = false;
-    for (int i = 0; i < model->input_count; i++) {
-        is_declared |= model->inputs[i].id == other;
-    }
-    if (!is_declared) {
-        return error_set(error, FOV_E_UNSUPPORTED,
-                         "output \"%s\" also depends on input \"%s\" %s, which is not declared "
-                         "(fov_model_set_inputs_outputs): %s fills the input of pictures alone",
-                         text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
-                         text_escape(name[1], NAME_TEXT, graph_value(graph, other)->name),
-                         shape_text(&graph_value(graph, other)->shape, shape), what);
-    }
-    return error_set(error, FOV_E_UNSUPPORTED,
-                     "output \"%s\" also depends on input \"%s\" %s: %s fills the input of pictures alone%s",
-                     text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
-                     text_escape(name[1], NAME_TEXT, graph_value(graph, other)->name),
-                     shape_text(&graph_value(graph, other)->shape, shape), what,
-                     fills ? " (predict --input NAME=FILE.npy, fov_model_fill_input)" : "");
+    char purpose[96];
+    text_append(purpose, sizeof purpose, 0, "%s fills the input of pictures alone", what);
+    return model_refuse_input(model, other, purpose,
+                              fills ? " (predict --input NAME=FILE.npy, fov_model_fill_input)" : "", error);
 }

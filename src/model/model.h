@@ -77,6 +77,12 @@ void model_forget_plan(fov_model *model);
 int model_replace_output(fov_model *model, fov_value end);
 /** Replaces the id of every input and output by copy[id], after the model's graph was replaced by a rebuilt one. */
 int model_map_inputs_outputs(fov_model *model, const int *copy);
+/** Marks in needed[input_count] the inputs besides the chosen one that any of the values depends on. *undeclared: an
+ *  input of the graph that is none of the model's, or 0. */
+int model_needed_inputs(const fov_model *model, const fov_value *values, int count, bool *needed, int *undeclared,
+                        struct error *error);
+/** E_UNSUPPORTED: the chosen output depends on this input as well, for which there is nothing. */
+int model_refuse_input(const fov_model *model, int id, const char *what, const char *advice, struct error *error);
 /** E_UNSUPPORTED where `value` depends on an input besides the chosen one. `fills`: an input that fov_model_fill_input
  *  has filled does not count. `what` names the purpose in the error's sentence: "prediction". */
 int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what,
@@ -99,6 +105,8 @@ fov_model *model_borrow(fov_model *model);
 
 /* ---- fill.c ------------------------------------------------------------------------------------------------------ */
 
+/** Bytes of one sample of an input; 0: its shape is not known. */
+size_t model_sample_bytes(const fov_model *model, fov_value input);
 /** Copies the data of fov_model_fill_input into the further inputs of a plan of the shared graph, for every sample. */
 void model_fill_others(const fov_model *model, const struct shared_graph *share, fov_plan *plan);
 /** The same for a plan of the model's own graph. */

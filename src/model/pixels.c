@@ -43,7 +43,7 @@ static int add_all(struct loader *loader, const fov_dataset *data, size_t channe
         for (size_t i = 0; i < count; i++) {
             indices[i] = (uint32_t)((uint64_t)(done + i) * data->count / samples);
         }
-        int status = loader_fill(loader, indices, count, pictures, NULL, error);
+        int status = loader_fill(loader, indices, count, &(struct loader_batch){.pixels = pictures}, error);
         for (size_t i = 0; i < count && status == FOV_OK; i++) {
             add_picture(sums, pictures + i * values, values, channels);
         }

@@ -92,7 +92,8 @@ static fov_dataset_options held_back(const struct review *review, const fov_run_
     }
     return (fov_dataset_options){.val_split = json_number_value(json_object_get(review->words, "val_split")),
                                  .val_last = (int64_t)json_number_value(json_object_get(review->words, "val_last")),
-                                 .val_list = json_string_value(json_object_get(review->words, "val_list"))};
+                                 .val_list = json_string_value(json_object_get(review->words, "val_list")),
+                                 .inputs = json_string_value(json_object_get(review->words, "inputs"))};
 }
 
 /* Moves a failed call's message into .why: the page shows it, and the report goes on. */

@@ -38,8 +38,8 @@ int fit_pictures(struct task_use *use, struct error *error)
                          fov_value_name(model->graph, model->output),
                          fov_dtype_name(fov_value_dtype(model->graph, use->scores.logits)));
     }
-    bool answers = use->data == NULL;
-    return model_check_single_input(model, use->scores.logits, answers, answers ? "an answer" : "a dataset", error);
+    return use->data != NULL ? fit_inputs(use, error)
+                             : model_check_single_input(model, use->scores.logits, true, "an answer", error);
 }
 
 int fit_scores(struct task_use *use, struct error *error)

@@ -132,6 +132,9 @@ void task_close(struct task_use *use)
     if (use->task != NULL && use->task->close != NULL) {
         use->task->close(use);
     }
+    for (int i = 0; i < use->row_count; i++) {
+        memory_free(use->model->context->memory, use->converted[i]);
+    }
     fov_class_match_free(&use->match);
     *use = (struct task_use){.task = NULL};
 }
@@ -145,7 +148,8 @@ static int write_target(const void *user, const struct prepared *prepared, size_
 
 struct loader_options task_loader(const struct task_use *use, const struct pipeline *augment)
 {
-    struct loader_options options = {.prepare = use->prepare, .write = write_target, .user = use};
+    struct loader_options options = {
+        .prepare = use->prepare, .write = write_target, .user = use, .rows = use->rows, .row_count = use->row_count};
     options.prepare.preprocessing = use->model->preprocessing;
     if (use->data != NULL && use->data->fit != FOV_FIT_UNSAID &&
         use->data->fit == options.prepare.preprocessing.fit) { /* the data's pictures have been fitted already */

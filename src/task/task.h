@@ -44,6 +44,10 @@ struct task_use {
     fov_dtype              dtype;     /**< type of the targets */
     fov_shape              target;    /**< shape of the targets, FOV_BATCH first */
     void                  *state;     /**< private state of the task, freed by its close() */
+    struct loader_rows     rows[LOADER_MOST_ROWS]; /**< what goes into the model's inputs besides the pictures' */
+    fov_value              row_inputs[LOADER_MOST_ROWS]; /**< these inputs */
+    uint8_t               *converted[LOADER_MOST_ROWS];  /**< rows of its own; NULL: they are the data's or the model's */
+    int                    row_count;
 };
 
 /** One of several losses that are minimised in turn, each over parameters of its own: first a critic's, then that of
@@ -210,6 +214,12 @@ int answer_output_picture(const struct task_use *use, const struct task_output *
  *  has a sigmoid of its own, instead of a softmax over all. */
 int answer_probabilities(const struct task_use *use, const struct task_output *output, bool each, fov_answer *answer,
                          struct error *error);
+
+/* ---- further inputs (inputs.c) ----------------------------------------------------------------------------------- */
+
+/** Sets use->rows from the data and the model. E_UNSUPPORTED: an input that the output depends on has none; E_SHAPE,
+ *  E_INPUT: they do not fit the input; E_USAGE: the data have some for an input that the model lacks. */
+int fit_inputs(struct task_use *use, struct error *error);
 
 /* ---- what tasks share (fit.c) ------------------------------------------------------------------------------------ */
 

@@ -158,7 +158,7 @@ static int compute_batch(struct training *t, int64_t step, struct counted *count
     const struct sized at = scales_of_batch(t, step);
     const struct step_plan *plan =
         t->count - step * t->settings.batch >= t->settings.batch ? at.step->whole : at.step->rest;
-    if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
+    if (prefetch_next(t->prefetch, (size_t)plan->batch, &plan->samples, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
     bool finite = run_batch(t, at.step, plan, &moment);
@@ -166,7 +166,7 @@ static int compute_batch(struct training *t, int64_t step, struct counted *count
     if (!finite) {
         return fail_loss(t, at.step, plan, &moment, step + 1);
     }
-    at.use->task->sum(at.use, &at.step->ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
+    at.use->task->sum(at.use, &at.step->ends.scores, plan->outputs, plan->samples.targets, (size_t)plan->batch, counted->sums);
     sum_turns(t, plan, &moment, counted->sums);
     return FOV_OK;
 }

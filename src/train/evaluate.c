@@ -33,6 +33,10 @@ static int open_plan(struct evaluator *evaluator, const struct evaluated *what, 
         return (int)error->status;
     }
     evaluator->pixels = fov_plan_data(evaluator->plan, what->input);
+    for (int i = 0; i < evaluator->use.row_count; i++) {
+        fov_value input = what->row_inputs != NULL ? what->row_inputs[i] : evaluator->use.row_inputs[i];
+        evaluator->rows[i] = fov_plan_data(evaluator->plan, input);
+    }
     evaluator->output = logits;
     evaluator->outputs = fov_plan_data(evaluator->plan, logits);
     return evaluator->pixels != NULL ? FOV_OK
@@ -181,7 +185,9 @@ int evaluator_run(struct evaluator *e, struct error *error)
         for (size_t i = 0; i < take; i++) {
             e->indices[i] = (uint32_t)done + (uint32_t)i;
         }
-        if (loader_fill(e->loader, e->indices, take, e->pixels, e->targets, error) != FOV_OK) {
+        struct loader_batch batch = {.pixels = e->pixels, .targets = e->targets};
+        memcpy(batch.rows, e->rows, sizeof batch.rows);
+        if (loader_fill(e->loader, e->indices, take, &batch, error) != FOV_OK) {
             return (int)error->status;
         }
         run_views(e);

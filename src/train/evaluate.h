@@ -19,6 +19,7 @@ struct evaluator {
     fov_value output;
     const float *outputs; /**< of a batch, from which the task counts */
     void *targets;        /**< of a batch, in the task's format */
+    void *rows[LOADER_MOST_ROWS]; /**< of a batch, the plan's further inputs */
     uint32_t *indices;    /**< [batch]: samples of the batch */
     struct views views;   /**< variants of each picture whose outputs are averaged (test-time augmentation) */
     float *pictures;      /**< [batch, H, W, C]: the originals that views are made from; NULL: a single view */
@@ -33,6 +34,7 @@ struct evaluated {
     fov_graph *graph;
     fov_value input;
     struct model_scores scores; /**< of the graph; .logits.id 0: those that the task finds in the model */
+    const fov_value *row_inputs; /**< the further inputs in the graph; NULL: it is the model's own */
     const struct task_use *learned; /**< the training task, when a run validates; else NULL */
     bool reports; /**< a report is asked for, not figures alone */
 };

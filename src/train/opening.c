@@ -132,6 +132,7 @@ static int open_validation(struct training *t)
                                    .graph = t->step.graph,
                                    .input = t->resized != NULL ? t->step.pictures.input : t->step.input,
                                    .scores = t->resized != NULL ? t->step.pictures.scores : t->step.ends.scores,
+                                   .row_inputs = t->step.row_inputs,
                                    .learned = &t->use};
     return evaluator_create(&t->validation, &what, t->settings.given.validate, &options, t->error);
 }

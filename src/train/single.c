@@ -116,8 +116,8 @@ fov_training_data fov_training_ends(fov_training *training)
     const struct step_plan *whole = step->whole;
     const struct model_scores *scores = &step->ends.scores;
     bool is_row = scores->classes > 0 && scores->meaning != FOV_MEANING_MAP;
-    return (fov_training_data){.pixels = whole->pixels,
-                               .labels = whole->targets,
+    return (fov_training_data){.pixels = whole->samples.pixels,
+                               .labels = whole->samples.targets,
                                .pixel_count = fov_plan_bytes(whole->plan, step->input) / sizeof(float),
                                .label_count = fov_plan_bytes(whole->plan, step->ends.targets) / sizeof(int32_t),
                                .classes = is_row ? scores->classes

@@ -36,14 +36,17 @@ static int find_places(const struct training_step *step, struct step_plan *plan,
 {
     bool      is_first = turn == 0;
     fov_value loss = step->turns[turn].loss;
-    plan->pixels = fov_plan_data(plan->plan, step->input);
-    plan->targets = fov_plan_data(plan->plan, step->ends.targets);
+    plan->samples.pixels = fov_plan_data(plan->plan, step->input);
+    plan->samples.targets = fov_plan_data(plan->plan, step->ends.targets);
+    for (int i = 0; i < step->row_count; i++) {
+        plan->samples.rows[i] = fov_plan_data(plan->plan, step->row_inputs[i]);
+    }
     plan->places = updates_places(&step->updates, plan->plan);
     plan->loss = fov_plan_data(plan->plan, loss);
     plan->outputs = is_first ? fov_plan_data(plan->plan, step->ends.scores.logits) : NULL;
     plan->forward = plan_steps_to(plan->plan, loss);
     bool moves = plan->places.input[UPDATE_RATE] != NULL || plan->places.input[UPDATE_WEIGHT] != NULL;
-    bool reads = plan->pixels != NULL && plan->targets != NULL && plan->outputs != NULL;
+    bool reads = plan->samples.pixels != NULL && plan->samples.targets != NULL && plan->outputs != NULL;
     if ((is_first && !reads) || !moves || plan->loss == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
@@ -140,6 +143,10 @@ static int build(struct training_step *step, const struct task_use *use, const s
         return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
+    step->row_count = use->row_count;
+    for (int i = 0; i < use->row_count; i++) {
+        step->row_inputs[i] = (fov_value){copy[use->row_inputs[i].id]};
+    }
     bool fits = use->scores.logits.id != 0; /* false: no data, the step is only timed (single.c) */
     step->ends.scores = fits ? use->scores : model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
@@ -302,11 +309,20 @@ bool step_has_turn(const struct training_step *step, int turn, const struct upda
 /* Copies the samples from the first turn's plan to the plan of a later turn, as far as that reads them. */
 static void hand_on(const struct training_step *step, const struct step_plan *first, const struct step_plan *plan)
 {
-    if (plan->pixels != NULL && plan != first) {
-        memcpy(plan->pixels, first->pixels, fov_plan_bytes(plan->plan, step->input));
+    const struct loader_batch *from = &first->samples, *to = &plan->samples;
+    if (plan == first) {
+        return;
     }
-    if (plan->targets != NULL && plan != first) {
-        memcpy(plan->targets, first->targets, fov_plan_bytes(plan->plan, step->ends.targets));
+    if (to->pixels != NULL) {
+        memcpy(to->pixels, from->pixels, fov_plan_bytes(plan->plan, step->input));
+    }
+    if (to->targets != NULL) {
+        memcpy(to->targets, from->targets, fov_plan_bytes(plan->plan, step->ends.targets));
+    }
+    for (int i = 0; i < step->row_count; i++) {
+        if (to->rows[i] != NULL && from->rows[i] != NULL) {
+            memcpy(to->rows[i], from->rows[i], fov_plan_bytes(plan->plan, step->row_inputs[i]));
+        }
     }
 }
 

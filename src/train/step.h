@@ -14,6 +14,8 @@ struct training_step {
     fov_graph *graph; /**< the copy, with loss, gradients and updates */
     fov_model *model; /**< receives the weights when they are published */
     fov_value input;
+    fov_value row_inputs[LOADER_MOST_ROWS]; /**< inputs besides the pictures', in this graph (task_use.rows) */
+    int row_count;
     struct task_ends ends; /**< loss, targets, and the scores that figures are counted from, in this graph */
     struct updates updates;
     int model_parameters; /**< the graph's first parameters are the model's; the others are the optimiser's state */
@@ -37,8 +39,7 @@ struct training_step {
     struct step_plan {
         fov_plan *plan;
         int64_t batch;
-        float *pixels;  /**< [batch, H, W, C]; NULL: this turn does not read them */
-        void *targets;  /**< in the task's format; NULL: this turn does not read them */
+        struct loader_batch samples; /**< its inputs; members that this turn does not read are NULL */
         struct update_places places;
         size_t forward; /**< number of the plan's steps up to the loss; gradients and updates follow */
         size_t *final;  /**< [updates.sum_count] the number of steps after which a sum of gradients has this batch's

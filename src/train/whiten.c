@@ -94,7 +94,7 @@ static int find_moments(const struct task_use *use, const struct patch *patch, d
         for (size_t i = 0; i < count; i++) {
             indices[i] = (uint32_t)((done + i) * data->count / samples);
         }
-        status = loader_fill(loader, indices, count, pixels, NULL, error);
+        status = loader_fill(loader, indices, count, &(struct loader_batch){.pixels = pixels}, error);
         for (size_t i = 0; i < count && status == FOV_OK; i++) {
             add_picture(patch, pixels + i * values, size, moments, row);
         }

@@ -437,7 +437,7 @@ static void test_batches(void **state)
     for (uint32_t i = 0; i < 30; i++) {
         indices[i] = 29 - i;
     }
-    assert_int_equal(loader_fill(loader, indices, 30, values, NULL, &error), FOV_OK);
+    assert_int_equal(loader_fill(loader, indices, 30, &(struct loader_batch){.pixels = values}, &error), FOV_OK);
     for (int i = 0; i < 30; i++) {
         assert_true(fabsf(values[i * 24] * 255 - (float)(29 - i)) < 1e-3F);
     }

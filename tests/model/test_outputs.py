@@ -244,10 +244,60 @@ def check_two_inputs(folder):
     says(fovea("predict", path, picture, "--input", "x=k.npy", code=2), "pictures go into")
     says(fovea("predict", path, picture, "--input", "q=k.npy", code=2), '"q"')
     says(fovea("predict", path, picture, "--input", "k", code=2), "NAME=FILE.npy")
+    same("with k as numbers", predicted(path, [picture], ("--input", "k=0.5+-1+2"))[0], wanted)
     data = make_data(folder, 3)
     run = os.path.join(folder, "run")
-    says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "a dataset fills")
-    says(fovea("eval", path, "--data", data, code=INPUT), '"k" [N, 3]')
+    says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "have nothing for it")
+    says(fovea("eval", path, "--data", data, code=INPUT), '"k" [N, 3]', "--input k=FILE.npy")
+    says(fovea("eval", path, "--data", data, "--input", "k=a+b+c", code=2), "has no columns")
+    # every sample with the same k: what softmax_spelled would be with its logits scaled
+    scaled = [[a * b for a, b in zip(z, scale)] for z in RIGHT["softmax"]["z"]]
+    loss = sum(-math.log(softmax(z)[i * 3 // PICTURES]) for i, z in enumerate(scaled)) / PICTURES
+    write_array(os.path.join(folder, "k.npy"), "<f4", "f", scale)
+    for text in ("0.5+-1+2", os.path.join(folder, "k.npy")):
+        report = json.loads(fovea("eval", path, "--data", data, "--json", "--input", "k=" + text))
+        same("the loss with k=" + text, [report["loss"]], [loss])
+
+
+def check_columns(folder):
+    """Columns of a table go into an input, sample by sample: in training, validation, a resumed run, eval and predict."""
+    path, run, table = write(folder, "two_inputs"), os.path.join(folder, "run"), os.path.join(folder, "table.csv")
+    k = [[0.5 + i, -1.0 / (i + 1), 0.25 * i] for i in range(PICTURES)]
+    with open(table, "w", encoding="utf-8") as stream:
+        stream.write("path,p,label,q,r,split\n")
+        for split in ("train", "val"):
+            for i in range(PICTURES):
+                with open(os.path.join(folder, "%s%d.png" % (split, i)), "wb") as picture:
+                    picture.write(picture_file(i))
+                stream.write("%s%d.png,%r,%s,%r,%r,%s\n" % (split, i, k[i][0], "abc"[i * 3 // PICTURES], k[i][1], k[i][2], split))
+    answers = [softmax([a * b for a, b in zip(z, k[i])]) for i, z in enumerate(RIGHT["softmax"]["z"])]
+    loss = sum(-math.log(row[i * 3 // PICTURES]) for i, row in enumerate(answers)) / PICTURES
+    given = ("--input", "k=p+q+R")  # "R" is found as "r"
+    report = json.loads(fovea("eval", path, "--data", table, "--json", *given))
+    same("the loss", [report["loss"]], [loss])
+    index = ",".join(str(i) for i in range(PICTURES))
+    got = predicted(path, [], ("--data", table, "--index", index) + given)
+    same("predicted", [x for row in got for x in row], [x for row in answers for x in row])
+    before = os.getcwd()
+    os.chdir(folder)  # the table by a relative path: the resumed run knows it by its absolute one
+    try:
+        fovea("train", "--model", path, "--data", "table.csv", "--epochs", "1", "--batch", "full", "--lr", "0.5", "--momentum", "0",
+              "--out", run, "--quiet", *given)
+        with open(os.path.join(run, "history.csv"), encoding="utf-8") as stream:
+            same("the loss of training", [float(next(csv.DictReader(stream))["train/loss"])], [loss])
+        fovea("train", "--resume", run, "--epochs", "2", "--quiet")
+    finally:
+        os.chdir(before)
+    with open(os.path.join(run, "history.csv"), encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    report = json.loads(fovea("eval", os.path.join(run, "last.onnx"), "--data", table, "--json"))  # the run's columns
+    same("the loss of the trained model", [report["loss"]], [float(rows[-1]["val/loss"])])
+    same("predicted by it", [sum(row) for row in predicted(os.path.join(run, "last.onnx"), [], ("--data", table))], [1.0] * 5)
+    says(fovea("eval", path, "--data", table, "--input", "k=p+q+s", code=2), "no column", '"path", "p", "label", "q", "r"')
+    says(fovea("eval", path, "--data", table, "--input", "k=p+q", code=INPUT), "takes 3 numbers", "not 2")
+    says(fovea("eval", path, "--data", table, "--input", "k=p+q+path", code=2), "holds the pictures' paths")
+    says(fovea("eval", path, "--data", table, "--input", "k=p+q+label", code=INPUT), "is no number")
+    says(fovea("eval", path, "--data", table, "--input", "k=p+q+p", code=2), "goes into an input already")
 
 
 def check_three_outputs(folder):
@@ -346,7 +396,7 @@ def main():
         print("no command at %s" % FOVEA)
         return 77
     checks = {name: lambda folder, name=name: check_case(folder, name) for name in CASES}
-    checks.update({"meanings": check_meanings, "two inputs": check_two_inputs, "three outputs": check_three_outputs,
+    checks.update({"meanings": check_meanings, "two inputs": check_two_inputs, "columns": check_columns, "three outputs": check_three_outputs,
                    "--scores": check_scores,
                    "names": check_names,
                    "nothing to write": check_nothing_to_write, "faults": check_faults})
