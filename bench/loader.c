@@ -32,7 +32,8 @@ static void run_epoch(struct tool *tool, int epoch)
     prefetch_begin(tool->prefetch, &comes);
     for (size_t done = 0; done < count; done += tool->batch) {
         size_t take = count - done < tool->batch ? count - done : tool->batch;
-        if (prefetch_next(tool->prefetch, take, tool->pixels, NULL, &tool->context->error) != FOV_OK) {
+        if (prefetch_next(tool->prefetch, take, &(struct loader_batch){.pixels = tool->pixels},
+                          &tool->context->error) != FOV_OK) {
             return;
         }
         sum += (double)tool->pixels[0] + (double)tool->pixels[take * tool->values - 1];

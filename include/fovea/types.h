@@ -51,8 +51,8 @@ typedef struct fov_tensor {
     /** a value's name in the model's graph (fov_value_name); for results also the name of a layer
      *  (fov_model_summary) */
     const char *name;
-    fov_dtype   dtype;
-    fov_shape   shape;
+    fov_dtype dtype;
+    fov_shape shape;
     const void *data; /**< in plain order, the last dimension contiguous */
 } fov_tensor;
 

@@ -131,7 +131,8 @@ int dataset_add_input(struct fov_dataset *dataset, const char *name, fov_dtype d
     int status = FOV_OK;
     for (int i = 0; i < dataset->input_count && status == FOV_OK; i++) {
         if (strcmp(dataset->inputs[i].name, name) == 0) {
-            status = error_set(error, FOV_E_USAGE, "input \"%s\" is given twice", text_escape(shown, sizeof shown, name));
+            status =
+                error_set(error, FOV_E_USAGE, "input \"%s\" is given twice", text_escape(shown, sizeof shown, name));
         }
     }
     if (status == FOV_OK && dataset->input_count == INPUTS_MOST) {
@@ -154,8 +155,8 @@ static int add_constant(struct fov_dataset *dataset, struct input_entry *entry, 
 {
     struct memory *memory = dataset->context->memory;
     uint8_t *elements = NULL;
-    double  *numbers = NULL;
-    size_t   count = 0;
+    double *numbers = NULL;
+    size_t count = 0;
     fov_dtype dtype = FOV_F64;
     if (entry->kind == INPUT_COLUMNS) {
         return FOV_OK;
@@ -246,18 +247,20 @@ int fov_dataset_set_input(fov_dataset *dataset, const fov_tensor *rows)
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    bool is_known = rows->shape.rank >= 1 && rows->shape.rank <= FOV_MAX_RANK && shape_bytes(&rows->shape, rows->dtype, &bytes);
+    bool is_known =
+        rows->shape.rank >= 1 && rows->shape.rank <= FOV_MAX_RANK && shape_bytes(&rows->shape, rows->dtype, &bytes);
     int64_t samples = is_known ? rows->shape.dim[0] : 0;
     if (samples < 1 || bytes == 0 || (samples != 1 && (uint64_t)samples != dataset->count)) {
-        return error_set(error, FOV_E_SHAPE,
-                         "the rows for input \"%.100s\" are %s; their first dimension is the number of samples, %zu, or 1",
-                         rows->name, is_known ? shape_text(&rows->shape, shape) : "of no known size", dataset->count);
+        return error_set(
+            error, FOV_E_SHAPE,
+            "the rows for input \"%.100s\" are %s; their first dimension is the number of samples, %zu, or 1",
+            rows->name, is_known ? shape_text(&rows->shape, shape) : "of no known size", dataset->count);
     }
     uint8_t *copy = memory_allocate_raw(memory, bytes, 1, rows->name, error);
     if (copy == NULL) {
         return FOV_E_MEMORY;
     }
     memcpy(copy, rows->data, bytes);
-    return dataset_add_input(dataset, rows->name, rows->dtype,
-                             bytes / (size_t)samples / fov_dtype_size(rows->dtype), samples == 1, copy, error);
+    return dataset_add_input(dataset, rows->name, rows->dtype, bytes / (size_t)samples / fov_dtype_size(rows->dtype),
+                             samples == 1, copy, error);
 }

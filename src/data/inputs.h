@@ -13,11 +13,11 @@ enum { INPUTS_MOST = 16, INPUT_TEXT = 4096 };
 
 /** What a dataset has for one input. */
 struct dataset_input {
-    char     *name;        /**< of the network's input */
+    char *name; /**< of the network's input */
     fov_dtype dtype;
-    size_t    count;       /**< numbers in a row */
-    bool      is_constant; /**< there is one row, for all samples */
-    uint8_t  *rows;        /**< [samples][count], in the dataset's order */
+    size_t count;     /**< numbers in a row */
+    bool is_constant; /**< there is one row, for all samples */
+    uint8_t *rows;    /**< [samples][count], in the dataset's order */
 };
 
 /** An entry of a text "NAME=FILE.npy,NAME=NUMBER+NUMBER,NAME=COLUMN+COLUMN". */
@@ -32,12 +32,12 @@ int input_entry_read(const char **text, struct input_entry *entry, struct error 
 char *input_entry_word(char **from);
 
 /** Adds a row per sample (is_constant: one row) of `count` numbers; takes over `rows`, also on failure. */
-int  dataset_add_input(struct fov_dataset *dataset, const char *name, fov_dtype dtype, size_t count, bool is_constant,
-                       uint8_t *rows, struct error *error);
+int dataset_add_input(struct fov_dataset *dataset, const char *name, fov_dtype dtype, size_t count, bool is_constant,
+                      uint8_t *rows, struct error *error);
 /** Adds the inputs of a text that are the same for all samples: its files and numbers. */
-int  dataset_add_constants(struct fov_dataset *dataset, const char *text, struct error *error);
+int dataset_add_constants(struct fov_dataset *dataset, const char *text, struct error *error);
 /** E_USAGE if the text names columns: for sources that are no tables. */
-int  dataset_refuse_columns(const struct fov_dataset *dataset, const char *text, struct error *error);
+int dataset_refuse_columns(const struct fov_dataset *dataset, const char *text, struct error *error);
 /** Adds the inputs' rows to the hash of a dataset's content. */
 uint64_t dataset_hash_inputs(const struct fov_dataset *dataset, uint64_t hash);
 void dataset_free_inputs(struct fov_dataset *dataset);

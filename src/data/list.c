@@ -545,8 +545,9 @@ static int take_inputs(struct fov_dataset *dataset, struct error *error)
                    input->count * sizeof *rows);
         }
         first += input->count;
-        status = rows != NULL ? dataset_add_input(dataset, input->name, FOV_F64, input->count, false, (uint8_t *)rows, error)
-                              : FOV_E_MEMORY;
+        status = rows != NULL
+                     ? dataset_add_input(dataset, input->name, FOV_F64, input->count, false, (uint8_t *)rows, error)
+                     : FOV_E_MEMORY;
     }
     return status;
 }

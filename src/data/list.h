@@ -52,7 +52,7 @@ struct list {
     fov_box *boxes;
     float *numbers;
     size_t box_count, box_capacity, number_count, number_capacity;
-    const char *asked; /**< fov_dataset_options.inputs, or NULL */
+    const char *asked;         /**< fov_dataset_options.inputs, or NULL */
     struct list_input *inputs; /**< [input_count] */
     size_t input_count, input_capacity;
     double *extras; /**< [count][extra_columns]: the columns of all inputs, for each sample */

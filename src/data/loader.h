@@ -19,18 +19,18 @@ enum loader_bad {
 /** What a network's input besides that of the pictures gets. */
 struct loader_rows {
     const uint8_t *rows;
-    size_t         bytes;  /**< of a row */
-    size_t         stride; /**< bytes from a sample's row to the next sample's; 0: one row for all samples */
-    bool           is_once; /**< a batch has one row in all, not one per sample; stride is 0 */
+    size_t bytes;  /**< of a row */
+    size_t stride; /**< bytes from a sample's row to the next sample's; 0: one row for all samples */
+    bool is_once;  /**< a batch has one row in all, not one per sample; stride is 0 */
 };
 
 enum { LOADER_MOST_ROWS = 16 };
 
 /** Where a batch goes. */
 struct loader_batch {
-    float *pixels;  /**< [count, ...] */
-    void  *targets; /**< as .write makes them; NULL: not wanted */
-    void  *rows[LOADER_MOST_ROWS]; /**< of each of loader_options.rows; NULL: not wanted */
+    float *pixels;                /**< [count, ...] */
+    void *targets;                /**< as .write makes them; NULL: not wanted */
+    void *rows[LOADER_MOST_ROWS]; /**< of each of loader_options.rows; NULL: not wanted */
 };
 
 /** An alternative form of batches that loader_set_form can select: another picture size, with matching targets. */
@@ -49,7 +49,7 @@ struct loader_options {
     int (*write)(const void *user, const struct prepared *prepared, size_t place, void *targets, struct error *error);
     const void *user; /**< passed to write; not copied */
     const struct loader_rows *rows; /**< [row_count] for further inputs of the network; not copied */
-    int                       row_count;
+    int row_count;
     const struct loader_form *forms; /**< further forms, copied: form 1, 2...; form 0 is .prepare and .user */
     int                       form_count;
 };

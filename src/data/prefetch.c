@@ -236,7 +236,9 @@ static int take(struct prefetch *p, size_t count, const struct loader_batch *to,
     if (place->error.status == FOV_OK) {
         int form = form_at(p, p->next);
         memcpy(to->pixels, place->batch.pixels, count * loader_values(p->loader, form) * sizeof *to->pixels);
-        memcpy(to->targets, place->batch.targets, count * p->target_bytes[form]);
+        if (to->targets != NULL) {
+            memcpy(to->targets, place->batch.targets, count * p->target_bytes[form]);
+        }
         for (int r = 0; r < p->options.loader.row_count; r++) {
             if (to->rows[r] != NULL) {
                 memcpy(to->rows[r], place->batch.rows[r], loader_row_bytes(&p->options.loader.rows[r], count));
@@ -261,8 +263,8 @@ int prefetch_next(struct prefetch *prefetch, size_t count, const struct loader_b
         return error_set(error, FOV_E_INTERNAL, "a batch of %zu samples was asked for, behind %zu of %zu", count,
                          prefetch->next, prefetch->comes.count);
     }
-    int status = prefetch->has_thread ? take(prefetch, count, to, error)
-                                      : fill(prefetch, prefetch->next, count, to, error);
+    int status =
+        prefetch->has_thread ? take(prefetch, count, to, error) : fill(prefetch, prefetch->next, count, to, error);
     prefetch->next += count;
     prefetch->waited += clock_seconds() - begin;
     return status;

@@ -18,7 +18,7 @@ struct columns {
     size_t count, path, split, label; /* number of columns; indices of these columns, SIZE_MAX: there is none */
     bool has_header;
     const char *separators; /* between several classes in a cell; NULL: a cell is one class */
-    bool is_input[CSV_FIELDS];   /* it goes into an input of a network, and is no target */
+    bool is_input[CSV_FIELDS];             /* it goes into an input of a network, and is no target */
     size_t input[CSV_FIELDS], input_count; /* these columns, in the inputs' order */
     bool is_value[CSV_FIELDS];
 };
@@ -222,21 +222,20 @@ static int find_column(const struct table *table, const struct columns *columns,
     *found = SIZE_MAX;
     for (int any_case = 0; any_case < 2 && columns->has_header; any_case++) {
         for (size_t i = 0; i < header->count && *found == SIZE_MAX; i++) {
-            bool is_same = any_case ? folder_compare_names(header->field[i], name) == 0
-                                    : strcmp(header->field[i], name) == 0;
+            bool is_same =
+                any_case ? folder_compare_names(header->field[i], name) == 0 : strcmp(header->field[i], name) == 0;
             *found = is_same ? i : *found;
         }
     }
-    return *found != SIZE_MAX
-               ? FOV_OK
-               : error_set(error, FOV_E_USAGE, "%s has no column \"%.100s\"%s%s", table->file, name,
-                           columns->has_header ? ", only " : ": it has no header",
-                           columns->has_header ? list_columns(header, list, sizeof list) : "");
+    return *found != SIZE_MAX ? FOV_OK
+                              : error_set(error, FOV_E_USAGE, "%s has no column \"%.100s\"%s%s", table->file, name,
+                                          columns->has_header ? ", only " : ": it has no header",
+                                          columns->has_header ? list_columns(header, list, sizeof list) : "");
 }
 
 /* Finds the columns of one entry of list->asked. */
-static int find_entry(struct table *table, struct columns *columns, const struct csv *header,
-                      struct input_entry *entry, struct error *error)
+static int find_entry(struct table *table, struct columns *columns, const struct csv *header, struct input_entry *entry,
+                      struct error *error)
 {
     char *from = entry->from, *word;
     size_t count = 0, column;
@@ -246,7 +245,7 @@ static int find_entry(struct table *table, struct columns *columns, const struct
         if (status == FOV_OK && (column == columns->path || column == columns->split || columns->is_input[column])) {
             status = error_set(error, FOV_E_USAGE, "column \"%.100s\" of %s %s, and cannot go into input \"%.100s\"",
                                word, table->file,
-                               column == columns->path      ? "holds the pictures' paths"
+                               column == columns->path     ? "holds the pictures' paths"
                                : columns->is_input[column] ? "goes into an input already"
                                                            : "says which split a row belongs to",
                                entry->name);

@@ -467,8 +467,7 @@ int model_refuse_input(const fov_model *model, int id, const char *what, const c
                      is_declared ? advice : "");
 }
 
-int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what,
-                             struct error *error)
+int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what, struct error *error)
 {
     struct memory *memory = model->context->memory;
     bool *needed = memory_allocate(memory, (size_t)model->input_count + 1, sizeof *needed, "a mark per input", error);

@@ -53,14 +53,15 @@ static int take_rows(struct task_use *use, const struct dataset_input *from, fov
     }
     if (!from->is_constant && rows->is_once) {
         return error_set(error, FOV_E_SHAPE,
-                         "input \"%s\" %s has one row for a whole batch, and cannot have one for each sample", from->name,
-                         shape_text(&shape, text));
+                         "input \"%s\" %s has one row for a whole batch, and cannot have one for each sample",
+                         from->name, shape_text(&shape, text));
     }
     if (!from->is_constant && use->mixes) {
-        return error_set(error, FOV_E_UNSUPPORTED,
-                         "the augmentation mixes several samples into one picture, and input \"%s\" has a row of its own "
-                         "for each sample",
-                         from->name);
+        return error_set(
+            error, FOV_E_UNSUPPORTED,
+            "the augmentation mixes several samples into one picture, and input \"%s\" has a row of its own "
+            "for each sample",
+            from->name);
     }
     rows->rows = from->rows;
     rows->stride = from->is_constant ? 0 : rows->bytes;
@@ -97,7 +98,8 @@ static int fit_input(struct task_use *use, int place, struct error *error)
         text_escape(shown, sizeof shown, name);
         text_append(advice, sizeof advice, 0,
                     " (--input %s=FILE.npy or numbers, or %s=COLUMN+COLUMN of a table; fov_dataset_set_input, "
-                    "fov_model_fill_input)", shown, shown);
+                    "fov_model_fill_input)",
+                    shown, shown);
         status = model_refuse_input(model, input.id, "the data have nothing for it", advice, error);
     }
     use->row_count++;
@@ -113,8 +115,8 @@ static int check_names(const struct task_use *use, struct error *error)
         const char *name = use->data->inputs[i].name;
         fov_value input = fov_model_input_named(model, name);
         if (input.id == 0 || input.id == model->input.id) {
-            return error_set(error, FOV_E_USAGE, input.id == 0 ? "the model has no input \"%s\""
-                                                               : "pictures go into input \"%s\"",
+            return error_set(error, FOV_E_USAGE,
+                             input.id == 0 ? "the model has no input \"%s\"" : "pictures go into input \"%s\"",
                              text_escape(shown, sizeof shown, name));
         }
     }

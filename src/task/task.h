@@ -44,10 +44,10 @@ struct task_use {
     fov_dtype              dtype;     /**< type of the targets */
     fov_shape              target;    /**< shape of the targets, FOV_BATCH first */
     void                  *state;     /**< private state of the task, freed by its close() */
-    struct loader_rows     rows[LOADER_MOST_ROWS]; /**< what goes into the model's inputs besides the pictures' */
-    fov_value              row_inputs[LOADER_MOST_ROWS]; /**< these inputs */
-    uint8_t               *converted[LOADER_MOST_ROWS];  /**< rows of its own; NULL: they are the data's or the model's */
-    int                    row_count;
+    struct loader_rows rows[LOADER_MOST_ROWS]; /**< what goes into the model's inputs besides the pictures' */
+    fov_value row_inputs[LOADER_MOST_ROWS];    /**< these inputs */
+    uint8_t *converted[LOADER_MOST_ROWS];      /**< rows of its own; NULL: they are the data's or the model's */
+    int row_count;
 };
 
 /** One of several losses that are minimised in turn, each over parameters of its own: first a critic's, then that of

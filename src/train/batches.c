@@ -166,7 +166,8 @@ static int compute_batch(struct training *t, int64_t step, struct counted *count
     if (!finite) {
         return fail_loss(t, at.step, plan, &moment, step + 1);
     }
-    at.use->task->sum(at.use, &at.step->ends.scores, plan->outputs, plan->samples.targets, (size_t)plan->batch, counted->sums);
+    at.use->task->sum(at.use, &at.step->ends.scores, plan->outputs, plan->samples.targets, (size_t)plan->batch,
+                      counted->sums);
     sum_turns(t, plan, &moment, counted->sums);
     return FOV_OK;
 }

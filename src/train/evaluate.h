@@ -34,7 +34,7 @@ struct evaluated {
     fov_graph *graph;
     fov_value input;
     struct model_scores scores; /**< of the graph; .logits.id 0: those that the task finds in the model */
-    const fov_value *row_inputs; /**< the further inputs in the graph; NULL: it is the model's own */
+    const fov_value *row_inputs;    /**< the further inputs in the graph; NULL: it is the model's own */
     const struct task_use *learned; /**< the training task, when a run validates; else NULL */
     bool reports; /**< a report is asked for, not figures alone */
 };

@@ -120,8 +120,7 @@ fov_training_data fov_training_ends(fov_training *training)
                                .labels = whole->samples.targets,
                                .pixel_count = fov_plan_bytes(whole->plan, step->input) / sizeof(float),
                                .label_count = fov_plan_bytes(whole->plan, step->ends.targets) / sizeof(int32_t),
-                               .classes = is_row ? scores->classes
-                                                   : fov_plan_shape(whole->plan, scores->logits).dim[1],
+                               .classes = is_row ? scores->classes : fov_plan_shape(whole->plan, scores->logits).dim[1],
                                .loss = whole->loss};
 }
 

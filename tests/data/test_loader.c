@@ -83,7 +83,9 @@ static void test_against_plain(void **state)
                 indices[i] = i * 61 % 100;
             }
             uint64_t requests = fov_context_memory(context).requests;
-            assert_int_equal(loader_fill(loader, indices, COUNT, &(struct loader_batch){.pixels = pixels[t], .targets = labels}, &error), FOV_OK);
+            assert_int_equal(loader_fill(loader, indices, COUNT,
+                                         &(struct loader_batch){.pixels = pixels[t], .targets = labels}, &error),
+                             FOV_OK);
             assert_int_equal(fov_context_memory(context).requests, requests); // no allocation per batch
             for (size_t i = 0; i < COUNT; i++) {
                 struct picture picture = {.memory = context->memory};
@@ -172,7 +174,9 @@ static void test_refused(void **state)
     fov_dataset *dataset = fov_dataset_open(context, "digits:10", FOV_TRAIN);
     struct loader *loader = loader_create(context, dataset, &(struct loader_options){.prepare = cases[0]}, &error);
     float *pixels = malloc((size_t)3 * 784 * sizeof(float));
-    assert_int_equal(loader_fill(loader, (const uint32_t[]){1, 77, 10}, 3, &(struct loader_batch){.pixels = pixels}, &error), FOV_E_USAGE);
+    assert_int_equal(
+        loader_fill(loader, (const uint32_t[]){1, 77, 10}, 3, &(struct loader_batch){.pixels = pixels}, &error),
+        FOV_E_USAGE);
     assert_non_null(strstr(error.text, "sample 77 is out of range"));
     free(pixels);
     loader_free(loader);

@@ -56,13 +56,18 @@ static int run(const char *source, int threads, size_t cache, enum loader_bad ba
             .epoch = epoch, .order = order[epoch], .count = COUNT, .batch = BATCH, .first = 0};
         prefetch_begin(prefetch, &comes); /* cancelled at once, or after one batch */
         if (epoch == 1 && first > 0) {
-            status = prefetch_next(prefetch, BATCH, &(struct loader_batch){.pixels = epochs->pixels[1][0], .targets = epochs->labels[1]}, &error);
+            status = prefetch_next(prefetch, BATCH,
+                                   &(struct loader_batch){.pixels = epochs->pixels[1][0], .targets = epochs->labels[1]},
+                                   &error);
         }
         comes.first = first;
         prefetch_begin(prefetch, &comes);
         for (size_t at = first; at < COUNT && status == FOV_OK; at += BATCH) {
             size_t count = COUNT - at < BATCH ? COUNT - at : BATCH;
-            status = prefetch_next(prefetch, count, &(struct loader_batch){.pixels = epochs->pixels[epoch][at], .targets = epochs->labels[epoch] + at}, &error);
+            status = prefetch_next(
+                prefetch, count,
+                &(struct loader_batch){.pixels = epochs->pixels[epoch][at], .targets = epochs->labels[epoch] + at},
+                &error);
         }
     }
     for (int epoch = 0; epoch < 2 && status == FOV_OK; epoch++) { /* "even", 13 samples, comes before "odd" */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Inputs besides that of the pictures: a network whose scores are scaled by a number of each sample learns the same from
- * rows of the dataset as the same network that reads the number from its pictures. Rows stay with their samples for any
- * number of threads and loader threads; what does not fit is refused with a sentence. */
+/* Inputs besides that of the pictures: a network whose scores are scaled by a number of each sample learns the same
+ * from rows of the dataset as the same network that reads the number from its pictures. Rows stay with their samples
+ * for any number of threads and loader threads; what does not fit is refused with a sentence. */
 #include "train/helpers.h"
 #include <math.h>
 #include <string.h>
 
 enum { COUNT = 23, SIDE = 4, CLASSES = 3, WEIGHTS = 2 * SIDE * SIDE * CLASSES + CLASSES };
 
-/* A network [N, 3, SIDE, SIDE] -> [N, CLASSES] that is linear in the first two channels, times a number: "k" [N, 1], or the
- * third channel, which is the same everywhere. */
+/* A network [N, 3, SIDE, SIDE] -> [N, CLASSES] that is linear in the first two channels, times a number: "k" [N, 1], or
+ * the third channel, which is the same everywhere. */
 static fov_model *make_model(fov_context *context, bool has_input, fov_dtype dtype, int64_t batch)
 {
     fov_model *model = fov_model_create(context);
@@ -60,8 +60,8 @@ static fov_dataset *make_data(fov_context *context)
 /* Gives every sample its number, of 0 to 1, or for integers of 0 to 255. */
 static int set_rows(fov_dataset *data, fov_dtype dtype)
 {
-    float   floats[COUNT];
-    double  doubles[COUNT];
+    float floats[COUNT];
+    double doubles[COUNT];
     int64_t integers[COUNT];
     for (int i = 0; i < COUNT; i++) {
         floats[i] = (float)number_of(i) / 255;
@@ -76,7 +76,8 @@ static int set_rows(fov_dataset *data, fov_dtype dtype)
                                                                                 : (const void *)integers});
 }
 
-static const fov_train_options two_epochs = {.epochs = 2, .batch = 5, .lr = 0.5F, .optimizer = "sgd", .schedule = "constant"};
+static const fov_train_options two_epochs = {
+    .epochs = 2, .batch = 5, .lr = 0.5F, .optimizer = "sgd", .schedule = "constant"};
 
 static void weights_of(fov_model *model, float weights[WEIGHTS])
 {
@@ -151,7 +152,8 @@ static void types_are_converted(void **state)
     (void)state;
     fov_context *context = test_context(1, 3);
     fov_dataset *data = make_data(context);
-    fov_model *integers = make_model(context, true, FOV_I32, FOV_BATCH), *floats = make_model(context, true, FOV_F32, FOV_BATCH);
+    fov_model *integers = make_model(context, true, FOV_I32, FOV_BATCH),
+              *floats = make_model(context, true, FOV_F32, FOV_BATCH);
     fov_report report[2];
     assert_fine(context, set_rows(data, FOV_I64) == FOV_OK);
     assert_fine(context, fov_evaluate(integers, data, 4, &report[0]) == FOV_OK);
@@ -190,8 +192,8 @@ static void constants_are_repeated(void **state)
         if (way == 1) {
             assert_fine(context, fov_model_fill_input(model, "k", &half, sizeof half) == FOV_OK);
         } else {
-            assert_fine(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {1, 1}}, .data = &half}) ==
-                                     FOV_OK);
+            assert_fine(context, fov_dataset_set_input(
+                                     data, &(fov_tensor){.name = "k", .shape = {2, {1, 1}}, .data = &half}) == FOV_OK);
         }
         assert_fine(context, fov_train(model, data, .epochs = 2, .batch = 5, .lr = 0.5F, .optimizer = "sgd") == FOV_OK);
         assert_fine(context, fov_evaluate(model, data, 6, &report) == FOV_OK);
@@ -219,14 +221,17 @@ static void refuses(void **state)
     fov_context *context = test_context(1, 3);
     fov_dataset *data = make_data(context);
     fov_model *model = make_model(context, true, FOV_F32, FOV_BATCH), *shared = make_model(context, true, FOV_F32, 1);
-    fov_model *integers = make_model(context, true, FOV_I64, FOV_BATCH), *alone = make_model(context, false, FOV_F32, FOV_BATCH);
+    fov_model *integers = make_model(context, true, FOV_I64, FOV_BATCH),
+              *alone = make_model(context, false, FOV_F32, FOV_BATCH);
     float two[2] = {1, 2};
     fov_report report;
-    says(context, fov_train_opt(model, data, &two_epochs), FOV_E_UNSUPPORTED, "\"k\" [N, 1]: the data have nothing for it");
+    says(context, fov_train_opt(model, data, &two_epochs), FOV_E_UNSUPPORTED,
+         "\"k\" [N, 1]: the data have nothing for it");
     says(context, fov_evaluate(model, data, 0, &report), FOV_E_UNSUPPORTED, "--input k=FILE.npy");
-    says(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {2, 1}}, .data = two}), FOV_E_SHAPE,
-         "[2, 1]; their first dimension is the number of samples, 23, or 1");
-    says(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {0}, .data = two}), FOV_E_SHAPE, "samples, 23");
+    says(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {2, 1}}, .data = two}),
+         FOV_E_SHAPE, "[2, 1]; their first dimension is the number of samples, 23, or 1");
+    says(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {0}, .data = two}), FOV_E_SHAPE,
+         "samples, 23");
     says(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {1, {1}}}), FOV_E_USAGE, "NULL");
     assert_fine(context, set_rows(data, FOV_F64) == FOV_OK);
     says(context, set_rows(data, FOV_F64), FOV_E_USAGE, "given twice");
@@ -238,7 +243,8 @@ static void refuses(void **state)
     says(context, fov_train_opt(model, data, &mixed), FOV_E_UNSUPPORTED, "mixes several samples");
     fov_dataset_free(data);
     data = make_data(context);
-    assert_fine(context, fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {1, 2}}, .data = two}) == FOV_OK);
+    assert_fine(context,
+                fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {1, 2}}, .data = two}) == FOV_OK);
     says(context, fov_evaluate(model, data, 0, &report), FOV_E_SHAPE, "takes 1 numbers for a sample, not 2");
     static const char *const texts[] = {"k", "k=", "=1", "", "k=1,", "k=age"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
