@@ -56,6 +56,7 @@ struct loader {
     int64_t epoch;
     const struct form *form;
     const struct loader_batch *to;
+    bool has_targets;
 };
 
 static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error);
@@ -208,7 +209,7 @@ static int read_sample(struct loader *loader, size_t index, struct sample *own, 
     }
     *sample = own;
     /* A cached sample needs its target even if this batch does not: a later batch may. */
-    bool with_target = (loader->to->targets != NULL && loader->options.write != NULL) || loader->cache != NULL;
+    bool with_target = loader->has_targets || loader->cache != NULL;
     int status =
         with_target ? dataset_read(dataset, index, own, error) : dataset_sample(dataset, index, &own->picture, error);
     if (status == FOV_OK && loader->cache != NULL) {
@@ -229,7 +230,7 @@ static int fill_from(struct loader *loader, struct loader_worker *worker, size_t
     status = status == FOV_OK ? prepare_sample(preparation, &worker->preparer, sample, index, loader->epoch, out,
                                                &prepared, error)
                               : status;
-    if (status == FOV_OK && loader->to->targets != NULL && loader->options.write != NULL) {
+    if (status == FOV_OK && loader->has_targets) {
         status = loader->options.write(loader->form->user, &prepared, place, loader->to->targets, error);
     }
     for (int i = 0; status == FOV_OK && i < loader->options.row_count; i++) {
@@ -315,6 +316,7 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, co
     loader->indices = indices;
     loader->count = count;
     loader->to = to;
+    loader->has_targets = loader->options.write != NULL && to->targets != NULL;
     for (int i = 0; i < loader->worker_count; i++) {
         loader->workers[i].failed = SIZE_MAX;
     }

@@ -155,14 +155,9 @@ int fov_model_fill_inputs(fov_model *model, const char *text)
     int status = (int)error->status;
     while (text != NULL && status == FOV_OK) {
         status = input_entry_read(&text, &entry, error);
-        if (status == FOV_OK && entry.kind == INPUT_COLUMNS) {
-            status = error_set(error, FOV_E_USAGE,
-                               "input \"%.100s\" is to have \"%.100s\": NAME=FILE.npy or "
-                               "NAME=NUMBER+NUMBER is the same for all pictures, columns are of tables",
-                               entry.name, entry.from);
-        } else if (status == FOV_OK) {
-            status = entry.kind == INPUT_FILE ? fov_model_fill_input_file(model, entry.name, entry.from)
-                                              : fill_numbers(model, &entry);
+        if (status == FOV_OK) { /* there is no table: a word is the name of a file */
+            status = entry.kind == INPUT_NUMBERS ? fill_numbers(model, &entry)
+                                                 : fov_model_fill_input_file(model, entry.name, entry.from);
         }
     }
     return status;

@@ -246,10 +246,11 @@ static void refuses(void **state)
     assert_fine(context,
                 fov_dataset_set_input(data, &(fov_tensor){.name = "k", .shape = {2, {1, 2}}, .data = two}) == FOV_OK);
     says(context, fov_evaluate(model, data, 0, &report), FOV_E_SHAPE, "takes 1 numbers for a sample, not 2");
-    static const char *const texts[] = {"k", "k=", "=1", "", "k=1,", "k=age"};
+    static const char *const texts[] = {"k", "k=", "=1", "", "k=1,"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         says(context, fov_model_fill_inputs(model, texts[i]), FOV_E_USAGE, "NUMBER");
     }
+    says(context, fov_model_fill_inputs(model, "k=age"), FOV_E_IO, "age"); /* without a table a file */
     says(context, fov_model_fill_inputs(integers, "k=0.5"), FOV_E_INPUT, "cannot hold 0.5");
     says(context, fov_model_fill_inputs(model, "k=1+2"), FOV_E_SHAPE, "takes 4 bytes");
     fov_dataset_free(data);
