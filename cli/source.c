@@ -208,6 +208,15 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
     return context != NULL ? fov_dataset_open_opt(context, source, split, &held) : NULL;
 }
 
+int source_fill(struct cli *cli, fov_model *model, const fov_dataset *data)
+{
+    const char *list = option_text(cli, "input");
+    int status = data != NULL   ? fov_model_fill_from(model, data, 0)
+                 : list != NULL ? fov_model_fill_inputs(model, list)
+                                : FOV_OK;
+    return status == FOV_OK ? EXIT_OK : fail_library(cli);
+}
+
 /* The folder that a model's file lies in; false: the word names no file. */
 static bool folder_of_model(const char *model, struct run_directory *folder)
 {

@@ -51,6 +51,15 @@ fov_dataset_options source_held_back(const struct cli *cli);
 /** fov_dataset_open_opt in cli's context, with these options. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
+/** --input of verbs that answer for pictures, and what it means there. */
+#define SOURCE_INPUT_OPTION                                                                                             \
+    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=WHAT,...",                                                 \
+     .doc = "what goes into inputs beside that of pictures: FILE.npy or numbers (k=0.5+2), the same for every picture, " \
+            "or with --data columns of a table (k=age+weight)"}
+/** Fills the model's inputs besides that of pictures: with what --input says or, where `data` (NULL: none) has rows for
+ *  them, with those of its first sample, so that the model is complete. 0 or an exit code after a sentence. */
+int source_fill(struct cli *cli, fov_model *model, const fov_dataset *data);
+
 /** Opens the samples that a verb looks at: those of --split and of the options for holding samples back, where any of
  *  them is typed. Otherwise those of the test split; of data that states no splits all samples, unless `model` (a file
  *  or a folder; NULL: none) lies in the folder of a run that learned from this data: then those that it held back. */

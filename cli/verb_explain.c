@@ -260,6 +260,7 @@ static int open_all(struct explaining *x)
     }
     int code = source_choose(cli, x->model, option_text(cli, "output"), NULL);
     code = code == EXIT_OK ? preprocessing_apply(cli, x->model, true, NULL) : code;
+    code = code == EXIT_OK ? source_fill(cli, x->model, NULL) : code;
     if (code != EXIT_OK) {
         return code;
     }
@@ -476,6 +477,8 @@ static const struct cli_option options[] = {
      .argument = "NAME",
      .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
+    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=WHAT,...",
+     .doc = "what goes into inputs beside that of pictures: FILE.npy or numbers (k=0.5+2)"},
     SOURCE_MODEL_OPTION,
     {.name = NULL},
 };

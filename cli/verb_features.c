@@ -14,6 +14,7 @@
 struct features {
     struct cli  *cli;
     fov_model   *model;
+    fov_dataset *data; /* of --data; else NULL */
     fov_session *session;
     const char  *layer;
     fov_shape    shape; /* of all rows together; dim[0]: number of rows */
@@ -106,28 +107,28 @@ static int add_files(struct features *f)
     return code;
 }
 
-static int add_data(struct features *f, const char *source)
+static int add_data(struct features *f)
 {
-    fov_dataset *data = source_samples(f->cli, source, f->cli->arguments[0], NULL);
-    int64_t count = data != NULL ? fov_dataset_describe(data).count : 0;
-    int code = data != NULL ? EXIT_OK : fail_library(f->cli);
+    fov_dataset *data = f->data;
+    int64_t count = fov_dataset_describe(data).count;
+    int code = EXIT_OK;
     for (int64_t i = 0; i < count && code == EXIT_OK; i++) {
         fov_image image = {.height = 0};
         const uint8_t *pixels;
         char what[64];
         snprintf(what, sizeof what, "sample %lld", (long long)i);
-        if (fov_dataset_sample(data, i, &pixels, &image.height, &image.width, &image.channels) != FOV_OK) {
+        if (fov_dataset_sample(data, i, &pixels, &image.height, &image.width, &image.channels) != FOV_OK ||
+            fov_model_fill_from(f->model, data, i) != FOV_OK) {
             code = fail_library(f->cli);
         } else {
             image.pixels = (uint8_t *)(uintptr_t)pixels; /* only read */
             code = add(f, &image, what);
         }
     }
-    fov_dataset_free(data);
     return code;
 }
 
-static int open_model(struct features *f)
+static int open_model(struct features *f, const char *source)
 {
     struct cli *cli = f->cli;
     f->model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
@@ -135,6 +136,11 @@ static int open_model(struct features *f)
         return fail_library(cli);
     }
     int code = preprocessing_apply(cli, f->model, true, NULL);
+    if (code == EXIT_OK && source != NULL) {
+        f->data = source_samples(cli, source, cli->arguments[0], option_text(cli, "input"));
+        code = f->data != NULL ? EXIT_OK : fail_library(cli);
+    }
+    code = code == EXIT_OK ? source_fill(cli, f->model, f->data) : code;
     if (code != EXIT_OK) {
         return code;
     }
@@ -155,9 +161,9 @@ static int run(struct cli *cli)
     if ((source != NULL) == (cli->argument_count > 1)) {
         return fail(cli, EXIT_USAGE, "features of what? Name pictures, or --data SOURCE");
     }
-    int code = open_model(&f);
+    int code = open_model(&f, source);
     if (code == EXIT_OK) {
-        code = source != NULL ? add_data(&f, source) : add_files(&f);
+        code = source != NULL ? add_data(&f) : add_files(&f);
     }
     if (code == EXIT_OK && f.rows == NULL) {
         code = fail(cli, EXIT_INPUT, "there is no picture");
@@ -181,6 +187,7 @@ static int run(struct cli *cli)
     free(f.rows);
     free(f.seen);
     fov_session_free(f.session);
+    fov_dataset_free(f.data);
     fov_model_free(f.model);
     return code;
 }
@@ -195,6 +202,7 @@ static const struct cli_option options[] = {
      .doc = "all samples of a dataset, in its order"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which samples of it; of data that states no splits all, as in fovea eval"},
+    SOURCE_INPUT_OPTION,
     SOURCE_MODEL_OPTION,
     {.name = NULL},
 };

@@ -204,19 +204,6 @@ static int predict_files(struct prediction *p)
     return worst == EXIT_OK ? code : worst;
 }
 
-/* Fills the inputs other than that of pictures: with what --input says or, where a dataset has rows for them, with those
- * of its first sample, so that the model is complete when its output is looked at. */
-static int fill_inputs(struct prediction *p, bool samples)
-{
-    const char *list = option_text(p->cli, "input");
-    if (!samples) {
-        return list == NULL || fov_model_fill_inputs(p->model, list) == FOV_OK ? EXIT_OK : fail_library(p->cli);
-    }
-    p->data = source_samples(p->cli, option_text(p->cli, "data"), p->cli->arguments[0], list);
-    bool is_filled = p->data != NULL && fov_model_fill_from(p->model, p->data, 0) == FOV_OK;
-    return is_filled ? EXIT_OK : fail_library(p->cli);
-}
-
 static int predict_samples(struct prediction *p, fov_dataset *data, const int64_t *index, int count)
 {
     fov_dataset_info info = fov_dataset_describe(data);
@@ -376,7 +363,11 @@ static int run(struct cli *cli)
     int code = source_detector(cli, p.model);
     code = code != EXIT_OK ? code : source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true, NULL) : code;
-    code = code == EXIT_OK ? fill_inputs(&p, samples) : code;
+    if (code == EXIT_OK && samples) {
+        p.data = source_samples(cli, option_text(cli, "data"), cli->arguments[0], option_text(cli, "input"));
+        code = p.data != NULL ? EXIT_OK : fail_library(cli);
+    }
+    code = code == EXIT_OK ? source_fill(cli, p.model, p.data) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
     code = code == EXIT_OK ? open_views(&p) : code;
     code = code == EXIT_OK ? predict_all(&p, samples) : code;
@@ -415,9 +406,7 @@ static const struct cli_option options[] = {
      .doc = "boxes as YOLO's texts, a file to a picture: class, middle x and y, width, height, in parts of its sides"},
     {.name = "save-conf", .kind = OPTION_FLAG, .doc = "with each box's score at the end of its line of --save-txt"},
     {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},
-    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=WHAT,...",
-     .doc = "what goes into inputs beside that of pictures: FILE.npy or numbers (k=0.5+2), the same for every picture, or "
-            "with --data columns of a table (k=age+weight)"},
+    SOURCE_INPUT_OPTION,
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",

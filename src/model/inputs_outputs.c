@@ -484,5 +484,5 @@ int model_check_single_input(const fov_model *model, fov_value value, bool fills
     char purpose[96];
     text_append(purpose, sizeof purpose, 0, "%s fills the input of pictures alone", what);
     return model_refuse_input(model, other, purpose,
-                              fills ? " (predict --input NAME=FILE.npy, fov_model_fill_input)" : "", error);
+                              fills ? " (--input NAME=FILE.npy, fov_model_fill_input)" : "", error);
 }
