@@ -619,13 +619,13 @@ static void test_held_back(void **state)
 /* ---- without memory ---------------------------------------------------------------------------------------------- */
 
 /* Whichever allocation fails, alone or with all after it: an error, and nothing is held afterwards. */
-static void expect_no_harm(const char *path, bool with_all_after)
+static void expect_no_harm(const char *path, const fov_dataset_options *options, bool with_all_after)
 {
     fov_context *context = make_context(1);
     for (uint64_t n = 1;; n++) {
         size_t before = memory_in_use(context->memory);
         memory_fail_at(context->memory, n, with_all_after);
-        fov_dataset *data = fov_dataset_open(context, path, FOV_TRAIN);
+        fov_dataset *data = fov_dataset_open_opt(context, path, FOV_TRAIN, options);
         fov_sample sample;
         int status = data ? fov_dataset_read(data, 0, &sample) : (int)fov_error_status(context);
         memory_fail_at(context->memory, 0, false);
@@ -677,9 +677,12 @@ static void test_no_memory(void **state)
         char path[700];
         const char *colon = strchr(sources[i], ':');
         snprintf(path, sizeof path, "%.*s:%s", (int)(colon - sources[i]), sources[i], path_in(state, colon + 1));
-        expect_no_harm(path, true);
-        expect_no_harm(path, false);
+        expect_no_harm(path, NULL, true);
+        expect_no_harm(path, NULL, false);
     }
+    put_text(state, "t/i.csv", "path,tag,age,weight\n0.png,a,1,2\n1.png,b,3,4.5\n2.png,b,5,-6\n");
+    expect_no_harm(path_in(state, "t/i.csv"), &(fov_dataset_options){.inputs = "k=weight+age,q=1+2"}, true);
+    expect_no_harm(path_in(state, "t/i.csv"), &(fov_dataset_options){.inputs = "k=weight,p=age"}, false);
 }
 
 /* ---- real data, if the machine has them -------------------------------------------------------------------------- */

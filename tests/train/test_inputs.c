@@ -2,6 +2,7 @@
 /* Inputs besides that of the pictures: a network whose scores are scaled by a number of each sample learns the same
  * from rows of the dataset as the same network that reads the number from its pictures. Rows stay with their samples
  * for any number of threads and loader threads; what does not fit is refused with a sentence. */
+#include "device/context.h"
 #include "train/helpers.h"
 #include <math.h>
 #include <string.h>
@@ -31,8 +32,8 @@ static uint8_t number_of(int sample)
     return (uint8_t)(sample * 37 % 256);
 }
 
-/* COUNT random pictures, whose third channel is number_of them. */
-static fov_dataset *make_data(fov_context *context)
+/* COUNT random pictures, whose third channel is number_of them; NULL on failure. */
+static fov_dataset *make_data_or_null(fov_context *context)
 {
     static uint8_t pixels[COUNT][SIDE * SIDE][3];
     static int32_t labels[COUNT];
@@ -46,13 +47,18 @@ static fov_dataset *make_data(fov_context *context)
             }
         }
     }
-    fov_dataset *data = fov_dataset_create(context, &(fov_dataset_program){.count = COUNT,
-                                                                           .classes = CLASSES,
-                                                                           .height = SIDE,
-                                                                           .width = SIDE,
-                                                                           .channels = 3,
-                                                                           .pixels = &pixels[0][0][0],
-                                                                           .labels = labels});
+    return fov_dataset_create(context, &(fov_dataset_program){.count = COUNT,
+                                                              .classes = CLASSES,
+                                                              .height = SIDE,
+                                                              .width = SIDE,
+                                                              .channels = 3,
+                                                              .pixels = &pixels[0][0][0],
+                                                              .labels = labels});
+}
+
+static fov_dataset *make_data(fov_context *context)
+{
+    fov_dataset *data = make_data_or_null(context);
     assert_fine(context, data != NULL);
     return data;
 }
@@ -261,13 +267,41 @@ static void refuses(void **state)
     fov_context_free(context);
 }
 
+/* Whichever allocation fails while rows are set, converted and learned from: an error, and nothing is held. */
+static void survives_failed_allocations(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 3);
+    fov_model *model = make_model(context, true, FOV_F32, FOV_BATCH);
+    fov_train_options options = two_epochs;
+    options.loader_threads = 1;
+    bool is_through = false;
+    size_t held = 0;
+    for (uint64_t n = 1; !is_through; n += n < 60 ? 1 : 5) {
+        memory_fail_at(context->memory, n, false);
+        fov_dataset *data = make_data_or_null(context);
+        int status = data != NULL ? set_rows(data, FOV_F64) : (int)fov_error_status(context);
+        status = status == FOV_OK ? fov_train_opt(model, data, &options) : status;
+        memory_fail_at(context->memory, 0, false);
+        is_through = status == FOV_OK;
+        assert_true(is_through || fov_error_status(context) == FOV_E_MEMORY);
+        fov_error_clear(context);
+        fov_dataset_free(data);
+        size_t now = memory_in_use(context->memory);
+        assert_true(is_through || held == 0 || now == held);
+        held = is_through ? held : now;
+        assert_true(n < 100000 && (!is_through || n > 30));
+    }
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_learned_from),
-        cmocka_unit_test(types_are_converted),
-        cmocka_unit_test(constants_are_repeated),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(rows_are_learned_from),       cmocka_unit_test(types_are_converted),
+        cmocka_unit_test(constants_are_repeated),      cmocka_unit_test(refuses),
+        cmocka_unit_test(survives_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
