@@ -4,6 +4,7 @@
  * of the picture of the style. Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style transfer and
  * super-resolution", ECCV 2016, section 3.2. The trained network is a constant of the loss: it is not learned, and not
  * saved with the model. A model that only answers needs neither it nor the picture. */
+#include "base/hash.h"
 #include "graph/copy.h"
 #include "image/image.h"
 #include "metric/figures.h"
@@ -58,6 +59,7 @@ struct style_state {
     float least;                    /* what is added to the mean square of a picture's maps: they may be 0 */
     float style[PERCEPTUAL_MOST];   /* factors of the mean squared differences of Gram matrices */
     float *grams[PERCEPTUAL_MOST];  /* of the picture of the style */
+    uint64_t files;                 /* hash of that picture and of the network */
 };
 
 static const struct style_state *state_of(const struct task_use *use)
@@ -163,6 +165,15 @@ static int measure(struct style_state *state, const struct options *o, const flo
     return status;
 }
 
+static int hash_files(struct style_state *state, const fov_image *picture)
+{
+    char network[65];
+    size_t bytes = (size_t)picture->height * (size_t)picture->width * (size_t)picture->channels;
+    int status = fov_model_hash(state->network, network);
+    state->files = status == FOV_OK ? hash_fold(hash_fold(0, network, sizeof network), picture->pixels, bytes) : 0;
+    return status;
+}
+
 static int open_style(struct style_state *state, const struct task_use *use, struct error *error)
 {
     const struct options *o = options_of(use);
@@ -187,6 +198,7 @@ static int open_style(struct style_state *state, const struct task_use *use, str
     }
     status = status == FOV_OK ? check_layers(state->network, &state->layers, error) : status;
     status = status == FOV_OK ? fov_image_load(context, o->picture, CHANNELS, &picture) : status;
+    status = status == FOV_OK ? hash_files(state, &picture) : status;
     if (status == FOV_OK) {
         planes = perceptual_planes(state->memory, &picture, "picture of the style", o->size > 0 ? (int)o->size : longer,
                                    &height, &width, error);
@@ -213,7 +225,9 @@ static int fit(struct task_use *use, struct error *error)
     }
     *state = (struct style_state){.memory = memory,
                                   .lender = use->learned != NULL ? state_of(use->learned) : NULL};
-    return state->lender != NULL ? FOV_OK : open_style(state, use, error);
+    status = state->lender != NULL ? FOV_OK : open_style(state, use, error);
+    use->files = state->files;
+    return status;
 }
 
 static void close_use(struct task_use *use)

@@ -44,6 +44,7 @@ struct task_use {
     fov_dtype              dtype;     /**< type of the targets */
     fov_shape              target;    /**< shape of the targets, FOV_BATCH first */
     void                  *state;     /**< private state of the task, freed by its close() */
+    uint64_t               files;     /**< hash of the content of the files that its options name; 0: there are none */
     struct loader_rows rows[LOADER_MOST_ROWS]; /**< what goes into the model's inputs besides the pictures' */
     fov_value row_inputs[LOADER_MOST_ROWS];    /**< these inputs */
     uint8_t *converted[LOADER_MOST_ROWS];      /**< rows of its own; NULL: they are the data's or the model's */

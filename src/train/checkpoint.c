@@ -102,6 +102,7 @@ static void gather_metadata(struct metadata *metadata, const fov_context *contex
     add_text(metadata, "data", identity->data);
     add_integer(metadata, "samples", identity->count);
     add_bits(metadata, "fingerprint", identity->fingerprint);
+    add_bits(metadata, "task_files", identity->task_files);
     add_integer(metadata, "epoch", state->epoch);
     add_integer(metadata, "step", state->step);
     add_integer(metadata, "total_step", state->total);
@@ -331,6 +332,13 @@ static int check_content(const struct safetensors *file, const struct train_iden
                            "%s: cannot go on with other data: %s has the name and the size that it had, but other "
                            "pictures or labels",
                            file->file, identity->data);
+    }
+    const char *files = safetensors_metadata(file, "task_files");
+    snprintf(text, sizeof text, "%016" PRIx64, identity->task_files);
+    if (status == FOV_OK && files != NULL && strcmp(files, text) != 0) {
+        status = error_set(error, FOV_E_USAGE,
+                           "%s: cannot go on: the files that the task's options name have other content than they had",
+                           file->file);
     }
     return status;
 }

@@ -31,6 +31,7 @@ struct train_identity {
     const char *data; /**< "mnist" */
     int64_t count;
     uint64_t fingerprint; /**< of the data's content */
+    uint64_t task_files; /**< task_use.files */
     int classes;
     char *const *class_names; /**< [classes], the data's */
 };

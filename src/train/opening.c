@@ -221,6 +221,7 @@ int training_open(struct training *t, const fov_train_options *options)
                                                  .data = t->data->name,
                                                  .count = t->count,
                                                  .fingerprint = status == FOV_OK ? dataset_fingerprint(t->data) : 0,
+                                                 .task_files = t->use.files,
                                                  .classes = t->data->classes,
                                                  .class_names = t->data->class_names},
                                     .model = t->model,

@@ -135,6 +135,10 @@ def test_a_network_learns_a_style():
     assert header[3:8] == ["val/loss", "metrics/perceptual", "metrics/content", "metrics/style", "metrics/variation"]
     measured = fovea("eval", "style-run/best.onnx", "--data", "many", "--json").json()
     assert measured["perceptual"] == measured["metrics"]["perceptual"] == measured["loss"] > 0, measured
+    colour_png("in/painting.png", (20, 200, 61), 24)
+    expect_failure(fovea("train", "--resume", "style-run", "--epochs", 3), USAGE, "other content")
+    colour_png("in/painting.png", (20, 200, 60), 24)
+    assert fovea("train", "--resume", "style-run", "--epochs", 3).code == OK
     os.remove("looker.safetensors")
     os.remove("in/painting.png")
     assert fovea("predict", "style-run/best.onnx", "many/0.png", "--draw", "drawn").code == OK  # neither is needed now
