@@ -65,6 +65,9 @@ static fov_model *open_weights(struct cli *cli, const char *weights, const fov_n
     if (network == NULL) {
         return fov_model_from_weights(cli->context, weights, options);
     }
+    if (!source_is_file(network)) {
+        return fov_model_network_weights(cli->context, network, weights, options);
+    }
     fov_model *model = source_is_weights(network) ? NULL : source_model(cli, network, options, NULL);
     if (model != NULL && fov_model_load_weights(model, weights) != FOV_OK) {
         fov_model_free(model);

@@ -236,6 +236,10 @@ FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *
  *  for as many classes as the last layer in the file has. NULL and a sentence, E_INPUT: no network has exactly these
  *  parameters; the sentence names a near one and the differences. Pictures: as the file says, else as published. */
 FOV_API fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options);
+/** The same for a network that is named, as in fov_model_network. E_USAGE: no network has that name or takes these
+ *  options; E_INPUT, E_SHAPE: the weights are not the network's, as in fov_model_load_weights. */
+FOV_API fov_model *fov_model_network_weights(fov_context *context, const char *name, const char *path,
+                                             const fov_network_options *options);
 /** Writes the tensors of a weights file (of any kind above) as safetensors, with unchanged names, types and bits. */
 FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char *from, const char *to);
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */

@@ -482,7 +482,22 @@ static fov_model *find_network(fov_context *context, const fov_network_options *
     return best != NULL && fov_error_status(context) == FOV_OK ? make_for(context, best, options, file) : NULL;
 }
 
-static fov_model *from_weights(fov_context *context, const char *path, const fov_network_options *options)
+/* The network of that name, for as many classes as the file's last layer has. */
+static fov_model *make_named(fov_context *context, const char *name, const fov_network_options *options,
+                             const struct safetensors *file)
+{
+    fov_model *model = fov_model_network(context, name, options);
+    bool is_asked = options != NULL && options->classes != 0;
+    if (model == NULL || is_asked || classes_of(model, file) == 0) {
+        return model;
+    }
+    fov_model_free(model);
+    return make_for(context, name, options, file);
+}
+
+/* name: of the network; NULL: it is found. */
+static fov_model *from_weights(fov_context *context, const char *path, const char *name,
+                               const fov_network_options *options)
 {
     struct safetensors file;
     if (context == NULL || fov_error_status(context) != FOV_OK ||
@@ -492,12 +507,15 @@ static fov_model *from_weights(fov_context *context, const char *path, const fov
     int status = keras_rename(&file, &context->error);
     const char *network = safetensors_metadata(&file, KERAS_NETWORK);
     fov_model *model = status != FOV_OK  ? NULL
+                       : name != NULL    ? make_named(context, name, options, &file)
                        : network != NULL ? make_for(context, network, options, &file)
                                          : find_network(context, options, &file);
     if (model == NULL) {
         safetensors_close(&file);
     } else if (take_weights(model, &file, path) != FOV_OK) {
-        error_prefix(&context->error, "the nearest network is %s", fov_model_name(model));
+        if (name == NULL) {
+            error_prefix(&context->error, "the nearest network is %s", fov_model_name(model));
+        }
         fov_model_free(model);
         model = NULL;
     }
@@ -514,7 +532,23 @@ fov_model *fov_model_from_weights(fov_context *context, const char *path, const 
         return NULL;
     }
     struct call call = call_begin(context);
-    fov_model *model = from_weights(context, path, options);
+    fov_model *model = from_weights(context, path, NULL, options);
+    call_end(&call);
+    return model;
+}
+
+fov_model *fov_model_network_weights(fov_context *context, const char *name, const char *path,
+                                     const fov_network_options *options)
+{
+    if (context == NULL) {
+        return NULL;
+    }
+    if (name == NULL || path == NULL) {
+        call_refuse(context, "fov_model_network_weights: name or path is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
+    fov_model *model = from_weights(context, path, name, options);
     call_end(&call);
     return model;
 }

@@ -262,6 +262,20 @@ static void network_of_weights(void **state)
     assert_int_equal(fov_model_hash(model, again), FOV_OK);
     assert_string_equal(again, hash);
     fov_model_free(model);
+    model = fov_model_network_weights(fixture->context, "resnet20", other, NULL); /* named, and for 7 classes, too */
+    assert_true(model != NULL && fov_model_classes(model) == 7);
+    assert_int_equal(fov_model_hash(model, again), FOV_OK);
+    assert_string_equal(again, hash);
+    fov_model_free(model);
+    assert_null(fov_model_network_weights(fixture->context, "resnet32", other, NULL));
+    assert_int_equal(fov_error_status(fixture->context), FOV_E_INPUT);
+    fov_error_clear(fixture->context);
+    assert_null(fov_model_network_weights(fixture->context, "resnet20", other, &(fov_network_options){.classes = 5}));
+    assert_int_equal(fov_error_status(fixture->context), FOV_E_SHAPE);
+    fov_error_clear(fixture->context);
+    assert_null(fov_model_network_weights(fixture->context, "resnet21", other, NULL));
+    assert_int_equal(fov_error_status(fixture->context), FOV_E_USAGE);
+    fov_error_clear(fixture->context);
     assert_int_equal(fov_weights_convert(fixture->context, in_folder(fixture, "absent.pth"), other), FOV_E_IO);
     model = make(fixture->context, (fov_shape)FOV_SHAPE(FOV_BATCH, 3, 7, 9), false);
     assert_int_equal(fov_model_save_weights(model, in_folder(fixture, "own.safetensors")), FOV_OK);
