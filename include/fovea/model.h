@@ -245,8 +245,8 @@ FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char 
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
 
-/** Sets the data of an input other than the chosen one, the same for every picture: one sample,
- *  dense and in plain order, of the input's type and exactly its bytes. The data are copied. E_USAGE: no other input
+/** Sets the data of an input other than the chosen one, the same for every picture: one sample, dense and in plain order,
+ *  of the input's type and exactly its bytes. The data are copied. E_USAGE: no other input
  *  has that name; E_SHAPE: the sizes differ. */
 FOV_API FOV_MUST_CHECK int fov_model_fill_input(fov_model *model, const char *name, const void *data, size_t bytes);
 /** The same from a NumPy file (.npy), whose numbers are converted where the input holds float32. */

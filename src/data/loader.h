@@ -66,7 +66,7 @@ void loader_set_form(struct loader *loader, int form);
  *  bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, const struct loader_batch *to,
                 struct error *error);
-/** Bytes of the further input `which` in a batch of `count` samples. */
+/** Bytes that these rows take in a batch of `count` samples. */
 size_t loader_row_bytes(const struct loader_rows *rows, size_t count);
 
 /** Number of distinct samples that could not be read and were replaced so far. Logs the first one since the last call

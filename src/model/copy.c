@@ -29,6 +29,7 @@ static int copy_parts(fov_model *made, fov_model *model, const int *copy)
     memcpy(made->name, model->name, sizeof made->name);
     memcpy(made->task, model->task, sizeof made->task);
     int status = model_map_inputs_outputs(made, copy);
+    status = status == FOV_OK ? model_copy_fills(made, model) : status;
     if (status != FOV_OK || model->class_names == NULL) {
         return status;
     }

@@ -205,6 +205,18 @@ void model_fill_own(const fov_model *model, fov_plan *plan)
     }
 }
 
+int model_copy_fills(fov_model *made, const fov_model *model)
+{
+    for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
+        const char *name = fov_value_name(model->graph, model->inputs[i]);
+        size_t bytes = model_sample_bytes(model, model->inputs[i]);
+        if (model->fills[i] != NULL && fov_model_fill_input(made, name, model->fills[i], bytes) != FOV_OK) {
+            return (int)made->context->error.status;
+        }
+    }
+    return FOV_OK;
+}
+
 void model_forget_fill(fov_model *model, fov_value input)
 {
     for (int i = 0; model->fills != NULL && i < model->input_count; i++) {

@@ -112,6 +112,8 @@ void model_fill_others(const fov_model *model, const struct shared_graph *share,
 /** The same for a plan of the model's own graph. */
 void model_fill_own(const fov_model *model, fov_plan *plan);
 void model_forget_fills(fov_model *model);
+/** Copies the data of fov_model_fill_input from a model with the same inputs to its new copy. */
+int model_copy_fills(fov_model *made, const fov_model *model);
 /** The same for one input. */
 void model_forget_fill(fov_model *model, fov_value input);
 

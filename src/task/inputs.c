@@ -68,9 +68,18 @@ static int take_rows(struct task_use *use, const struct dataset_input *from, fov
     if (from->dtype == dtype) {
         return FOV_OK;
     }
-    int status = convert(use, from, dtype, &use->converted[use->row_count], error);
-    rows->rows = use->converted[use->row_count];
+    int status = convert(use, from, dtype, &use->own_rows[use->row_count], error);
+    rows->rows = use->own_rows[use->row_count];
     return status;
+}
+
+/* Copies what the model was given, which the program may change while training calls it back. */
+static int take_fill(struct task_use *use, const void *fill, struct loader_rows *rows, struct error *error)
+{
+    uint8_t *copy = memory_allocate_raw(use->model->context->memory, rows->bytes, 1, "an input", error);
+    use->own_rows[use->row_count] = copy;
+    rows->rows = copy != NULL ? memcpy(copy, fill, rows->bytes) : NULL;
+    return copy != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
 static int fit_input(struct task_use *use, int place, struct error *error)
@@ -92,7 +101,7 @@ static int fit_input(struct task_use *use, int place, struct error *error)
     if (from != NULL) {
         status = take_rows(use, from, input, rows, error);
     } else if (model->fills != NULL && model->fills[place] != NULL) {
-        rows->rows = model->fills[place];
+        status = take_fill(use, model->fills[place], rows, error);
     } else {
         char advice[400], shown[128];
         text_escape(shown, sizeof shown, name);

@@ -133,7 +133,7 @@ void task_close(struct task_use *use)
         use->task->close(use);
     }
     for (int i = 0; i < use->row_count; i++) {
-        memory_free(use->model->context->memory, use->converted[i]);
+        memory_free(use->model->context->memory, use->own_rows[i]);
     }
     fov_class_match_free(&use->match);
     *use = (struct task_use){.task = NULL};

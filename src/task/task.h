@@ -47,7 +47,7 @@ struct task_use {
     uint64_t               files;     /**< hash of the content of the files that its options name; 0: there are none */
     struct loader_rows rows[LOADER_MOST_ROWS]; /**< what goes into the model's inputs besides the pictures' */
     fov_value row_inputs[LOADER_MOST_ROWS];    /**< these inputs */
-    uint8_t *converted[LOADER_MOST_ROWS];      /**< rows of its own; NULL: they are the data's or the model's */
+    uint8_t *own_rows[LOADER_MOST_ROWS];       /**< converted or copied rows; NULL: they are the data's */
     int row_count;
 };
 

@@ -63,9 +63,14 @@ int training_begin_together(struct training *t, int status)
         return status;
     }
     const struct train_settings *s = &t->settings;
-    const int64_t own[] = {
-        (int64_t)t->context->seed, t->count, (int64_t)dataset_fingerprint(t->data), s->batch, s->steps,
-        s->given.accumulate, s->given.rate != NULL};
+    const int64_t own[] = {(int64_t)t->context->seed,
+                           t->count,
+                           (int64_t)dataset_fingerprint(t->data),
+                           (int64_t)t->use.files,
+                           s->batch,
+                           s->steps,
+                           s->given.accumulate,
+                           s->given.rate != NULL};
     int64_t first[sizeof own / sizeof own[0]];
     memcpy(first, own, sizeof first);
     status = ranks_agree(t->group.ranks, status, t->error);

@@ -213,6 +213,45 @@ static void constants_are_repeated(void **state)
     fov_context_free(context);
 }
 
+/* Changes what the model was given, in the middle of training. */
+static int change_fill(const fov_progress *progress, void *user)
+{
+    const float other = 7;
+    (void)progress;
+    return fov_model_fill_input(user, "k", &other, sizeof other);
+}
+
+/* A number given to the model reaches its copy for another picture size; training keeps the number it began with. */
+static void a_fill_holds_for_the_whole_training(void **state)
+{
+    (void)state;
+    float weights[2][3 * CLASSES];
+    for (int way = 0; way < 2; way++) {
+        fov_context *context = test_context(1, 3);
+        fov_dataset *data = make_data(context);
+        fov_model *model = fov_model_create(context);
+        fov_graph *graph = fov_model_graph(model);
+        const float half = 0.5F;
+        fov_value inputs[2] = {fov_input(graph, .name = "x", .shape = {4, {FOV_BATCH, 3, SIDE, SIDE}}),
+                               fov_input(graph, .name = "k", .shape = {2, {FOV_BATCH, 1}})};
+        fov_value map = fov_conv2d(graph, inputs[0], .filters = CLASSES, .kernel = 1, .name = "z");
+        fov_value y = fov_mul(graph, fov_flatten(graph, fov_global_avg_pool(graph, map)), inputs[1]);
+        assert_fine(context, fov_model_set_inputs_outputs(model, inputs, 2, &y, 1) == FOV_OK);
+        assert_fine(context, fov_model_fill_input(model, "k", &half, sizeof half) == FOV_OK);
+        fov_train_options options = two_epochs;
+        options.train_size = 2 * SIDE;
+        options.on_step = way == 1 ? change_fill : NULL;
+        options.user = model;
+        assert_fine(context, fov_train_opt(model, data, &options) == FOV_OK);
+        fov_value weight = fov_parameter_at(graph, 0);
+        assert_fine(context, fov_parameter_get(graph, weight, weights[way], sizeof weights[way]) == FOV_OK);
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+    assert_memory_equal(weights[0], weights[1], sizeof weights[0]);
+}
+
 static void says(fov_context *context, int status, int wanted, const char *words)
 {
     if (status != wanted || strstr(fov_error(context), words) == NULL) {
@@ -297,8 +336,11 @@ static void survives_failed_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_learned_from),       cmocka_unit_test(types_are_converted),
-        cmocka_unit_test(constants_are_repeated),      cmocka_unit_test(refuses),
+        cmocka_unit_test(rows_are_learned_from),
+        cmocka_unit_test(types_are_converted),
+        cmocka_unit_test(constants_are_repeated),
+        cmocka_unit_test(a_fill_holds_for_the_whole_training),
+        cmocka_unit_test(refuses),
         cmocka_unit_test(survives_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,7 @@ const struct random_form random_forms[] = {
     {"swish spelled out", "swish", NULL, NULL},
     {"sgd", "sgd", NULL, NULL},
     {"adam", "adam", NULL, NULL},
+    {"sums of gradients", "accumulate", NULL, NULL},
     {"ONNX's momentum", "onnx_momentum", NULL, NULL},
     {"ONNX's adam", "onnx_adam", NULL, NULL},
     {"ONNX's adagrad", "onnx_adagrad", NULL, NULL},

@@ -17,15 +17,15 @@
 enum { MOST_TARGETS = 128, STEPS = 2 };
 
 const char *const random_stage_names[RANDOM_STAGES] = {"inference", "gradients", "two training steps"};
-const char *const random_optimiser_names[RANDOM_OPTIMISERS] = {"sgd",  "momentum",      "nesterov",  "decay",
-                                                               "adam", "onnx_momentum", "onnx_adam", "onnx_adagrad"};
+const char *const random_optimiser_names[RANDOM_OPTIMISERS] = {
+    "sgd", "momentum", "nesterov", "decay", "adam", "accumulate", "onnx_momentum", "onnx_adam", "onnx_adagrad"};
 
 struct program {
     const struct random_case *drawn;
     enum random_stage stage;
     fov_context *context;
     fov_graph *graph;
-    fov_value loss, rate, number; /**< 0 where the stage has none */
+    fov_value loss, rate, number, keep; /**< 0 where the stage has none */
     fov_value outputs[RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1];
     char names[RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1][128];
     int output_count, classes[RANDOM_MOST_OUTPUTS];
@@ -90,6 +90,15 @@ static void add_update(struct program *p, fov_value parameter, fov_value gradien
     }
 }
 
+/** Adds the gradient to a sum, which the first step begins anew, as train/updates.c does. */
+static void add_to_sum(struct program *p, fov_value parameter, fov_value gradient)
+{
+    fov_value sum = fov_graph_parameter(p->graph, fov_value_name(p->graph, parameter), "sum",
+                                        fov_value_shape(p->graph, parameter), FOV_INITIAL_ZEROS, 0, true);
+    const fov_value in[] = {sum, gradient, p->keep, p->rate};
+    fov_assign(p->graph, sum, op_emit(fov_graph_emitter(p->graph), "accumulate", in, 4, NULL));
+}
+
 /** ONNX's optimisers update several parameters in one node; it reads all values, then all gradients, then states. */
 static void add_joint_update(struct program *p, const fov_value *parameters, const fov_value *gradients, int count)
 {
@@ -123,9 +132,12 @@ static void add_updates(struct program *p, const fov_value *parameters, const fo
     int most = (OP_MAX_PORTS - 2) / (kind == RANDOM_ONNX_ADAM ? 4 : 3);
     p->rate = fov_input(p->graph, .name = "rate");
     p->number = fov_input(p->graph, .name = "number", .dtype = joint ? FOV_I64 : FOV_F32);
+    p->keep = kind == RANDOM_ACCUMULATE ? fov_input(p->graph, .name = "keep") : (fov_value){0};
     for (int i = 0; i < count; i += joint ? most : 1) {
         if (joint) {
             add_joint_update(p, parameters + i, gradients + i, count - i < most ? count - i : most);
+        } else if (kind == RANDOM_ACCUMULATE) {
+            add_to_sum(p, parameters[i], gradients[i]);
         } else {
             add_update(p, parameters[i], gradients[i]);
         }
@@ -231,8 +243,10 @@ static void draw_input(const struct program *p, fov_value input, uint64_t step, 
     for (int i = 0; i < RANDOM_MOST_OUTPUTS; i++) {
         classes = p->labels[i].id == input.id ? p->classes[i] : classes;
     }
-    if (input.id == p->rate.id || input.id == p->number.id) {
-        elements[0] = input.id == p->rate.id ? (double)p->drawn->settings.rate : (double)step;
+    if (input.id == p->rate.id || input.id == p->number.id || input.id == p->keep.id) {
+        elements[0] = input.id == p->rate.id     ? (double)p->drawn->settings.rate
+                      : input.id == p->number.id ? (double)step
+                                                 : (double)(step > 1);
         return;
     }
     draw_elements(key, 1.75, elements, count);
@@ -568,6 +582,9 @@ void random_define(const struct random_case *drawn, enum random_stage stage, dou
         struct evaluation evaluation;
         if (p.number.id != 0) {
             given[p.number.id][0] = (double)step;
+        }
+        if (p.keep.id != 0) {
+            given[p.keep.id][0] = (double)(step > 1);
         }
         shaken.step = step;
         status = evaluate(&p, &shaken, given, &evaluation);

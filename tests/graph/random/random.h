@@ -19,6 +19,7 @@ enum random_optimiser {
     RANDOM_NESTEROV,
     RANDOM_DECAY,
     RANDOM_ADAM,
+    RANDOM_ACCUMULATE, /**< no update: sums of gradients over the steps, as with the training option accumulate */
     RANDOM_ONNX_MOMENTUM,
     RANDOM_ONNX_ADAM,
     RANDOM_ONNX_ADAGRAD,
