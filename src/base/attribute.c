@@ -61,6 +61,33 @@ void attribute_put(const struct attribute *attribute, void *options, double valu
     }
 }
 
+double attribute_get(const struct attribute *attribute, const void *options)
+{
+    const char *member = (const char *)options + attribute->offset;
+    int64_t whole;
+    double number = 0;
+    bool flag;
+    int choice;
+    switch (attribute->kind) {
+    case ATTRIBUTE_INTEGER:
+        memcpy(&whole, member, sizeof whole);
+        return (double)whole;
+    case ATTRIBUTE_NUMBER:
+        memcpy(&number, member, sizeof number);
+        return number;
+    case ATTRIBUTE_FLAG:
+        memcpy(&flag, member, sizeof flag);
+        return flag ? 1 : 0;
+    case ATTRIBUTE_CHOICE:
+        memcpy(&choice, member, sizeof choice);
+        return choice;
+    case ATTRIBUTE_LIST:
+    case ATTRIBUTE_NAME:
+        break;
+    }
+    return 0;
+}
+
 static bool same_name(const char *a, const char *b)
 {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
@@ -158,7 +185,7 @@ static int set_name(const struct attribute *attribute, void *options, const char
     return FOV_OK;
 }
 
-int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error)
+static int set_value(const struct attribute *attribute, void *options, const char *text, struct error *error)
 {
     if (attribute->kind == ATTRIBUTE_NAME) {
         return set_name(attribute, options, text, error);
@@ -176,6 +203,18 @@ int attribute_set(const struct attribute *attribute, void *options, const char *
     int status = read_number(attribute, text, &number, error);
     if (status == FOV_OK) {
         put_number(attribute, options, number);
+    }
+    return status;
+}
+
+int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error)
+{
+    int status = set_value(attribute, options, text, error);
+    const char *comma = status == FOV_OK || attribute->kind == ATTRIBUTE_NAME ? NULL : strchr(text, ',');
+    if (comma != NULL && strchr(comma, '=') != NULL) { /* "linear,dropout=0" */
+        error_clear(error);
+        return error_set(error, FOV_E_USAGE, "%s is \"%.60s\"; between options stands ':', not ','", attribute->name,
+                         text);
     }
     return status;
 }

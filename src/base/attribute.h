@@ -45,6 +45,8 @@ void attribute_defaults(const struct attribute *table, void *options, size_t siz
 int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error);
 /** Sets one option from a number, without checking it; `attribute` NULL: does nothing. */
 void attribute_put(const struct attribute *attribute, void *options, double value);
+/** The option as a number: of a flag 0 or 1, of a choice its index, of a list and of a name 0. */
+double attribute_get(const struct attribute *attribute, const void *options);
 /** The row of that name ('-' and '_' are equal); NULL: there is none. */
 const struct attribute *attribute_find(const struct attribute *table, const char *name);
 /** Sets options from "VALUE:OPTION=VALUE:OPTION=VALUE"; a value without a name is allowed at the beginning only, and

@@ -21,14 +21,16 @@ const char *fov_network_summary(int index)
     return index >= 0 && (size_t)index < zoo_table_count ? zoo_table[index]->summary : NULL;
 }
 
-static void describe_options(const struct attribute *table, fov_network_info *info)
+/* Appends options to `info`; `values`: their defaults for this network, NULL: the table's. */
+static void describe_options(const struct attribute *table, const void *values, fov_network_info *info)
 {
     const int most = (int)(sizeof info->option / sizeof *info->option);
     for (int i = 0; i < attribute_count(table) && info->option_count < most; i++) {
         const struct attribute *a = &table[i];
         bool choice = a->kind == ATTRIBUTE_CHOICE, flag = a->kind == ATTRIBUTE_FLAG;
-        const char *word = choice                      ? a->choices[(int)a->standard]
-                           : flag                      ? (a->standard != 0 ? "yes" : "no")
+        double standard = values != NULL ? attribute_get(a, values) : a->standard;
+        const char *word = choice                      ? a->choices[(int)standard]
+                           : flag                      ? (standard != 0 ? "yes" : "no")
                            : a->kind == ATTRIBUTE_NAME ? ""
                                                        : NULL;
         int at = info->option_count++;
@@ -36,7 +38,7 @@ static void describe_options(const struct attribute *table, fov_network_info *in
         info->option[at].doc = a->doc;
         info->option[at].word = word;
         info->option[at].choices = choice ? a->choices : NULL;
-        info->option[at].standard = a->standard;
+        info->option[at].standard = standard;
         info->option[at].minimum = a->minimum;
         info->option[at].maximum = a->maximum;
     }
@@ -63,8 +65,9 @@ fov_network_info fov_network_at(int index)
                              .classes = n->standard.classes,
                              .pad = n->pad,
                              .backbone = n->features != NULL};
-    describe_options(n->attributes, &info);
-    describe_options(n->features != NULL ? zoo_common_attributes : NULL, &info);
+    for (int list = 0; list < ZOO_ATTRIBUTE_LISTS; list++) {
+        describe_options(zoo_attributes(n, (enum zoo_attribute_list)list), list == ZOO_OWN ? NULL : &n->common, &info);
+    }
     return info;
 }
 
@@ -73,9 +76,10 @@ bool fov_network_has_option(const char *option)
     if (option == NULL) {
         return false;
     }
-    bool found = attribute_find(zoo_common_attributes, option) != NULL;
-    for (size_t i = 0; i < zoo_table_count && !found; i++) {
-        found = attribute_find(zoo_table[i]->attributes, option) != NULL;
+    bool found = false;
+    for (size_t i = 0; i < zoo_table_count * ZOO_ATTRIBUTE_LISTS && !found; i++) {
+        enum zoo_attribute_list list = (enum zoo_attribute_list)(i % ZOO_ATTRIBUTE_LISTS);
+        found = attribute_find(zoo_attributes(zoo_table[i / ZOO_ATTRIBUTE_LISTS], list), option) != NULL;
     }
     return found;
 }

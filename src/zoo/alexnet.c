@@ -10,9 +10,9 @@
 static fov_value dense_head(struct zoo_build *b, fov_value x, const char *const name[3])
 {
     fov_graph *g = b->graph;
-    x = fov_dropout(g, fov_flatten(g, x), 0.5F);
+    x = zoo_dropout(b, fov_flatten(g, x));
     x = fov_relu(g, fov_dense(g, x, .units = 4096, .name = name[0]));
-    x = fov_dropout(g, x, 0.5F);
+    x = zoo_dropout(b, x);
     x = fov_relu(g, fov_dense(g, x, .units = 4096, .name = name[1]));
     return fov_dense(g, x, .units = b->input.classes, .name = name[2]);
 }
@@ -102,8 +102,8 @@ static fov_value paper_head(struct zoo_build *b, fov_value x)
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-#define ALEXNET_PAPER                  \
-    .family = "AlexNet", .year = 2012, \
+#define ALEXNET_PAPER                                              \
+    .family = "AlexNet", .year = 2012, .common = {.dropout = 0.5}, \
     .paper = "Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks"
 
 const struct zoo_network zoo_alexnet = {
@@ -133,6 +133,7 @@ const struct zoo_network zoo_zfnet = {
     .year = 2014,
     .paper = "Zeiler, Fergus: Visualizing and understanding convolutional networks",
     .accuracy = "ImageNet top-1 61.6 %, top-5 83.5 %",
+    .common = {.dropout = 0.5},
     .features = zfnet_features,
     .head = paper_head,
     ZOO_IMAGENET(224),

@@ -230,13 +230,13 @@ fov_value zoo_inverted_residual(struct zoo_build *b, fov_value x, const struct z
     return fov_add(b->graph, block->drop > 0 ? fov_drop_path(b->graph, y, (float)block->drop) : y, x);
 }
 
-fov_value zoo_dropout(struct zoo_build *b, fov_value x, double rate)
+fov_value zoo_dropout(struct zoo_build *b, fov_value x)
 {
-    return rate > 0 ? fov_dropout(b->graph, x, (float)rate) : x;
+    return b->common.dropout > 0 ? fov_dropout(b->graph, x, (float)b->common.dropout) : x;
 }
 
-fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, double dropout, const char *name)
+fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, const char *name)
 {
-    x = zoo_dropout(b, fov_flatten(b->graph, fov_global_avg_pool(b->graph, x)), dropout);
+    x = zoo_dropout(b, fov_flatten(b->graph, fov_global_avg_pool(b->graph, x)));
     return fov_dense(b->graph, x, .units = b->input.classes, .name = name);
 }

@@ -114,9 +114,10 @@ struct zoo_inverted {
 fov_value zoo_inverted_residual(struct zoo_build *b, fov_value x, const struct zoo_inverted *block);
 
 /** [N, C, H, W] -> means [N, C] -> dropout -> logits. */
-fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, double dropout, const char *name);
-/** Dropout, or x where the rate is 0. */
-fov_value zoo_dropout(struct zoo_build *b, fov_value x, double rate);
+fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, const char *name);
+/** Dropout at the rate that b->common asks for, or x where that is 0. The head of every classifier with features has it
+ *  before its last layers. */
+fov_value zoo_dropout(struct zoo_build *b, fov_value x);
 
 /** The nearest multiple of `divisor` that is not 0 and at least 90 % of `channels`: how widths are scaled since
  *  MobileNet v2. */

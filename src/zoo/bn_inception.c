@@ -82,7 +82,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "last_linear");
+    return zoo_pooled_logits(b, x, "last_linear");
 }
 
 const struct zoo_network zoo_bn_inception = {

@@ -85,7 +85,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
     x = norm(g, channels_last(g, fov_global_avg_pool(g, x)), "classifier.0");
-    return fov_dense(g, fov_flatten(g, x), .units = b->input.classes, .name = "classifier.2");
+    return fov_dense(g, zoo_dropout(b, fov_flatten(g, x)), .units = b->input.classes, .name = "classifier.2");
 }
 
 const struct zoo_network zoo_convnext_tiny = {

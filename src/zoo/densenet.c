@@ -58,7 +58,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "classifier");
+    return zoo_pooled_logits(b, x, "classifier");
 }
 
 #define DENSENET(...)                                                                                                  \

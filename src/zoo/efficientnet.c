@@ -12,18 +12,13 @@ struct efficientnet {
 };
 
 struct efficient_options {
-    double dropout, stochastic_depth;
+    double stochastic_depth;
 };
-#define ATTRIBUTES(rate)                                                                                              \
-    {                                                                                                                 \
-        {ATTRIBUTE(struct efficient_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = (rate), .maximum = 0.99, \
-         .doc = "before the last layer"},                                                                             \
-            {ATTRIBUTE(struct efficient_options, stochastic_depth), .kind = ATTRIBUTE_NUMBER, .standard = 0.2,        \
-             .maximum = 0.99, .doc = "chance that the last residual branch is left out of a step; others less"},      \
-            {.name = NULL},                                                                                           \
-    }
-static const struct attribute attributes_02[] = ATTRIBUTES(0.2), attributes_03[] = ATTRIBUTES(0.3),
-                              attributes_04[] = ATTRIBUTES(0.4), attributes_05[] = ATTRIBUTES(0.5);
+static const struct attribute efficient_attributes[] = {
+    {ATTRIBUTE(struct efficient_options, stochastic_depth), .kind = ATTRIBUTE_NUMBER, .standard = 0.2, .maximum = 0.99,
+     .doc = "chance that the last residual branch is left out of a step; others less"},
+    {.name = NULL},
+};
 
 enum { ROWS = 7 };
 static const struct {
@@ -74,15 +69,14 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    const struct efficient_options *options = zoo_options(b);
-    return zoo_pooled_logits(b, x, options->dropout, "classifier.1");
+    return zoo_pooled_logits(b, x, "classifier.1");
 }
 
-#define EFFICIENTNET(table, ...)                                                                         \
-    .plan = &(const struct efficientnet){__VA_ARGS__}, .family = "EfficientNet", .year = 2019,           \
-    .reference = "torchvision", .attributes = (table), .options_size = sizeof(struct efficient_options), \
-    .paper = "Tan, Le: EfficientNet: rethinking model scaling for convolutional neural networks",        \
-    .features = features, .head = head
+#define EFFICIENTNET(rate, ...)                                                                    \
+    .plan = &(const struct efficientnet){__VA_ARGS__}, .family = "EfficientNet", .year = 2019,     \
+    .reference = "torchvision", .attributes = efficient_attributes, .common = {.dropout = (rate)}, \
+    .paper = "Tan, Le: EfficientNet: rethinking model scaling for convolutional neural networks",  \
+    .options_size = sizeof(struct efficient_options), .features = features, .head = head
 
 const struct zoo_network zoo_efficientnet_b0 = {
     .name = "efficientnet_b0",
@@ -90,7 +84,7 @@ const struct zoo_network zoo_efficientnet_b0 = {
     .accuracy = "ImageNet top-1 77.692 %, top-5 93.532 %",
     ZOO_IMAGENET(224),
     .shorter = 256,
-    EFFICIENTNET(attributes_02, .width = 1.0, .depth = 1.0),
+    EFFICIENTNET(0.2, .width = 1.0, .depth = 1.0),
 };
 const struct zoo_network zoo_efficientnet_b1 = {
     .name = "efficientnet_b1",
@@ -98,7 +92,7 @@ const struct zoo_network zoo_efficientnet_b1 = {
     .accuracy = "ImageNet top-1 78.642 %, top-5 94.186 %",
     ZOO_IMAGENET(240),
     .shorter = 256,
-    EFFICIENTNET(attributes_02, .width = 1.0, .depth = 1.1),
+    EFFICIENTNET(0.2, .width = 1.0, .depth = 1.1),
 };
 const struct zoo_network zoo_efficientnet_b2 = {
     .name = "efficientnet_b2",
@@ -106,7 +100,7 @@ const struct zoo_network zoo_efficientnet_b2 = {
     .accuracy = "ImageNet top-1 80.608 %, top-5 95.310 %",
     ZOO_IMAGENET(288),
     .shorter = 288,
-    EFFICIENTNET(attributes_03, .width = 1.1, .depth = 1.2),
+    EFFICIENTNET(0.3, .width = 1.1, .depth = 1.2),
 };
 const struct zoo_network zoo_efficientnet_b3 = {
     .name = "efficientnet_b3",
@@ -114,7 +108,7 @@ const struct zoo_network zoo_efficientnet_b3 = {
     .accuracy = "ImageNet top-1 82.008 %, top-5 96.054 %",
     ZOO_IMAGENET(300),
     .shorter = 320,
-    EFFICIENTNET(attributes_03, .width = 1.2, .depth = 1.4),
+    EFFICIENTNET(0.3, .width = 1.2, .depth = 1.4),
 };
 const struct zoo_network zoo_efficientnet_b4 = {
     .name = "efficientnet_b4",
@@ -122,7 +116,7 @@ const struct zoo_network zoo_efficientnet_b4 = {
     .accuracy = "ImageNet top-1 83.384 %, top-5 96.594 %",
     ZOO_IMAGENET(380),
     .shorter = 384,
-    EFFICIENTNET(attributes_04, .width = 1.4, .depth = 1.8),
+    EFFICIENTNET(0.4, .width = 1.4, .depth = 1.8),
 };
 const struct zoo_network zoo_efficientnet_b5 = {
     .name = "efficientnet_b5",
@@ -130,7 +124,7 @@ const struct zoo_network zoo_efficientnet_b5 = {
     .accuracy = "ImageNet top-1 83.444 %, top-5 96.628 %",
     ZOO_IMAGENET(456),
     .shorter = 456,
-    EFFICIENTNET(attributes_04, .width = 1.6, .depth = 2.2, .epsilon = 1e-3F, .momentum = 0.01F),
+    EFFICIENTNET(0.4, .width = 1.6, .depth = 2.2, .epsilon = 1e-3F, .momentum = 0.01F),
 };
 const struct zoo_network zoo_efficientnet_b6 = {
     .name = "efficientnet_b6",
@@ -138,7 +132,7 @@ const struct zoo_network zoo_efficientnet_b6 = {
     .accuracy = "ImageNet top-1 84.008 %, top-5 96.916 %",
     ZOO_IMAGENET(528),
     .shorter = 528,
-    EFFICIENTNET(attributes_05, .width = 1.8, .depth = 2.6, .epsilon = 1e-3F, .momentum = 0.01F),
+    EFFICIENTNET(0.5, .width = 1.8, .depth = 2.6, .epsilon = 1e-3F, .momentum = 0.01F),
 };
 const struct zoo_network zoo_efficientnet_b7 = {
     .name = "efficientnet_b7",
@@ -146,5 +140,5 @@ const struct zoo_network zoo_efficientnet_b7 = {
     .accuracy = "ImageNet top-1 84.122 %, top-5 96.908 %",
     ZOO_IMAGENET(600),
     .shorter = 600,
-    EFFICIENTNET(attributes_05, .width = 2.0, .depth = 3.1, .epsilon = 1e-3F, .momentum = 0.01F),
+    EFFICIENTNET(0.5, .width = 2.0, .depth = 3.1, .epsilon = 1e-3F, .momentum = 0.01F),
 };

@@ -41,7 +41,7 @@ static fov_value resnet9_features(struct zoo_build *b, fov_value x)
 static fov_value resnet9_head(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
-    x = fov_flatten(g, fov_global_max_pool(g, x));
+    x = zoo_dropout(b, fov_flatten(g, fov_global_max_pool(g, x)));
     return scaled(g, fov_dense(g, x, .units = b->input.classes, .no_bias = true, .name = "linear"), 0.125F);
 }
 
@@ -90,7 +90,7 @@ static fov_value airbench_features(struct zoo_build *b, fov_value x)
 static fov_value airbench_head(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
-    x = fov_flatten(g, fov_max_pool2d(g, x, .kernel = 3));
+    x = zoo_dropout(b, fov_flatten(g, fov_max_pool2d(g, x, .kernel = 3)));
     return scaled(g, fov_dense(g, x, .units = b->input.classes, .no_bias = true, .name = "7"), 1.0F / 9);
 }
 

@@ -111,8 +111,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    const struct googlenet *plan = b->network->plan;
-    return zoo_pooled_logits(b, x, plan->paper ? 0.4 : 0.2, "fc");
+    return zoo_pooled_logits(b, x, "fc");
 }
 
 #define GOOGLENET                                                                                               \
@@ -120,11 +119,11 @@ static fov_value head(struct zoo_build *b, fov_value x)
     .attributes = googlenet_attributes, .options_size = sizeof(struct googlenet_options), .features = features, \
     .head = head, .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                    \
     .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
-#define TORCHVISION                                                                    \
-    .shorter = 256, .reference = "torchvision", .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %", \
-    .plan = &(const struct googlenet)                                                  \
-    {                                                                                  \
-        .paper = false                                                                 \
+#define TORCHVISION                                                                          \
+    .common = {.dropout = 0.2}, .shorter = 256, .reference = "torchvision",                  \
+    .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %", .plan = &(const struct googlenet) \
+    {                                                                                        \
+        .paper = false                                                                       \
     }
 
 const struct zoo_network zoo_googlenet = {
@@ -144,5 +143,6 @@ const struct zoo_network zoo_googlenet_paper = {
     .summary = "GoogLeNet (Inception v1) as printed: 5 x 5, response normalisation",
     GOOGLENET,
     .accuracy = "ImageNet top-5 89.93 % (one network, one crop)",
+    .common = {.dropout = 0.4},
     .plan = &(const struct googlenet){.paper = true},
 };

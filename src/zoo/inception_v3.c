@@ -111,7 +111,8 @@ static void add_auxiliary(struct zoo_build *b, fov_value x)
     zoo_push(b, "AuxLogits");
     x = fov_avg_pool2d(b->graph, x, .kernel = 5, .stride = 3);
     x = zoo_chain(b, x, "conv", 0, zoo_square(128, 1), zoo_inside(768, 5, 1));
-    zoo_add_auxiliary(b, zoo_pooled_logits(b, x, 0, "fc"), 0.4F);
+    x = fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
+    zoo_add_auxiliary(b, fov_dense(b->graph, x, .units = b->input.classes, .name = "fc"), 0.4F);
     zoo_pop(b);
 }
 
@@ -138,7 +139,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0.5, "fc");
+    return zoo_pooled_logits(b, x, "fc");
 }
 
 const struct zoo_network zoo_inception_v3 = {
@@ -155,6 +156,7 @@ const struct zoo_network zoo_inception_v3 = {
     .shorter = 342,
     .attributes = inception_attributes,
     .options_size = sizeof(struct inception_options),
+    .common = {.dropout = 0.5},
     .features = features,
     .head = head,
 };

@@ -126,7 +126,7 @@ static fov_value v4_features(struct zoo_build *b, fov_value x)
 
 static fov_value v4_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0.2, "last_linear");
+    return zoo_pooled_logits(b, x, "last_linear");
 }
 
 /* ---- Inception-ResNet v2 ----------------------------------------------------------------------------------------- */
@@ -244,7 +244,7 @@ static fov_value residual_features(struct zoo_build *b, fov_value x)
 
 static fov_value residual_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0.2, "classif");
+    return zoo_pooled_logits(b, x, "classif");
 }
 
 #define INCEPTION                                                                                                  \
@@ -252,7 +252,7 @@ static fov_value residual_head(struct zoo_build *b, fov_value x)
     .paper =                                                                                                       \
         "Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the impact of residual connections", \
     .standard = {.channels = 3, .height = 299, .width = 299, .classes = 1000}, .mean = {0.5F, 0.5F, 0.5F},         \
-    .deviation = {0.5F, 0.5F, 0.5F}
+    .deviation = {0.5F, 0.5F, 0.5F}, .common = {.dropout = 0.2}
 
 const struct zoo_network zoo_inception_v4 = {
     .name = "inception_v4",

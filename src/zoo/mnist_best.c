@@ -15,7 +15,7 @@ static fov_value mnist_best_build(struct zoo_build *b, fov_value x)
                      .activation = ZOO_RELU, .name = layers[i].name, .norm = layers[i].norm);
     }
     x = fov_flatten(b->graph, fov_max_pool2d(b->graph, x, .kernel = 2)); /* [N, 64 x 4 x 4] */
-    return fov_dense(b->graph, zoo_dropout(b, x, 0.3), .units = b->input.classes, .name = "fc");
+    return fov_dense(b->graph, fov_dropout(b->graph, x, 0.3F), .units = b->input.classes, .name = "fc");
 }
 
 const struct zoo_network zoo_mnist_best = {

@@ -6,32 +6,18 @@
 #include "zoo/blocks.h"
 
 struct mobile_options {
-    double width, dropout;
+    double width;
 };
-#define WIDTH                                                                                               \
-    {                                                                                                       \
-        ATTRIBUTE(struct mobile_options, width), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0.1,   \
-                                                 .maximum = 4,                                              \
-                                                 .doc = "factor of all channels, rounded to multiples of 8" \
-    }
-#define DROPOUT(rate)                                                                                             \
-    {                                                                                                             \
-        ATTRIBUTE(struct mobile_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = (rate), .maximum = 0.99, \
-                                                   .doc = "before the last layer"                                 \
-    }
-static const struct attribute v1_attributes[] = {WIDTH, DROPOUT(0), {.name = NULL}};
-static const struct attribute mobile_attributes[] = {WIDTH, DROPOUT(0.2), {.name = NULL}};
+static const struct attribute mobile_attributes[] = {
+    {ATTRIBUTE(struct mobile_options, width), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0.1, .maximum = 4,
+     .doc = "factor of all channels, rounded to multiples of 8"},
+    {.name = NULL},
+};
 
 static int scaled(const struct zoo_build *b, int channels)
 {
     const struct mobile_options *options = zoo_options(b);
     return zoo_round_channels(channels * options->width, 8);
-}
-
-static double dropout_of(const struct zoo_build *b)
-{
-    const struct mobile_options *options = zoo_options(b);
-    return options->dropout;
 }
 
 /* ---- v1 ---------------------------------------------------------------------------------------------------------- */
@@ -62,7 +48,7 @@ static fov_value v1_features(struct zoo_build *b, fov_value x)
 
 static fov_value v1_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, dropout_of(b), "output");
+    return zoo_pooled_logits(b, x, "output");
 }
 
 /* ---- v2 ---------------------------------------------------------------------------------------------------------- */
@@ -111,7 +97,7 @@ static fov_value v2_features(struct zoo_build *b, fov_value x)
 
 static fov_value classifier_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, dropout_of(b), "classifier.1");
+    return zoo_pooled_logits(b, x, "classifier.1");
 }
 
 /* ---- MNASNet ----------------------------------------------------------------------------------------------------- */
@@ -199,9 +185,7 @@ const struct zoo_network zoo_mobilenet_v1 = {
     .accuracy = "ImageNet top-1 70.6 %",
     .features = v1_features,
     .head = v1_head,
-    ZOO_IMAGENET(224),
-    .attributes = v1_attributes,
-    .options_size = sizeof(struct mobile_options),
+    MOBILE,
 };
 const struct zoo_network zoo_mobilenet_v2 = {
     .name = "mobilenet_v2",
@@ -213,13 +197,14 @@ const struct zoo_network zoo_mobilenet_v2 = {
     .reference = "torchvision",
     .features = v2_features,
     .head = classifier_head,
+    .common = {.dropout = 0.2},
     MOBILE,
     .shorter = 256,
 };
 #define MNASNET(factor, side)                                                                                        \
     .plan = &(const struct mnasnet){(factor)}, .family = "MNASNet", .year = 2019, .reference = "torchvision",        \
     .paper = "Tan et al.: MnasNet: platform-aware neural architecture search for mobile", .features = mnas_features, \
-    .head = classifier_head, .shorter = (side), MOBILE
+    .head = classifier_head, .common = {.dropout = 0.2}, .shorter = (side), MOBILE
 const struct zoo_network zoo_mnasnet0_5 = {
     .name = "mnasnet0_5",
     .summary = "MNASNet B1 with half the channels",

@@ -16,13 +16,11 @@ struct mobilenet_v3 {
 };
 
 struct mobile_options {
-    double width, dropout;
+    double width;
 };
 static const struct attribute attributes[] = {
     {ATTRIBUTE(struct mobile_options, width), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0.1, .maximum = 4,
      .doc = "factor of all channels, rounded to multiples of 8"},
-    {ATTRIBUTE(struct mobile_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = 0.2, .maximum = 0.99,
-     .doc = "before the last layer"},
     {.name = NULL},
 };
 
@@ -77,11 +75,10 @@ static fov_value features(struct zoo_build *b, fov_value x)
 static fov_value head(struct zoo_build *b, fov_value x)
 {
     const struct mobilenet_v3 *plan = b->network->plan;
-    const struct mobile_options *options = zoo_options(b);
     fov_graph *g = b->graph;
     x = fov_flatten(g, fov_global_avg_pool(g, x));
     x = fov_hard_swish(g, fov_dense(g, x, .units = scaled(b, plan->last), .name = "classifier.0"));
-    x = zoo_dropout(b, x, options->dropout);
+    x = zoo_dropout(b, x);
     return fov_dense(g, x, .units = b->input.classes, .name = "classifier.3");
 }
 
@@ -101,11 +98,12 @@ static const struct row small[] = {
     {5, 576, 96, true, true, 1}, {5, 576, 96, true, true, 1},
 };
 
-#define MOBILENET_V3(table, units)                                                                  \
-    .plan = &(const struct mobilenet_v3){(table), (int)(sizeof(table) / sizeof *(table)), (units)}, \
-    .family = "MobileNet", .year = 2019, .reference = "torchvision",                                \
-    .paper = "Howard et al.: Searching for MobileNetV3", .attributes = attributes,                  \
-    .options_size = sizeof(struct mobile_options), .features = features, .head = head, ZOO_IMAGENET(224), .shorter = 256
+#define MOBILENET_V3(table, units)                                                                                 \
+    .plan = &(const struct mobilenet_v3){(table), (int)(sizeof(table) / sizeof *(table)), (units)},                \
+    .family = "MobileNet", .year = 2019, .reference = "torchvision",                                               \
+    .paper = "Howard et al.: Searching for MobileNetV3", .attributes = attributes,                                 \
+    .options_size = sizeof(struct mobile_options), .common = {.dropout = 0.2}, .features = features, .head = head, \
+    ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_mobilenet_v3_large = {
     .name = "mobilenet_v3_large",

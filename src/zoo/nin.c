@@ -31,12 +31,12 @@ static fov_value cifar_features(struct zoo_build *b, fov_value x)
 {
     x = perceptron(b, x,
                    (const struct layer[]){{"conv1", 192, 5, 1, 2}, {"cccp1", 160, 1, 1, 0}, {"cccp2", 96, 1, 1, 0}});
-    x = fov_dropout(b->graph, max_pool(b, x), 0.5F);
+    x = zoo_dropout(b, max_pool(b, x));
     zoo_stage(b, 2, x);
     x = perceptron(b, x,
                    (const struct layer[]){{"conv2", 192, 5, 1, 2}, {"cccp3", 192, 1, 1, 0}, {"cccp4", 192, 1, 1, 0}});
     x = fov_avg_pool2d(b->graph, x, .kernel = 3, .stride = 2, .ceil_mode = true);
-    x = fov_dropout(b->graph, x, 0.5F);
+    x = zoo_dropout(b, x);
     zoo_stage(b, 4, x);
     return x;
 }
@@ -61,7 +61,7 @@ static fov_value imagenet_features(struct zoo_build *b, fov_value x)
     x = perceptron(b, x,
                    (const struct layer[]){{"conv3", 384, 3, 1, 1}, {"cccp5", 384, 1, 1, 0}, {"cccp6", 384, 1, 1, 0}});
     zoo_stage(b, 16, x);
-    x = fov_dropout(b->graph, max_pool(b, x), 0.5F);
+    x = zoo_dropout(b, max_pool(b, x));
     zoo_stage(b, 32, x);
     return x;
 }
@@ -73,7 +73,7 @@ static fov_value imagenet_head(struct zoo_build *b, fov_value x)
     return fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
 }
 
-#define NIN .family = "NIN", .year = 2014, .paper = "Lin, Chen, Yan: Network in network"
+#define NIN .family = "NIN", .year = 2014, .common = {.dropout = 0.5}, .paper = "Lin, Chen, Yan: Network in network"
 
 const struct zoo_network zoo_nin_cifar = {
     .name = "nin_cifar",

@@ -43,7 +43,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 static fov_value head(struct zoo_build *b, fov_value x)
 {
     int weight = fov_parameter_count(b->graph);
-    x = zoo_pooled_logits(b, x, 0, "linear");
+    x = zoo_pooled_logits(b, x, "linear");
     if (x.id != 0) {
         zoo_start_for_relu(b->graph, weight);
     }
@@ -95,7 +95,7 @@ static fov_value preactivation_features(struct zoo_build *b, fov_value x)
 
 static fov_value preactivation_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "output");
+    return zoo_pooled_logits(b, x, "output");
 }
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */

@@ -65,7 +65,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
 
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "fc");
+    return zoo_pooled_logits(b, x, "fc");
 }
 
 #define SHUFFLENET(side, ...)                                                                                    \

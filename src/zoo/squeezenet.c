@@ -51,14 +51,14 @@ static fov_value features(struct zoo_build *b, fov_value x)
 /* The last convolution has a map for each class; their means are the logits. */
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    x = conv(b, fov_dropout(b->graph, x, 0.5F), b->input.classes, 1, "classifier.1");
+    x = conv(b, zoo_dropout(b, x), b->input.classes, 1, "classifier.1");
     return fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
 }
 
 #define SQUEEZENET                                                                                                   \
     .family = "SqueezeNet", .year = 2016, .reference = "torchvision",                                                \
     .paper = "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and < 0.5 MB model size", \
-    .features = features, .head = head, ZOO_IMAGENET(224), .shorter = 256
+    .features = features, .head = head, .common = {.dropout = 0.5}, ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_squeezenet1_0 = {
     .name = "squeezenet1_0",

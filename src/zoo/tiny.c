@@ -50,7 +50,7 @@ static fov_value resnet8_features(struct zoo_build *b, fov_value x)
 
 static fov_value resnet8_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "fc");
+    return zoo_pooled_logits(b, x, "fc");
 }
 
 /* ---- DS-CNN ------------------------------------------------------------------------------------------------------ */
@@ -74,7 +74,7 @@ static fov_value ds_cnn_features(struct zoo_build *b, fov_value x)
 
 static fov_value ds_cnn_head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, fov_dropout(b->graph, x, 0.4F), 0, "fc");
+    return zoo_pooled_logits(b, x, "fc");
 }
 
 const struct zoo_network zoo_resnet8 = {
@@ -96,6 +96,7 @@ const struct zoo_network zoo_ds_cnn = {
     .paper = "Zhang, Suda, Lai, Chandra: Hello edge: keyword spotting on microcontrollers",
     .accuracy = "Speech Commands 90 % (quality target)",
     .standard = {.channels = 1, .height = 49, .width = 10, .classes = 12},
+    .common = {.dropout = 0.4},
     .features = ds_cnn_features,
     .head = ds_cnn_head,
 };

@@ -10,13 +10,10 @@ struct vgg {
     bool norm;
 };
 struct vgg_options {
-    double dropout;
     int head; /* index into heads */
 };
 static const char *const heads[] = {"dense", "linear", NULL};
 static const struct attribute vgg_attributes[] = {
-    {ATTRIBUTE(struct vgg_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = 0.5, .maximum = 0.99,
-     .doc = "between the dense layers"},
     {ATTRIBUTE(struct vgg_options, head), .kind = ATTRIBUTE_CHOICE, .choices = heads,
      .doc = "three dense layers as in the paper, or one on means, which suits small pictures"},
     {.name = NULL},
@@ -47,12 +44,12 @@ static fov_value head(struct zoo_build *b, fov_value x)
     fov_graph *g = b->graph;
     const struct vgg_options *options = zoo_options(b);
     if (options->head == 1) {
-        return zoo_pooled_logits(b, x, options->dropout, "classifier");
+        return zoo_pooled_logits(b, x, "classifier");
     }
     x = fov_flatten(g, fov_adaptive_avg_pool2d(g, x, 7, 7));
     x = fov_relu(g, fov_dense(g, x, .units = 4096, .name = "classifier.0"));
-    x = fov_relu(g, fov_dense(g, zoo_dropout(b, x, options->dropout), .units = 4096, .name = "classifier.3"));
-    x = zoo_dropout(b, x, options->dropout);
+    x = fov_relu(g, fov_dense(g, zoo_dropout(b, x), .units = 4096, .name = "classifier.3"));
+    x = zoo_dropout(b, x);
     return fov_dense(g, x, .units = b->input.classes, .name = "classifier.6");
 }
 
@@ -60,7 +57,7 @@ static fov_value head(struct zoo_build *b, fov_value x)
     .plan = &(const struct vgg){__VA_ARGS__}, .family = "VGG", .year = 2015, .reference = "torchvision",          \
     .paper = "Simonyan, Zisserman: Very deep convolutional networks for large-scale image recognition",           \
     .attributes = vgg_attributes, .options_size = sizeof(struct vgg_options), .features = features, .head = head, \
-    ZOO_IMAGENET(224), .shorter = 256
+    .common = {.dropout = 0.5}, ZOO_IMAGENET(224), .shorter = 256
 
 const struct zoo_network zoo_vgg11 = {
     .name = "vgg11",

@@ -10,13 +10,29 @@
 static const char *const attentions[] = {"none", "se", "cbam", "eca", NULL};
 static const char *const convolutions[] = {"plain", "separable", "dynamic", NULL};
 
-const struct attribute zoo_common_attributes[] = {
+static const struct attribute common_attributes[] = {
     {ATTRIBUTE(struct zoo_common, attention), .kind = ATTRIBUTE_CHOICE, .choices = attentions,
      .doc = "in each residual branch, else after each stage"},
     {ATTRIBUTE(struct zoo_common, convolution), .kind = ATTRIBUTE_CHOICE, .choices = convolutions,
      .doc = "what convolutions wider than a pixel are made of"},
     {.name = NULL},
 };
+static const struct attribute head_attributes[] = {
+    {ATTRIBUTE(struct zoo_common, dropout), .kind = ATTRIBUTE_NUMBER, .maximum = 0.99,
+     .doc = "before the last layers, in training"},
+    {.name = NULL},
+};
+
+const struct attribute *zoo_attributes(const struct zoo_network *network, enum zoo_attribute_list list)
+{
+    if (list == ZOO_OWN) {
+        return network->attributes;
+    }
+    if (network->features == NULL || (list == ZOO_HEAD && network->task != NULL)) {
+        return NULL;
+    }
+    return list == ZOO_COMMON ? common_attributes : head_attributes;
+}
 
 const struct zoo_network *zoo_find(const char *name)
 {
@@ -49,7 +65,7 @@ static int fail_unknown_network(const char *name, struct error *error)
                      zoo_table_count);
 }
 
-/* An option of a network, one of its own or (where it has features) a common one, and the struct that it sets. */
+/* An option of a network, one of its own or a common one, and the struct that it sets. */
 struct option_at {
     const struct attribute *attribute;
     void *options;
@@ -57,23 +73,22 @@ struct option_at {
 
 static struct option_at find_option(struct zoo_build *b, const char *name)
 {
-    const struct attribute *own = attribute_find(b->network->attributes, name);
-    if (own != NULL) {
-        return (struct option_at){own, b->options};
+    const struct attribute *found = NULL;
+    int list = 0;
+    for (; list < ZOO_ATTRIBUTE_LISTS && found == NULL; list++) {
+        found = attribute_find(zoo_attributes(b->network, (enum zoo_attribute_list)list), name);
     }
-    return (struct option_at){b->network->features != NULL ? attribute_find(zoo_common_attributes, name) : NULL,
-                              &b->common};
+    return (struct option_at){found, list - 1 == ZOO_OWN ? (void *)b->options : &b->common};
 }
 
 static int fail_unknown_option(const struct zoo_build *b, const char *name, struct error *error)
 {
-    const struct attribute *lists[] = {b->network->attributes,
-                                       b->network->features != NULL ? zoo_common_attributes : NULL};
     char known[256] = "";
     size_t used = 0;
-    for (size_t l = 0; l < 2; l++) {
-        for (int i = 0; i < attribute_count(lists[l]); i++) {
-            used = text_append(known, sizeof known, used, "%s%s", used > 0 ? ", " : "", lists[l][i].name);
+    for (int l = 0; l < ZOO_ATTRIBUTE_LISTS; l++) {
+        const struct attribute *list = zoo_attributes(b->network, (enum zoo_attribute_list)l);
+        for (int i = 0; i < attribute_count(list); i++) {
+            used = text_append(known, sizeof known, used, "%s%s", used > 0 ? ", " : "", list[i].name);
         }
     }
     char shown[128];

@@ -18,10 +18,11 @@ enum { ZOO_STAGES = 5, ZOO_AUXILIARIES = 2, ZOO_OPTIONS_SIZE = 320 };
 enum zoo_attention { ZOO_ATTENTION_NONE, ZOO_ATTENTION_SE, ZOO_ATTENTION_CBAM, ZOO_ATTENTION_ECA };
 enum zoo_convolution { ZOO_CONVOLUTION_PLAIN, ZOO_CONVOLUTION_SEPARABLE, ZOO_CONVOLUTION_DYNAMIC };
 
-/** The options of every network with features (zoo_common_attributes). */
+/** The options of every network with features; the last one, of classifiers alone. */
 struct zoo_common {
     int attention;   /**< enum zoo_attention: in each residual branch, else after each stage */
     int convolution; /**< enum zoo_convolution: what convolutions wider than a pixel are made of */
+    double dropout;  /**< share of the inputs of the head's last layers that training sets to 0 */
 };
 
 struct zoo_network;
@@ -83,9 +84,13 @@ struct zoo_network {
 
 extern const struct zoo_network *const zoo_table[]; /* generated, sorted by name */
 extern const size_t zoo_table_count;
-extern const struct attribute zoo_common_attributes[];
 
 const struct zoo_network *zoo_find(const char *name);
+
+enum zoo_attribute_list { ZOO_OWN, ZOO_COMMON, ZOO_HEAD, ZOO_ATTRIBUTE_LISTS };
+/** The network's own options, the ones of all networks with features, or those of all classifiers among these; NULL: it
+ *  has none of them. All but its own fill a struct zoo_common. */
+const struct attribute *zoo_attributes(const struct zoo_network *network, enum zoo_attribute_list list);
 
 /** Reads "NAME" or "NAME:option=value:...", as users type it: the network and its options. E_USAGE with the nearest
  *  known name, or with what an option must be. */

@@ -57,9 +57,24 @@ static void lists_of_long_numbers(void **state)
     assert_true(options.at.at[1] == 1e-46); /* unchanged */
 }
 
+static void commas_between_options(void **state)
+{
+    struct options options;
+    struct error error = {.status = FOV_OK};
+
+    (void)state;
+    attribute_defaults(table, &options, sizeof options);
+    assert_int_equal(attribute_set(&table[3], &options, "1,2,other=4", &error), FOV_E_USAGE);
+    assert_non_null(strstr(error.text, "between options stands ':', not ','"));
+    error = (struct error){.status = FOV_OK};
+    assert_int_equal(attribute_set(&table[3], &options, "1,2,x", &error), FOV_E_USAGE);
+    assert_null(strstr(error.text, "between options"));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_of_any_size), cmocka_unit_test(lists_of_long_numbers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_of_any_size), cmocka_unit_test(lists_of_long_numbers),
+                                       cmocka_unit_test(commas_between_options)};
 
     return cmocka_run_group_tests_name("attribute", tests, NULL, NULL);
 }

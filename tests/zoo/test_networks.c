@@ -94,7 +94,8 @@ static void slips_are_refused(void **state)
     fov_context *context = context_create();
     expect_refusal(context, "resnet51", "did you mean \"resnet50\"?");
     expect_refusal(context, "efficientnet_bo", "did you mean \"efficientnet_b0\"?");
-    expect_refusal(context, "resnet18:atention=se", "it has attention, convolution");
+    expect_refusal(context, "resnet18:atention=se", "it has attention, convolution, dropout");
+    expect_refusal(context, "vgg16_bn:head=linear,dropout=0", "between options stands ':'");
     expect_refusal(context, "resnet18:attention=sw", "none, se, cbam, eca");
     expect_refusal(context, "resnet18:attention", "OPTION=VALUE");
     expect_refusal(context, "mlp:attention=se", "it has none");
@@ -127,6 +128,66 @@ static void all_take_attention_and_other_convolutions(void **state)
             fov_model_free(network(context, name, NULL));
         }
     }
+    fov_context_free(context);
+}
+
+/* Nodes that drop activations at this rate, of the classifier NAME:dropout=RATE. */
+static int drops(fov_context *context, const struct zoo_network *network, const char *rate)
+{
+    struct zoo_build b;
+    char name[128];
+    int count = 0;
+    snprintf(name, sizeof name, "%s:dropout=%s", network->name, rate);
+    assert_int_equal(zoo_parse(&b, name, &context->error), FOV_OK);
+    b.input = network->standard;
+    b.graph = fov_graph_create(context);
+    fov_value x =
+        fov_input(b.graph, .name = "x", .shape = {4, {FOV_BATCH, b.input.channels, b.input.height, b.input.width}});
+    assert_int_not_equal(zoo_make(&b, x).id, 0);
+    for (size_t i = 0; i < b.graph->node_count; i++) {
+        const struct node *node = &b.graph->nodes[i];
+        double dropped = 0;
+        if (strcmp(node->op->name, "dropout") == 0) {
+            assert_string_equal(node->op->attributes[0].name, "rate");
+            memcpy(&dropped, (const char *)node->options + node->op->attributes[0].offset, sizeof dropped);
+            count += (float)dropped == strtof(rate, NULL);
+        }
+    }
+    fov_graph_free(b.graph);
+    return count;
+}
+
+/* The option is one of every classifier with features, says the published rate, and reaches its head. */
+static void classifiers_take_dropout(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double rate;
+    } published[] = {{"alexnet", 0.5},      {"alexnet@paper", 0.5},   {"googlenet", 0.2},  {"googlenet@paper", 0.4},
+                     {"inception_v3", 0.5}, {"efficientnet_b4", 0.4}, {"mobilenet_v1", 0}, {"mobilenet_v2", 0.2},
+                     {"resnet18", 0},       {"squeezenet1_0", 0.5},   {"vgg16_bn", 0.5}};
+    fov_context *context = context_create();
+    size_t found = 0;
+    for (int i = 0; i < fov_network_count(); i++) {
+        fov_network_info info = fov_network_at(i);
+        bool listed = false;
+        for (int o = 0; o < info.option_count; o++) {
+            bool is_dropout = strcmp(info.option[o].name, "dropout") == 0;
+            listed = listed || is_dropout;
+            for (size_t p = 0; is_dropout && p < sizeof published / sizeof *published; p++) {
+                if (strcmp(info.name, published[p].name) == 0) {
+                    assert_true(info.option[o].standard == published[p].rate);
+                    found++;
+                }
+            }
+        }
+        assert_int_equal(listed, info.backbone && strcmp(info.task, "classify") == 0);
+        if (listed && (drops(context, zoo_find(info.name), "0.123") == 0 || drops(context, zoo_find(info.name), "0"))) {
+            fail_msg("%s: dropout does not reach its head", info.name);
+        }
+    }
+    assert_int_equal(found, sizeof published / sizeof *published);
     fov_context_free(context);
 }
 
@@ -411,6 +472,7 @@ int main(void)
         cmocka_unit_test(options_change_what_they_say),
         cmocka_unit_test(slips_are_refused),
         cmocka_unit_test(all_take_attention_and_other_convolutions),
+        cmocka_unit_test(classifiers_take_dropout),
         cmocka_unit_test(neurons_are_counted),
         cmocka_unit_test(stages_have_their_strides),
         cmocka_unit_test(dilation_keeps_maps_large),
