@@ -7,7 +7,15 @@
 
 struct convnext {
     int layers[4], channels[4];
-    double drop;
+};
+
+struct convnext_options {
+    double stochastic_depth;
+};
+static const struct attribute convnext_attributes[] = {
+    {ATTRIBUTE(struct convnext_options, stochastic_depth), .kind = ATTRIBUTE_NUMBER, .standard = 0.1, .maximum = 0.99,
+     .doc = "chance that the last residual branch is left out of a step; others less"},
+    {.name = NULL},
 };
 
 static fov_value channels_last(fov_graph *g, fov_value x)
@@ -60,6 +68,7 @@ static fov_value block(struct zoo_build *b, fov_value x, double drop)
 static fov_value features(struct zoo_build *b, fov_value x)
 {
     const struct convnext *plan = b->network->plan;
+    const struct convnext_options *options = zoo_options(b);
     fov_graph *g = b->graph;
     int total = plan->layers[0] + plan->layers[1] + plan->layers[2] + plan->layers[3], number = 0;
     x = fov_conv2d(g, x, .filters = plan->channels[0], .kernel = 4, .stride = 4, .name = "features.0.0");
@@ -73,7 +82,7 @@ static fov_value features(struct zoo_build *b, fov_value x)
         }
         for (int i = 0; i < plan->layers[stage]; i++, number++) {
             zoo_push(b, "features.%d.%d", 2 * stage + 1, i);
-            x = block(b, x, plan->drop * number / (total - 1));
+            x = block(b, x, options->stochastic_depth * number / (total - 1));
             zoo_pop(b);
         }
         zoo_stage(b, 4 << stage, x);
@@ -96,7 +105,9 @@ const struct zoo_network zoo_convnext_tiny = {
     .reference = "torchvision",
     .paper = "Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s",
     .accuracy = "ImageNet top-1 82.520 %, top-5 96.146 %",
-    .plan = &(const struct convnext){{3, 3, 9, 3}, {96, 192, 384, 768}, 0.1},
+    .plan = &(const struct convnext){{3, 3, 9, 3}, {96, 192, 384, 768}},
+    .attributes = convnext_attributes,
+    .options_size = sizeof(struct convnext_options),
     .features = features,
     .head = head,
     ZOO_IMAGENET(224),
