@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds fovea's networks against torchvision's of the same name: random weights go over as a .pth file; logits and every
-parameter's gradient are compared with PyTorch in double, beside PyTorch's own float32.
+"""Holds fovea's networks against torchvision's of the same name: random weights go over as a .pth file; logits and
+every parameter's gradient are compared with PyTorch in double, beside PyTorch's own float32.
 
     /usr/bin/python3 tests/parity/check_by_name.py [--exact-conv] [--side PIXELS] FOVEA [NAME ...]
 
 Four pictures, four classes, no dropout, one thread. A gradient is what a step of plain SGD took off a parameter, over
-its rate, less what rounding the stored weight costs. Tensors whose gradient is below a millionth of the largest are left
-out: biases in front of batch norm, and branches that begin with a factor of a millionth. Ends with status 1 when a logit
-is off by more than 1e-4 of the largest, or a gradient by more than 1e-3 of its tensor's largest element and more than
-four times PyTorch's own worst: float32 may not do better where an input lies at the kink of a ReLU.
+its rate, less what rounding the stored weight costs. Tensors whose gradient is below a millionth of the largest are
+left out: biases in front of batch norm, and branches that begin with a factor of a millionth. Ends with status 1 when
+a logit is off by more than 1e-4 of the largest, or a gradient by more than 1e-3 of its tensor's largest element and
+more than four times PyTorch's own worst: float32 may not do better where an input lies at the kink of a ReLU.
 """
 import argparse
 import copy
@@ -96,11 +96,11 @@ def fovea_side(options, folder, full_name, side):
     pixels = ["--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, DEVIATION))]
     general = ["--threads", 1, "-q"] + (["--exact-conv"] if options.exact_conv else [])
     weights, data = os.path.join(folder, "weights.pth"), os.path.join(folder, "data")
-    large, model, numbers, run = (os.path.join(folder, name) for name in ("large.onnx", "model.onnx", "logits.npy", "run"))
-    call(options.fovea, "train", "--model", full_name, "--weights", weights, "--input", f"3x{side}x{side}", "--data", data,
-         *pixels, "--epochs", 1, "--batch", COUNT, "--optimizer", "sgd:momentum=0", "--lr", RATE, "--schedule", "constant",
-         "--weight-decay", 0, "--augment", "none", "--out", run, *general)
-    after = os.path.join(folder, "after.safetensors")
+    large, model = os.path.join(folder, "large.onnx"), os.path.join(folder, "model.onnx")
+    run, after, numbers = (os.path.join(folder, name) for name in ("run", "after.safetensors", "logits.npy"))
+    call(options.fovea, "train", "--model", full_name, "--weights", weights, "--input", f"3x{side}x{side}",
+         "--data", data, *pixels, "--epochs", 1, "--batch", COUNT, "--augment", "none", "--optimizer", "sgd:momentum=0",
+         "--lr", RATE, "--schedule", "constant", "--weight-decay", 0, "--out", run, *general)
     call(options.fovea, "convert", os.path.join(run, "last.onnx"), after, *general)
     call(options.fovea, "convert", weights, large, "--model", full_name, *general)
     call(options.fovea, "convert", large, model, "--size", f"{side}x{side}", *general)
