@@ -413,6 +413,7 @@ static const struct reduce_options no_axes = {.keep_dims = true, .noop_with_empt
     {.name = "scalar", .in = {{0, {0}}}, .in_count = 1, .fill = filling},                                              \
     {.name = "rows", .in = {{2, {7, 33}}}, .in_count = 1, .options = KEPT(1, {1}), .fill = filling},                   \
     {.name = "rows, dropped", .in = {{2, {7, 13}}}, .in_count = 1, .options = DROPPED(1, {-1}), .fill = filling},      \
+    {.name = "short rows", .in = {{2, {19, 5}}}, .in_count = 1, .options = KEPT(1, {1}), .fill = filling},             \
     {.name = "columns", .in = {{2, {7, 33}}}, .in_count = 1, .options = KEPT(1, {0}), .fill = filling},                \
     {.name = "pixels", .in = {{4, {2, 5, 3, 4}}}, .in_count = 1, .options = KEPT(2, {2, 3}), .fill = filling},         \
     {.name = "pixels, dropped", .in = {{4, {2, 5, 3, 4}}}, .in_count = 1, .options = DROPPED(2, {-1, -2}),             \

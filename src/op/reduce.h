@@ -75,6 +75,7 @@ struct reduction {
     enum reduce_finish finish;
     struct op_walk     walk; /**< of y over x */
     bool               row_is_reduced, nothing; /**< nothing: see reduce_is_nothing */
+    bool row_is_whole;                          /**< each element of y is one row of x, not longer than a chunk */
     size_t             rows, columns, repeat;
     size_t             units; /**< work is cut into units: rows, or column ranges of rows where a row is large */
     size_t             unit_columns, units_per_row, units_per_chunk, chunks;

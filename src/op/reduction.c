@@ -5,8 +5,14 @@
 #include "op/reduce.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { CHUNK_FLOATS = 65536, MOST_CHUNKS = 64, MOST_ACCUMULATORS = 1 << 20 };
+enum {
+    CHUNK_FLOATS = 65536,
+    MOST_CHUNKS = 64,
+    MOST_ACCUMULATORS = 1 << 20,
+    ROW_COST = 16 /* floats that could be read in the time of beginning a row */
+};
 
 void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const struct op_tensor *x,
                        const struct op_tensor *y)
@@ -36,6 +42,13 @@ void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const
         reduction->columns > 0 ? op_chunks(reduction->columns, reduction->unit_columns) : 0;
     reduction->units = reduction->rows * reduction->units_per_row;
 
+    reduction->row_is_whole =
+        reduction->row_is_reduced && reduction->units_per_row == 1 && reduction->rows == reduction->out_count;
+    if (reduction->row_is_whole) { /* nothing to combine */
+        reduction->units_per_chunk = 1 + CHUNK_FLOATS / (reduction->columns + ROW_COST);
+        reduction->chunks = op_chunks(reduction->units, reduction->units_per_chunk);
+        return;
+    }
     /* Enough chunks to keep threads busy, few enough to keep the accumulators small; from sizes only. */
     size_t chunks = op_chunks(reduction->rows * reduction->columns, CHUNK_FLOATS);
     size_t most = reduction->out_count > 0 ? MOST_ACCUMULATORS / reduction->out_count : 1;
@@ -48,7 +61,8 @@ void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const
 
 int reduction_compile(struct op_compile *compile, const struct reduction *reduction)
 {
-    if (!size_multiply(reduction->chunks * reduction->out_count, sizeof(double), &compile->scratch)) {
+    size_t accumulators = reduction->row_is_whole ? 0 : reduction->chunks * reduction->out_count;
+    if (!size_multiply(accumulators, sizeof(double), &compile->scratch)) {
         return error_set(compile->error, FOV_E_MEMORY, "the sums of %zu elements do not fit memory",
                          reduction->out_count);
     }
@@ -142,6 +156,53 @@ static double reduce_row(enum reduce_kind kind, const struct kernel_table *kerne
     }
     }
     return result;
+}
+
+/* A row of up to SHORT_ROW elements is one chain, as in the kernels; chains of several rows run side by side. */
+enum { SHORT_ROW = 32, ROWS_TOGETHER = 8 };
+
+static void sum_short_rows(size_t columns, const float *x, double results[ROWS_TOGETHER])
+{
+    double sum[ROWS_TOGETHER] = {0};
+    for (size_t c = 0; c < columns; c++) {
+        for (size_t r = 0; r < ROWS_TOGETHER; r++) {
+            sum[r] += (double)x[r * columns + c];
+        }
+    }
+    memcpy(results, sum, sizeof sum);
+}
+
+static void maximum_of_short_rows(size_t columns, const float *x, double results[ROWS_TOGETHER])
+{
+    float best[ROWS_TOGETHER];
+    for (size_t r = 0; r < ROWS_TOGETHER; r++) {
+        best[r] = -INFINITY;
+    }
+    for (size_t c = 0; c < columns; c++) {
+        for (size_t r = 0; r < ROWS_TOGETHER; r++) {
+            float value = x[r * columns + c];
+            best[r] = best[r] >= value || best[r] != best[r] ? best[r] : value; /* a NaN stays */
+        }
+    }
+    for (size_t r = 0; r < ROWS_TOGETHER; r++) {
+        results[r] = (double)best[r];
+    }
+}
+
+/* Reduces `rows` <= ROWS_TOGETHER adjacent rows, each to a number. */
+static void reduce_rows(enum reduce_kind kind, const struct kernel_table *kernel, size_t rows, size_t columns,
+                        const float *x, double results[ROWS_TOGETHER])
+{
+    bool all = rows == ROWS_TOGETHER && columns <= SHORT_ROW;
+    if (all && kind == REDUCE_SUM) {
+        sum_short_rows(columns, x, results);
+    } else if (all && kind == REDUCE_MAX) {
+        maximum_of_short_rows(columns, x, results);
+    } else {
+        for (size_t r = 0; r < rows; r++) {
+            results[r] = reduce_row(kind, kernel, columns, x + r * columns);
+        }
+    }
 }
 
 /* Reduces a row elementwise into a row of accumulators. */
@@ -244,6 +305,27 @@ static void reduce_chunk(void *context, size_t chunk, int worker)
     }
 }
 
+/* Rows each of which is an element of y. */
+static void row_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    const struct reduction *r = work->reduction;
+    int depth = r->columns == 1 ? r->walk.rank : r->walk.rank - 1;
+    bool in_order = depth == 1 && r->walk.stride[0][0] == 1;
+    size_t row = op_chunk_begin(chunk, r->units_per_chunk);
+    size_t end = row + op_chunk_length(chunk, r->units_per_chunk, r->units);
+    for (size_t rows; row < end; row += rows) {
+        double results[ROWS_TOGETHER];
+        rows = end - row < ROWS_TOGETHER ? end - row : ROWS_TOGETHER;
+        reduce_rows(r->kind, work->kernel, rows, r->columns, work->x + row * r->columns, results);
+        for (size_t i = 0; i < rows; i++) {
+            size_t at = in_order ? row + i : op_walk_offset(&r->walk, 0, depth, row + i);
+            work->y[at] = (float)finish(r, combine(r->kind, start_of(r->kind), results[i]));
+        }
+    }
+}
+
 static void combine_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -278,6 +360,10 @@ void reduction_run(const struct op_run *run, const struct reduction *reduction)
     struct work work = {reduction, run->kernel, run->in[0].data, run->scratch, run->out[0].data};
     if (reduction->nothing) {
         pool_run(run->pool, alone_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
+        return;
+    }
+    if (reduction->row_is_whole) {
+        pool_run(run->pool, row_chunk, &work, reduction->chunks);
         return;
     }
     pool_run(run->pool, reduce_chunk, &work, reduction->chunks);

@@ -220,7 +220,7 @@ void case_scale_shift(const struct kernel_table *table)
         struct matrix m = random_matrix(i);
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
         enum unary activation = activations[random_below(numbers == INTEGERS ? 4 : 5)];
-        size_t residual_stride = m.channels + 1, n = matrix_floats(m);
+        size_t residual_stride = m.channels + random_below(2), n = matrix_floats(m);
         float *x = guard_random(n, numbers), *scale = guard_random(m.channels, numbers),
               *shift = guard_random(m.channels, numbers);
         float *residual = random_below(2) ? guard_random((m.rows - 1) * residual_stride + m.channels, numbers) : NULL;

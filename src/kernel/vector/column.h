@@ -102,9 +102,9 @@ static void vector_column_moments(size_t rows, size_t channels, const float *x, 
     }
 }
 
-static void vector_scale_shift(size_t rows, size_t channels, const float *x, size_t x_stride, const float *scale,
-                               const float *shift, const float *residual, size_t residual_stride, float *y,
-                               size_t y_stride, enum unary activation, float alpha, float beta)
+static void scale_shift_rows(size_t rows, size_t channels, const float *x, size_t x_stride, const float *scale,
+                             const float *shift, const float *residual, size_t residual_stride, float *y,
+                             size_t y_stride, enum unary activation, float alpha, float beta)
 {
     struct kernel_product as_product = {
         .residual = residual, .activation = activation, .alpha = alpha, .beta = beta};
@@ -133,6 +133,33 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
             vector_unary[activation](channels, y, y, alpha, beta);
         }
     }
+}
+
+/* Rows of few channels that lie side by side are computed as one wide row, with repeated factors: a row would not fill a
+   register, or pay for the call of an activation. */
+static void vector_scale_shift(size_t rows, size_t channels, const float *x, size_t x_stride, const float *scale,
+                               const float *shift, const float *residual, size_t residual_stride, float *y,
+                               size_t y_stride, enum unary activation, float alpha, float beta)
+{
+    enum { WIDE = 16 * VECTOR };
+    bool dense = x_stride == channels && y_stride == channels && (!residual || residual_stride == channels);
+    bool calls = activation != UNARY_identity && activation != UNARY_relu && activation != UNARY_clip;
+    size_t together = channels > 0 ? WIDE / channels : 0;
+    if (dense && together > 1 && WIDE % channels == 0 && rows >= together && (channels < VECTOR || calls)) {
+        float scales[WIDE], shifts[WIDE];
+        size_t wide = rows / together, done = wide * WIDE;
+        for (size_t i = 0; i < WIDE; i++) {
+            scales[i] = scale[i % channels];
+            shifts[i] = shift[i % channels];
+        }
+        scale_shift_rows(wide, WIDE, x, WIDE, scales, shifts, residual, WIDE, y, WIDE, activation, alpha, beta);
+        rows %= together;
+        x += done;
+        y += done;
+        residual = residual ? residual + done : NULL;
+    }
+    scale_shift_rows(rows, channels, x, x_stride, scale, shift, residual, residual_stride, y, y_stride, activation,
+                     alpha, beta);
 }
 
 /* Loads dy and multiplies it by the mask of an activation, if `masks`, which is a constant in each copy of a loop. */
