@@ -32,7 +32,8 @@ import safetensors_file
 COUNT, RATE, SIDE = 4, 0.25, 128
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LOGIT_LIMIT, GRADIENT_LIMIT, TIMES_PYTORCH, LEAST = 1e-4, 1e-3, 4, 1e-6
-SIDES = {"alexnet": 224, "inception_v3": 299}  # smaller ones would leave nothing to pool
+# by family: smaller ones would leave nothing to pool, or need VGG's pooling to 7 x 7, which a file has no words for
+SIDES = {"alexnet": 224, "inception_v3": 299, "vgg": 224}
 AUXILIARY = {"googlenet": ("googlenet@torchvision:auxiliary=no", {"aux_logits": False, "init_weights": True}),
              "inception_v3": ("inception_v3", {"aux_logits": True, "init_weights": True})}
 AUXILIARY_SHARE = 0.4
@@ -115,7 +116,8 @@ def worst_and_median(errors):
 
 def check(options, name, folder):
     """A line of figures, and whether all is well."""
-    begun, side = time.time(), options.side or SIDES.get(name, SIDE)
+    begun = time.time()
+    side = options.side or next((s for family, s in SIDES.items() if name.startswith(family)), SIDE)
     full_name, made_with = AUXILIARY.get(name, (name, {}))
     full_name += "".join(text for family, text in CALM.items() if name.startswith(family)) + ":dropout=0"
     network = build(name, made_with)
