@@ -121,6 +121,7 @@ def command_lines():
         lines = []
         for kind in ("sh", "console"):
             for text in blocks(page, kind):
+                text = text.replace("\\\n", " ")  # a line that goes on
                 shown = [line[2:] for line in text.split("\n") if line.startswith("$ ")]
                 lines += shown if kind == "console" else text.split("\n")
         lines += re.findall(r"`((?:fovea|\./dev|cmake|FOVEA_\w+=\S+ fovea) [^`]+)`", BLOCK.sub("", read(page)))
