@@ -152,7 +152,8 @@ def test_verbs_and_options(_):
                 assert word.split("=")[0] in known, f"{where}: no option {word}"
         for name, value in zip(words, words[1:]):
             if name == "--model" and "." not in value and value != "NAME":
-                assert re.search(rf"^  {re.escape(value)} ", networks, re.M), f"{where}: no network {value}"
+                network = value.split(":")[0]  # its options follow
+                assert re.search(rf"^  {re.escape(network)} ", networks, re.M), f"{where}: no network {network}"
         if verb == "ops" and len(words) > 2 and not words[2].startswith("-"):
             must([FOVEA, "ops", words[2]])
     assert count >= 8, f"{count} commands found"
