@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Cases of vectors, columns, rows, optimisers and pixels. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
@@ -35,6 +36,33 @@ void case_scale_add(const struct kernel_table *table)
         table->scale_add(n, alpha, x, beta, y);
         reference_table()->scale_add(n, alpha, x, beta, want);
         check_near("scale_add", y, want, bound, 0.0f, n);
+        guard_release_all();
+    }
+}
+
+void case_weighted_sum(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 2 * LENGTHS; i++) {
+        size_t n = lengths[i / 2], terms = RANDOM_OF(1, 2, 9, 98, 300);
+        enum numbers numbers = i % 2 ? REALS : INTEGERS;
+        const float **x = malloc(terms * sizeof *x);
+        float *all = guard_random(n + terms - 1, numbers), *weights = guard_random(terms, numbers);
+        float *y = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n);
+        assert_non_null(x);
+        for (size_t t = 0; t < terms; t++) {
+            x[t] = all + (terms - 1 - t); /* they overlap */
+        }
+        table->weighted_sum(n, terms, x, weights, 0.5f, y);
+        reference_table()->weighted_sum(n, terms, x, weights, 0.5f, want);
+        for (size_t k = 0; k < n; k++) {
+            double size = 0.5;
+            for (size_t t = 0; t < terms; t++) {
+                size += fabs((double)x[t][k] * (double)weights[t]);
+            }
+            bound[k] = numbers == INTEGERS ? 0.0f : (float)(2 * (double)u * (double)terms * size);
+        }
+        check_near("weighted_sum", y, want, bound, 0.0f, n);
+        free(x);
         guard_release_all();
     }
 }

@@ -19,6 +19,17 @@ void reference_scale_add(size_t n, float alpha, const float *x, float beta, floa
     }
 }
 
+void reference_weighted_sum(size_t n, size_t terms, const float *const *x, const float *weights, float bias, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = bias;
+        for (size_t t = 0; t < terms; t++) {
+            sum += (double)weights[t] * x[t][i];
+        }
+        y[i] = (float)sum;
+    }
+}
+
 double reference_sum(size_t n, const float *x)
 {
     double sum = 0;

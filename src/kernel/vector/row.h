@@ -27,6 +27,59 @@ static void vector_scale_add(size_t n, float alpha, const float *x, float beta, 
     }
 }
 
+/* Eight registers of y at a time: each weight is then loaded for eight multiply-adds, more than they take to finish. A
+   chain has at most TERMS_TOGETHER terms, then joins y: one of thousands would lose digits. */
+enum { SUM_REGISTERS = 8, TERMS_TOGETHER = 128 };
+
+INLINE void weighted_registers(size_t terms, const float *const *x, const float *weights, float bias, float *y,
+                               size_t i)
+{
+    for (size_t begin = 0; begin < terms; begin += TERMS_TOGETHER) {
+        size_t end = terms - begin < TERMS_TOGETHER ? terms : begin + TERMS_TOGETHER;
+        vf s0 = {0}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+        for (size_t t = begin; t < end; t++) {
+            const float *from = x[t] + i;
+            vf weight = splat(weights[t]);
+            multiply_add(s0, load(from), weight);
+            multiply_add(s1, load(from + VECTOR), weight);
+            multiply_add(s2, load(from + 2 * VECTOR), weight);
+            multiply_add(s3, load(from + 3 * VECTOR), weight);
+            multiply_add(s4, load(from + 4 * VECTOR), weight);
+            multiply_add(s5, load(from + 5 * VECTOR), weight);
+            multiply_add(s6, load(from + 6 * VECTOR), weight);
+            multiply_add(s7, load(from + 7 * VECTOR), weight);
+        }
+        const vf sums[SUM_REGISTERS] = {s0, s1, s2, s3, s4, s5, s6, s7};
+        UNROLL
+        for (size_t v = 0; v < SUM_REGISTERS; v++) {
+            float *to = y + i + v * VECTOR;
+            store(to, sums[v] + (begin == 0 ? splat(bias) : load(to)));
+        }
+    }
+}
+
+static void vector_weighted_sum(size_t n, size_t terms, const float *const *x, const float *weights, float bias,
+                                float *y)
+{
+    size_t i = 0;
+    for (; i + SUM_REGISTERS * VECTOR <= n; i += SUM_REGISTERS * VECTOR) {
+        weighted_registers(terms, x, weights, bias, y, i);
+    }
+    for (; i < n; i += VECTOR) {
+        size_t left = i + VECTOR <= n ? 0 : n - i;
+        vf total = splat(bias);
+        for (size_t begin = 0; begin < terms; begin += TERMS_TOGETHER) {
+            size_t end = terms - begin < TERMS_TOGETHER ? terms : begin + TERMS_TOGETHER;
+            vf sum = {0};
+            for (size_t t = begin; t < end; t++) {
+                multiply_add(sum, load_some(x[t] + i, left), splat(weights[t]));
+            }
+            total = sum + total;
+        }
+        store_some(y + i, total, left);
+    }
+}
+
 /* Loads register v of the 32 floats at position `at`; floats from n on count as zero. */
 INLINE vf load_chain(const float *x, size_t at, size_t n, size_t v)
 {

@@ -130,7 +130,8 @@ static int compile(struct op_compile *compile)
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_compile(compile, &geometry);
     }
-    if (conv_winograd_compile(compile, &geometry, false) || conv_grouped_compile(compile, &geometry)) {
+    if (conv_planes_compile(compile, &geometry, false) || conv_winograd_compile(compile, &geometry, false) ||
+        conv_grouped_compile(compile, &geometry)) {
         return 0;
     }
     return conv_product_compile(compile, &geometry);

@@ -87,6 +87,11 @@ void conv_add_residual(const struct op_run *run, size_t pixel, size_t pixels, si
 /** grouped.c: fills compile if the row kernel `grouped`, for small groups, suits these sizes; false: it does not. */
 bool conv_grouped_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
+/** planes.c: fills compile if planes suit these sizes, which are few filters (in the gradient by x few channels) and
+ *  wide lines; false: they do not. */
+bool conv_planes_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient);
+bool conv_planes_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+
 /* Depthwise forms, in depthwise.c and depthwise_gradient.c */
 int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);

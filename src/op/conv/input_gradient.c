@@ -84,7 +84,7 @@ int conv_input_compile(struct op_compile *compile)
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_input_compile(compile, &geometry);
     }
-    if (conv_winograd_compile(compile, &geometry, true)) {
+    if (conv_planes_compile(compile, &geometry, true) || conv_winograd_compile(compile, &geometry, true)) {
         return 0;
     }
     return conv_patches_pay(compile->kernel, &geometry) ? conv_patches_compile(compile, &geometry)

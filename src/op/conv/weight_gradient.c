@@ -84,7 +84,8 @@ static int compile(struct op_compile *compile)
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_weight_compile(compile, &geometry);
     }
-    if (conv_winograd_weight_compile(compile, &geometry) || conv_outer_rows_compile(compile, &geometry)) {
+    if (conv_planes_weight_compile(compile, &geometry) || conv_winograd_weight_compile(compile, &geometry) ||
+        conv_outer_rows_compile(compile, &geometry)) {
         return 0;
     }
     return conv_outer_compile(compile, &geometry);
