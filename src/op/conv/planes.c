@@ -12,11 +12,12 @@
 enum {
     MOST_CHANNELS = 64,
     LEAST_TAPS = 9,
-    PANEL_SHARE = 4,        /* filters fill at most this part of a register */
-    BAND_FLOATS = 1 << 16,  /* of the planes of a band: fits a second-level cache; */
-    LEAST_BAND = 4,         /* lines of a band, even so: its taps reach beyond it, and those lines are copied again */
-    MOST_CHUNKS = 64,       /* of the weight's gradient: each has sums of its own */
-    CHUNK_WORK = 1 << 18,   /* multiply-adds of a chunk, at least */
+    PANEL_SHARE = 4,       /* filters fill at most this part of a register */
+    BAND_FLOATS = 1 << 16, /* of the planes of a band: fits a second-level cache; */
+    MOST_FLOATS = 1 << 19, /* of those of the least band: wide dilations make large ones */
+    LEAST_BAND = 4,        /* lines of a band, even so: its taps reach beyond it, and those lines are copied again */
+    MOST_CHUNKS = 64,      /* of the weight's gradient: each has sums of its own */
+    CHUNK_WORK = 1 << 18,  /* multiply-adds of a chunk, at least */
     ALIGN = 16
 };
 
@@ -33,6 +34,14 @@ struct planes_plan {
 
 /* ---- what suits -------------------------------------------------------------------------------------------------- */
 
+/** Whether the planes of the least band stay near. In double: dilations may be of any size. */
+static bool is_near(const struct window *window, int64_t channels)
+{
+    double lines = LEAST_BAND + (double)(window->kernel[1] - 1) * (double)window->dilation[1];
+    double pitch = (double)(window->in[2] + window->begin[2] + window->end[2]);
+    return lines * pitch * (double)channels <= MOST_FLOATS;
+}
+
 static bool fits(const struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
     const struct window *window = &geometry->window;
@@ -43,7 +52,7 @@ static bool fits(const struct op_compile *compile, const struct conv_geometry *g
                  window->stride[1] == 1 && window->stride[2] == 1;
     return plain && geometry->batch > 0 && PANEL_SHARE * filters <= lanes && channels <= MOST_CHANNELS &&
            geometry->taps >= LEAST_TAPS && window->in[2] >= lanes && window->out[2] >= lanes &&
-           !op_comes_as_rows(compile, 0) && !op_comes_as_rows(compile, 1);
+           is_near(window, channels) && !op_comes_as_rows(compile, 0) && !op_comes_as_rows(compile, 1);
 }
 
 static struct planes_plan make_plan(const struct conv_geometry *geometry, bool gradient)
@@ -88,9 +97,8 @@ static void copy_lines(const struct kernel_table *kernel, const float *image, si
                        size_t plane, float *to)
 {
     memset(to, 0, channels * plane * sizeof *to);
-    int64_t skip = left < 0 ? -left : 0, width = size[1] - skip; /* pixels that no tap meets */
-    int64_t at = left > 0 ? left : 0;
-    width = width > (int64_t)pitch - at ? (int64_t)pitch - at : width;
+    int64_t skip = left < 0 ? -left : 0, at = left > 0 ? left : 0; /* no tap meets the first `skip` pixels, */
+    int64_t width = size[1] - skip < (int64_t)pitch - at ? size[1] - skip : (int64_t)pitch - at; /* nor those behind */
     for (size_t i = 0; i < count && width > 0; i++) {
         int64_t line = (int64_t)(first + i) - top;
         if (line >= 0 && line < size[0]) {
