@@ -12,12 +12,13 @@
 enum {
     MOST_CHANNELS = 64,
     LEAST_TAPS = 9,
-    PANEL_SHARE = 4,       /* filters fill at most this part of a register */
-    BAND_FLOATS = 1 << 16, /* of the planes of a band: fits a second-level cache; */
-    MOST_FLOATS = 1 << 19, /* of those of the least band: wide dilations make large ones */
-    LEAST_BAND = 4,        /* lines of a band, even so: its taps reach beyond it, and those lines are copied again */
-    MOST_CHUNKS = 64,      /* of the weight's gradient: each has sums of its own */
-    CHUNK_WORK = 1 << 18,  /* multiply-adds of a chunk, at least */
+    PANEL_SHARE = 4,        /* filters fill at most this part of a register */
+    BAND_FLOATS = 1 << 16,  /* of the planes of a band: fits a second-level cache; */
+    MOST_FLOATS = 1 << 19,  /* of those of the least band: wide dilations make large ones */
+    LEAST_BAND = 4,         /* lines of a band, even so: its taps reach beyond it, and those lines are copied again */
+    MOST_CHUNKS = 64,       /* of the weight's gradient: each has sums of its own, */
+    MOST_WEIGHTS = 1 << 15, /* of at most so many numbers */
+    CHUNK_WORK = 1 << 18,   /* multiply-adds of a chunk, at least */
     ALIGN = 16
 };
 
@@ -122,6 +123,28 @@ static void point_at_taps(const struct planes_plan *plan, const float *planes, c
     }
 }
 
+/** What a worker lays out for a band: x in planes, each tap's place in them, and space behind them. */
+struct planes_band {
+    const float **taps;   /**< [channels][taps] */
+    float *rest;          /**< [filters][sums] */
+    size_t terms, floats; /**< taps of all channels; floats of `count` lines with their pads */
+};
+
+static struct planes_band lay_out(const struct op_run *run, const struct planes_plan *plan, int worker, size_t image,
+                                  size_t top, size_t count)
+{
+    const struct window *window = &plan->window;
+    size_t stride = op_pixel_stride(&run->in[0]), terms = plan->channels * plan->taps;
+    struct planes_band band = {.taps = op_worker_scratch(run, worker), .terms = terms, .floats = count * plan->pitch};
+    float *planes = (float *)(void *)(band.taps + terms);
+    const float *x = (const float *)run->in[0].data + image * (size_t)(window->in[1] * window->in[2]) * stride;
+    band.rest = planes + plan->channels * plan->plane;
+    copy_lines(run->kernel, x, stride, plan->channels, &window->in[1], window->begin[1], window->begin[2], top,
+               count + plan->held - plan->band, plan->pitch, plan->plane, planes);
+    point_at_taps(plan, planes, band.taps);
+    return band;
+}
+
 /* ---- forward, and the gradient by x ------------------------------------------------------------------------------ */
 
 /** Plain weights [filters][channels][taps] of the layer to those of this direction. */
@@ -145,32 +168,25 @@ static void pack(const struct op_run *run)
 static void make_lines(const struct op_run *run, int worker, size_t image, size_t top, size_t count)
 {
     const struct planes_plan *plan = run->state;
-    const struct window *window = &plan->window;
-    size_t width = (size_t)window->out[2], y_stride = op_pixel_stride(&run->out[0]);
-    size_t x_stride = op_pixel_stride(&run->in[0]), terms = plan->channels * plan->taps;
-    const float **taps = op_worker_scratch(run, worker);
-    float *planes = (float *)(void *)(taps + terms), *sums = planes + plan->channels * plan->plane;
-    const float *x = (const float *)run->in[0].data + image * (size_t)(window->in[1] * window->in[2]) * x_stride;
-    float *y = (float *)run->out[0].data + (image * (size_t)window->out[1] + top) * width * y_stride;
+    size_t width = (size_t)plan->window.out[2], y_stride = op_pixel_stride(&run->out[0]);
+    size_t pixel = (image * (size_t)plan->window.out[1] + top) * width;
+    float *y = (float *)run->out[0].data + pixel * y_stride;
     const float *bias = plan->gradient ? NULL : op_bias(run, 2);
-    size_t reach = plan->held - plan->band, n = count * plan->pitch;
-    copy_lines(run->kernel, x, x_stride, plan->channels, &window->in[1], window->begin[1], window->begin[2], top,
-               count + reach, plan->pitch, plan->plane, planes);
-    point_at_taps(plan, planes, taps);
+    struct planes_band band = lay_out(run, plan, worker, image, top, count);
     for (size_t f = 0; f < plan->filters; f++) {
-        float *sum = sums + f * plan->sums;
-        run->kernel->weighted_sum(n, terms, taps, (const float *)run->packed[1] + f * terms,
+        float *sum = band.rest + f * plan->sums;
+        run->kernel->weighted_sum(band.floats, band.terms, band.taps, (const float *)run->packed[1] + f * band.terms,
                                   bias != NULL ? bias[f] : 0, sum);
         if (run->activation != UNARY_identity && run->residual == NULL) {
-            run->kernel->unary[run->activation](n, sum, sum, run->alpha, run->beta);
+            run->kernel->unary[run->activation](band.floats, sum, sum, run->alpha, run->beta);
         }
     }
     for (size_t line = 0; line < count; line++) {
-        run->kernel->transpose(plan->filters, width, sums + line * plan->pitch, plan->sums, y + line * width * y_stride,
-                               y_stride);
+        run->kernel->transpose(plan->filters, width, band.rest + line * plan->pitch, plan->sums,
+                               y + line * width * y_stride, y_stride);
     }
     if (run->residual != NULL) {
-        conv_add_residual(run, (image * (size_t)window->out[1] + top) * width, count * width, 0, plan->filters);
+        conv_add_residual(run, pixel, count * width, 0, plan->filters);
     }
 }
 
@@ -217,6 +233,7 @@ static int prepare_gradient(const struct op_compile *compile, void *state)
 
 bool conv_planes_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
+    /* Gradients end in more ways than make_lines knows, and a transposed convolution ends by itself (transpose.c). */
     bool fuses = compile->residual != NULL || compile->activation != UNARY_identity;
     if (!fits(compile, geometry, gradient) || (gradient && fuses)) {
         return false;
@@ -260,20 +277,14 @@ static void add_lines(const struct op_run *run, int worker, size_t image, size_t
 {
     const struct planes_plan *plan = &((const struct planes_weight_plan *)run->state)->forward;
     const struct window *window = &plan->window;
-    size_t x_stride = op_pixel_stride(&run->in[0]), dy_stride = op_pixel_stride(&run->in[1]);
-    size_t terms = plan->channels * plan->taps, reach = plan->held - plan->band, n = count * plan->pitch;
-    const float **taps = op_worker_scratch(run, worker);
-    float *planes = (float *)(void *)(taps + terms), *dy_planes = planes + plan->channels * plan->plane;
-    const float *x = (const float *)run->in[0].data + image * (size_t)(window->in[1] * window->in[2]) * x_stride;
-    const float *dy = (const float *)run->in[1].data + image * (size_t)(window->out[1] * window->out[2]) * dy_stride;
-    copy_lines(run->kernel, x, x_stride, plan->channels, &window->in[1], window->begin[1], window->begin[2], top,
-               count + reach, plan->pitch, plan->plane, planes);
-    copy_lines(run->kernel, dy, dy_stride, plan->filters, &window->out[1], 0, 0, top, count, plan->pitch, plan->sums,
-               dy_planes);
-    point_at_taps(plan, planes, taps);
+    size_t stride = op_pixel_stride(&run->in[1]);
+    const float *dy = (const float *)run->in[1].data + image * (size_t)(window->out[1] * window->out[2]) * stride;
+    struct planes_band band = lay_out(run, plan, worker, image, top, count);
+    copy_lines(run->kernel, dy, stride, plan->filters, &window->out[1], 0, 0, top, count, plan->pitch, plan->sums,
+               band.rest);
     for (size_t f = 0; f < plan->filters; f++) {
-        for (size_t t = 0; t < terms; t++) {
-            *sums++ += run->kernel->sum_products(n, taps[t], dy_planes + f * plan->sums);
+        for (size_t t = 0; t < band.terms; t++) {
+            *sums++ += run->kernel->sum_products(band.floats, band.taps[t], band.rest + f * plan->sums);
         }
     }
 }
@@ -320,7 +331,7 @@ static int prepare_weight(const struct op_compile *compile, void *state)
 
 bool conv_planes_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    if (!fits(compile, geometry, false)) {
+    if (!fits(compile, geometry, false) || geometry->filters * geometry->channels * geometry->taps > MOST_WEIGHTS) {
         return false;
     }
     struct planes_weight_plan plan = make_weight_plan(geometry);

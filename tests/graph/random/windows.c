@@ -200,6 +200,33 @@ static fov_value transposed(struct random_builder *b, fov_value x)
     return random_node(b, "conv_transpose", in, bias ? 3 : 2, settings, 3);
 }
 
+/** A convolution to few filters, as at a network's end, plain or transposed, and perhaps an activation. Narrow images
+ *  are stretched: from WIDE pixels on all instruction sets take planes. */
+static fov_value few_filters(struct random_builder *b, fov_value x)
+{
+    enum { WIDE = 16, WIDER = 20 };
+    fov_shape shape = fov_value_shape(b->graph, x);
+    int filters = random_between(b, 1, random_chance(b, 70) ? 2 : 4), kernel = random_between(b, 3, 5);
+    if (!random_is_image(b, x, 4)) {
+        return (fov_value){0};
+    }
+    int64_t height = shape.dim[2] < WIDE ? shape.dim[2] : WIDE,
+            width = shape.dim[3] < WIDE ? random_between(b, WIDE, WIDER) : shape.dim[3];
+    int64_t pixels = height * width;
+    if (!random_affords(b, pixels * (shape.dim[1] + 2 * filters), pixels * shape.dim[1] * filters * kernel * kernel)) {
+        return (fov_value){0};
+    }
+    if (height != shape.dim[2] || width != shape.dim[3]) {
+        x = fov_resize2d(b->graph, x, .height = (int)height, .width = (int)width, .mode = FOV_RESIZE_LINEAR);
+    }
+    fov_value y = random_chance(b, 50)
+                      ? random_conv_with(b, x, filters, kernel, 1, 1, random_chance(b, 60))
+                      : fov_conv_transpose2d(b->graph, x, .filters = filters, .kernel = kernel, .stride = 1,
+                                             .pad = (kernel - 1) / 2, .no_bias = random_chance(b, 40));
+    fov_value after = y.id != 0 && random_chance(b, 50) ? random_activation(b, y) : y;
+    return after.id != 0 ? after : y;
+}
+
 /** A dynamic convolution: a dense layer computes each sample's weights from the image's mean. */
 static fov_value dynamic(struct random_builder *b, fov_value x)
 {
@@ -347,6 +374,7 @@ const struct random_made random_windows[] = {
     {"depthwise chain", 14, depthwise_chain},
     {"first layer", 8, first_layer},
     {"transposed", 8, transposed},
+    {"few filters", 6, few_filters},
     {"dynamic", 2, dynamic},
     {"max pool", 5, max_pool},
     {"average pool", 5, average_pool},
